@@ -1,0 +1,58 @@
+import type { Attributes } from './store/resource-store.ts'
+import type { World } from './world.ts'
+
+/**
+ * How one terraform resource type behaves. Schemas, force-replacement paths and provider defaults come from the
+ * official data in sandbox/schemas; a behaviour adds what only the cloud knows. A type without one is refused by the
+ * simulated provider.
+ */
+export interface Behaviour {
+  readonly type: string
+  /** Where the facts below come from: the provider's documentation page or the service's API reference. */
+  readonly source: string
+  /** The cloud's real durations, scaled by MLP_SANDBOX_TIME_SCALE. */
+  readonly seconds: { readonly create: number; readonly update: number; readonly delete: number }
+  /** Plan-time mistakes the provider itself reports (name rules, conflicts); attribute paths as 'a.0.b'. */
+  validate?(configured: Attributes): readonly { readonly path?: string; readonly message: string }[]
+  /** Attributes that change when another does, so that a plan shows them as unknown (`(known after apply)`). */
+  recomputedOn?: Readonly<Record<string, readonly string[]>>
+  /**
+   * Makes the resource in the world and returns all its attributes, computed ones included, `id` among them.
+   * `planned` holds configured and defaulted attributes; unknown ones are missing. Throws CloudError as the cloud
+   * would (name taken, reference missing, quota). The store is written by the caller from what is returned.
+   */
+  create(planned: Attributes, scope: BehaviourScope): Promise<Attributes>
+  /** Default: the planned attributes over the prior ones. */
+  update?(prior: Attributes, planned: Attributes, scope: BehaviourScope): Promise<Attributes>
+  /** Throws CloudError when something blocks it: a non-empty bucket, deletion protection, a dependent. */
+  remove?(prior: Attributes, scope: BehaviourScope): Promise<void>
+  /** Default: what is stored; undefined when it is gone. */
+  read?(stored: Attributes, scope: BehaviourScope): Promise<Attributes | undefined>
+  /** Maps terraform's import id to the stored `id`; undefined when there is no such thing. Default: the import id is the id. */
+  importId?(importId: string, scope: BehaviourScope): string | undefined
+}
+
+export interface DataSourceBehaviour {
+  readonly type: string
+  readonly source: string
+  read(configured: Attributes, scope: BehaviourScope): Promise<Attributes>
+}
+
+export interface BehaviourScope {
+  readonly world: World
+  /** The provider block's configuration (region, project, default_tags, features …). */
+  readonly provider: Attributes
+  report(message: string): void
+}
+
+/** An error as the cloud itself words it; becomes a terraform diagnostic or a REST error. */
+export class CloudError extends Error {
+  readonly code: string
+  readonly httpStatus: number
+  constructor(code: string, message: string, httpStatus = 400) {
+    super(message)
+    this.name = 'CloudError'
+    this.code = code
+    this.httpStatus = httpStatus
+  }
+}

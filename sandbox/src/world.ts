@@ -1,0 +1,107 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Behaviour, DataSourceBehaviour } from './behaviour.ts'
+import type { ProviderName, ResourceStore } from './store/resource-store.ts'
+
+/** What every simulated cloud is given. */
+export interface World {
+  readonly store: ResourceStore
+  /** Absolute folder of everything the sandbox keeps. */
+  readonly home: string
+  /** PEM of the sandbox's own certificate authority, and its path. */
+  readonly caPem: string
+  readonly caFile: string
+  /** `https://127.0.0.1:PORT` of each cloud's API; the object stores' own data planes behind them. */
+  readonly endpoints: {
+    readonly aws: string
+    readonly gcp: string
+    readonly azure: string
+    readonly s3: string
+    readonly gcs: string
+    readonly blob: string
+    readonly proxy: string
+  }
+  /** Random per sandbox, made at its first start, stable across restarts. */
+  readonly secrets: SandboxSecrets
+  readonly clusters: ClusterManager
+  /** 0: no simulated durations; 0.01 by default; 1: the clouds' real ones. */
+  readonly timeScale: number
+  log(message: string): void
+}
+
+export interface SandboxSecrets {
+  readonly awsAccountId: string
+  readonly awsAccessKeyId: string
+  readonly awsSecretAccessKey: string
+  readonly gcpProjectId: string
+  /** Signs every token the simulated clouds issue (HMAC or RSA key, PEM). */
+  readonly tokenSigningKeyPem: string
+  readonly azureSubscriptionId: string
+  readonly azureTenantId: string
+  readonly azureClientId: string
+  readonly azureClientSecret: string
+  readonly azureStorageAccountKey: string
+}
+
+/** Real Kubernetes control planes, one a simulated cluster. `key` is `<cloud>/<cluster name>`. */
+export interface ClusterManager {
+  /** Starts etcd, kube-apiserver, controller-manager, scheduler and kwok and waits until /readyz answers. Safe to repeat. */
+  create(key: string, spec: ClusterSpec, report: (message: string) => void): Promise<ClusterEndpoint>
+  describe(key: string): ClusterEndpoint | undefined
+  /** Makes the nodes of one group exactly these. */
+  setNodes(key: string, group: string, nodes: readonly NodeSpec[]): Promise<void>
+  /** Applies cluster objects the cloud itself brings (add-ons, access bindings), as an administrator. */
+  apply(key: string, objects: readonly object[]): Promise<void>
+  /** Stops the processes and removes the data. Safe to repeat. */
+  destroy(key: string): Promise<void>
+}
+
+export interface ClusterSpec {
+  readonly cloud: 'aws' | 'gcp' | 'azure'
+  readonly name: string
+  /** '1.35' */
+  readonly version: string
+  readonly serviceCidr: string
+  readonly podCidr: string
+}
+
+export interface ClusterEndpoint {
+  /** https://127.0.0.1:PORT */
+  readonly endpoint: string
+  readonly caPem: string
+  /** https://…: the service account issuer. */
+  readonly issuer: string
+}
+
+export interface NodeSpec {
+  readonly name: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly taints: readonly { readonly key: string; readonly value: string; readonly effect: string }[]
+  readonly capacity: Readonly<Record<string, string>>
+  readonly providerId: string
+}
+
+/** One cloud: its terraform provider, its REST APIs, its tokens. Exported by sandbox/src/clouds/<cloud>/index.ts. */
+export interface SimulatedCloud {
+  readonly name: 'aws' | 'gcp' | 'azure'
+  readonly provider: ProviderName
+  readonly providerVersion: string
+  readonly behaviours: readonly Behaviour[]
+  readonly dataSources: readonly DataSourceBehaviour[]
+  /** The cloud's whole HTTPS API on one listener; authenticates, routes, answers in the cloud's own error format. */
+  handle(request: IncomingMessage, response: ServerResponse, world: World): Promise<void>
+  /** Who a cluster token belongs to, as kube-apiserver's TokenReview wants it; undefined when it is not valid now. */
+  reviewToken(
+    token: string,
+    clusterName: string,
+    world: World,
+  ): Promise<{ readonly username: string; readonly groups: readonly string[] } | undefined>
+  /** What `eval "$(mlp sandbox env)"` exports for this cloud's official CLIs; undefined unsets. May write files below world.home. */
+  commandLineEnvironment(world: World): Readonly<Record<string, string | undefined>>
+  /** What src/ gets as its CloudTarget. */
+  target(world: World): {
+    readonly account: string
+    readonly environment: Readonly<Record<string, string>>
+    readonly endpoints: Readonly<Record<string, string>>
+    readonly backend: Readonly<Record<string, string | boolean>>
+  }
+}

@@ -1,0 +1,118 @@
+import type { Finding } from '../engine/check.ts'
+import type { Leftover } from '../engine/events.ts'
+import type { JsonObject } from '../engine/json.ts'
+
+export type CloudName = 'aws' | 'gcp' | 'azure'
+export type RootName = 'foundation' | 'cluster'
+
+/**
+ * What differs between clouds, and nothing else. Every method talks to the cloud through its SDK, honours `signal`
+ * and throws MlpError (MLP3xxx) with the cloud's own message in `detail`: MLP3001 expired or refused credentials,
+ * MLP3002 endpoint unreachable, MLP3003 permission denied, MLP3004 quota, MLP3005 throttled past the limit.
+ */
+export interface Cloud {
+  readonly name: CloudName
+  /** 'AWS', 'Google Cloud', 'Azure'. */
+  readonly title: string
+  /** Region or location the platform lives in. */
+  readonly region: string
+  identity(signal: AbortSignal): Promise<Identity>
+  /** What is not yet as a first run needs it: APIs, resource providers, billing, the state bucket. Asks, changes nothing. */
+  missingPreparations(signal: AbortSignal): Promise<readonly string[]>
+  /** Makes it so; safe to repeat. Returns what teardown lists as kept. */
+  prepare(signal: AbortSignal, report: (message: string) => void): Promise<readonly Leftover[]>
+  /** What `prepare` made and teardown keeps, as found in the world now. */
+  preparations(signal: AbortSignal): Promise<readonly Leftover[]>
+  backend(root: RootName): TerraformBackend
+  /** Credentials and endpoints for terraform, by environment only. */
+  terraformEnvironment(signal: AbortSignal): Promise<Readonly<Record<string, string>>>
+  /** Values for the root's variables; `foundation` holds that root's outputs when `root` is cluster. */
+  variables(root: RootName, foundation: JsonObject | undefined): JsonObject
+  /**
+   * The import id of a resource that exists under our deterministic name and carries our platform id, although
+   * terraform's plan wants to create it; undefined when there is none. Closes the hole a killed terraform leaves.
+   */
+  findExisting(resource: PlannedResource, signal: AbortSignal): Promise<string | undefined>
+  /** The cluster, or undefined when there is none. */
+  cluster(signal: AbortSignal): Promise<ClusterAccess | undefined>
+  token(clusterName: string, signal: AbortSignal): Promise<ClusterToken>
+  /** The guide's Step 6, one check a thing: cluster, buckets, database, cache, registry. */
+  infrastructureChecks(): readonly CloudCheck[]
+  /** What phase 2 writes for workload identity, per Kubernetes service account. */
+  workloadIdentity(outputs: JsonObject): WorkloadIdentity
+  /** A default StorageClass for this cloud's CSI driver, as a Kubernetes object. */
+  storageClass(): JsonObject
+  /** Everything ours, known to terraform or not, found by the platform id. Reads neither terraform's nor mlp's state. */
+  inventory(signal: AbortSignal): AsyncIterable<CloudResource>
+  /** Removes data-bearing resources' protection (deletion protection, non-empty buckets) before destroy; a last snapshot first unless told not to. */
+  releaseData(
+    options: { readonly finalSnapshot: boolean },
+    signal: AbortSignal,
+    report: (message: string) => void,
+  ): Promise<void>
+}
+
+export interface Identity {
+  /** ARN, e-mail or object id: who am I. */
+  readonly principal: string
+  /** Account id, project id, subscription id. */
+  readonly account: string
+  /** When these credentials end, ISO 8601; null when they refresh themselves. */
+  readonly expiresAt: string | null
+}
+
+/** `config` goes to `terraform init -backend-config`, never a credential. */
+export interface TerraformBackend {
+  readonly type: 's3' | 'gcs' | 'azurerm'
+  readonly config: Readonly<Record<string, string | boolean>>
+}
+
+/** One `create` of terraform's JSON plan. `values` are the planned attributes, unknown ones missing. */
+export interface PlannedResource {
+  readonly address: string
+  readonly type: string
+  readonly values: JsonObject
+}
+
+export interface ClusterAccess {
+  readonly name: string
+  readonly endpoint: string
+  readonly certificateAuthorityPem: string
+  readonly version: string
+  /** As the cloud says it: ACTIVE, RUNNING, Succeeded. */
+  readonly status: string
+}
+
+export interface ClusterToken {
+  readonly token: string
+  readonly expiresAt: string
+}
+
+export interface CloudCheck {
+  /** kebab-case noun: 'cluster', 'database'. */
+  readonly name: string
+  readonly title: string
+  readonly why: string
+  run(signal: AbortSignal): Promise<Finding>
+}
+
+export interface WorkloadIdentity {
+  /** Service accounts of namespace ml-platform and ml-serving, with what binds each to its cloud identity. */
+  readonly serviceAccounts: readonly {
+    readonly namespace: string
+    readonly name: string
+    readonly annotations: Readonly<Record<string, string>>
+    readonly labels: Readonly<Record<string, string>>
+  }[]
+  /** Non-secret facts for ConfigMaps: provider, region, account, bucket names. */
+  readonly facts: Readonly<Record<string, string>>
+}
+
+export interface CloudResource {
+  /** terraform-like type where there is one, else the cloud's own type name. */
+  readonly type: string
+  readonly id: string
+  readonly name: string
+  /** Holds data a person may miss: bucket, database, snapshot, key, registry. */
+  readonly holdsData: boolean
+}

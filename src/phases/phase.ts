@@ -1,0 +1,56 @@
+import type { Cloud, CloudName } from '../clouds/cloud.ts'
+import type { Target } from '../clouds/target.ts'
+import type { Config } from '../config/schema.ts'
+import type { Check } from '../engine/check.ts'
+import type { EngineContext, Step } from '../engine/step.ts'
+import type { Toolchain } from '../tools/toolchain/toolchain.ts'
+
+export type PhaseNumber = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8
+
+/** Built once in the CLI, passed to every step and check. */
+export interface Context extends EngineContext {
+  readonly config: Config
+  readonly platformId: string
+  readonly target: Target
+  readonly toolchain: Toolchain
+  /** The clouds of the configuration that this run works on. */
+  readonly clouds: ReadonlyMap<CloudName, Cloud>
+  /** `.mlp/<target>/<project>-<env>` as an absolute path: kubeconfig, terraform/<root>/. */
+  readonly home: string
+  /** Absolute path of the bin/mlp.js that runs, for kubeconfig's exec plugin. */
+  readonly mlpPath: string
+  readonly consent: Consent
+}
+
+/** What the operator agreed to, by flag or at a prompt. */
+export interface Consent {
+  readonly destroyData: boolean
+  readonly finalSnapshot: boolean
+  /** terraform addresses whose replacement was allowed. */
+  readonly allowReplace: readonly string[]
+  /** Asks once for a plan; returns false when refused. Without a TTY and without the flag: throws MLP5 with exit 5. */
+  approve(question: ConsentQuestion): Promise<boolean>
+}
+
+export interface ConsentQuestion {
+  /** Stable name: 'apply-plan', 'replace-data'. */
+  readonly id: string
+  readonly message: string
+  readonly details: readonly string[]
+  /** Answered by --yes alone. */
+  readonly safe: boolean
+  /** The flag that answers it in a script. */
+  readonly flag: string
+}
+
+export type PlatformStep = Step<Context>
+export type PlatformCheck = Check<Context>
+
+export interface Phase {
+  readonly number: PhaseNumber
+  /** 'infrastructure' */
+  readonly name: string
+  readonly title: string
+  steps(config: Config): readonly PlatformStep[]
+  checks(config: Config): readonly PlatformCheck[]
+}
