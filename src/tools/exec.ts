@@ -14,6 +14,8 @@ export interface CommandSpec {
   readonly step?: string
   readonly cloud?: string
   readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void
+  /** Called synchronously once the process runs. */
+  readonly onStart?: (pid: number) => void
   /** Exit codes that are answers, not failures; default [0]. */
   readonly acceptExitCodes?: readonly number[]
   readonly timeoutMs?: number

@@ -1,0 +1,58 @@
+import { MlpError } from '../../engine/errors.ts'
+import type { Diagnostic } from './messages.ts'
+import type { Workspace } from './workspace.ts'
+
+/** Turns a failed terraform into what a person can act on: the diagnostics it gave, not its exit code. */
+export function terraformFailure(
+  error: unknown,
+  workspace: Workspace,
+  diagnostics: readonly Diagnostic[],
+): unknown {
+  if (!(error instanceof MlpError) || error.code !== 'MLP2002') return error
+  const errors = diagnostics.filter(({ severity }) => severity === 'error')
+  if (errors.length === 0) return error
+  const [first] = errors
+  const where = first?.address === undefined ? '' : ` at ${first.address}`
+  return new MlpError({
+    code: 'MLP2101',
+    summary: `terraform failed in ${workspace.name}${where}: ${first?.summary ?? 'unknown error'}`,
+    detail: errors
+      .map(({ summary, detail, address }) => [address, summary, detail].filter(Boolean).join(': '))
+      .join('\n'),
+    remedy: remedies(errors),
+    command: error.command,
+    exitCode: error.exitCode,
+    cause: error,
+  })
+}
+
+const known: readonly { readonly pattern: RegExp; readonly remedy: string }[] = [
+  {
+    pattern: /quota|limit ?exceeded|insufficient.*capacity|ZONE_RESOURCE_POOL_EXHAUSTED|SkuNotAvailable/i,
+    remedy: 'Ask the cloud for more quota, or choose another node type or region in mlp.yaml.',
+  },
+  {
+    pattern: /expired|ExpiredToken|invalid_grant|AADSTS/i,
+    remedy: 'The credentials have ended: sign in again (`mlp login`), then run the same command.',
+  },
+  {
+    pattern: /AccessDenied|not authorized|PERMISSION_DENIED|AuthorizationFailed|Forbidden/i,
+    remedy: 'The identity lacks a permission: `mlp doctor` names it.',
+  },
+  {
+    pattern: /thrott|TooManyRequests|rate exceeded|RequestLimitExceeded/i,
+    remedy:
+      'The cloud is throttling: wait a minute, then run the same command; it continues where it stopped.',
+  },
+  {
+    pattern: /already exists|AlreadyExists|Conflict/i,
+    remedy:
+      "Something of that name exists and does not carry this platform's id; rename `project` in mlp.yaml, or remove it if it is yours.",
+  },
+]
+
+function remedies(errors: readonly Diagnostic[]): readonly string[] {
+  const text = errors.map(({ summary, detail }) => `${summary} ${detail}`).join('\n')
+  const fitting = known.filter(({ pattern }) => pattern.test(text)).map(({ remedy }) => remedy)
+  return [...fitting, 'Run the same command again: what is done is kept, and it goes on from here.']
+}

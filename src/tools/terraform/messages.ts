@@ -1,0 +1,60 @@
+import * as z from 'zod'
+
+const hook = z.object({
+  resource: z.object({ addr: z.string() }),
+  action: z.string().optional(),
+  elapsed_seconds: z.number().optional(),
+})
+
+const messageSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('apply_start'), hook }),
+  z.object({ type: z.literal('apply_progress'), hook }),
+  z.object({ type: z.literal('apply_complete'), hook }),
+  z.object({ type: z.literal('apply_errored'), hook }),
+  z.object({ type: z.literal('refresh_start'), hook }),
+  z.object({ type: z.literal('refresh_complete'), hook }),
+  z.object({
+    type: z.literal('diagnostic'),
+    diagnostic: z.object({
+      severity: z.enum(['error', 'warning']),
+      summary: z.string(),
+      detail: z.string().default(''),
+      address: z.string().optional(),
+    }),
+  }),
+])
+
+export type TerraformMessage = z.infer<typeof messageSchema>
+export type Diagnostic = Extract<TerraformMessage, { type: 'diagnostic' }>['diagnostic']
+
+/**
+ * One line of `terraform … -json` (machine-readable UI, version 1.x). Lines of other types, and the plain text that
+ * terraform prints before its JSON view stands, give undefined.
+ */
+export function parseMessage(line: string): TerraformMessage | undefined {
+  if (!line.startsWith('{')) return undefined
+  let value: unknown
+  try {
+    value = JSON.parse(line)
+  } catch {
+    return undefined
+  }
+  const parsed = messageSchema.safeParse(value)
+  return parsed.success ? parsed.data : undefined
+}
+
+/** `create` -> `creating`, for one calm line about a resource. */
+export function progressive(action: string | undefined): string {
+  switch (action) {
+    case 'create':
+      return 'creating'
+    case 'update':
+      return 'changing'
+    case 'delete':
+      return 'destroying'
+    case 'read':
+      return 'reading'
+    default:
+      return 'working on'
+  }
+}

@@ -1,0 +1,80 @@
+import * as z from 'zod'
+import type { PlannedResource } from '../../clouds/cloud.ts'
+import type { Json, JsonObject } from '../../engine/json.ts'
+
+const json: z.ZodType<Json> = z.json()
+const jsonObject: z.ZodType<JsonObject> = z.record(z.string(), json)
+
+const changeSchema = z.object({
+  address: z.string(),
+  mode: z.enum(['managed', 'data']),
+  type: z.string(),
+  change: z.object({
+    actions: z.array(z.enum(['no-op', 'create', 'read', 'update', 'delete', 'forget'])),
+    after: z.union([jsonObject, z.null()]).optional(),
+    replace_paths: z.array(z.array(z.union([z.string(), z.number()]))).optional(),
+    importing: z.object({ id: z.string().optional() }).optional(),
+  }),
+  action_reason: z.string().optional(),
+})
+
+const planSchema = z.object({
+  format_version: z.string().regex(/^1\./),
+  resource_changes: z.array(changeSchema).default([]),
+  output_changes: z.record(z.string(), z.object({ actions: z.array(z.string()) })).default({}),
+  prior_state: z.object({ values: z.object({ root_module: z.unknown().optional() }).optional() }).optional(),
+})
+
+/** What a person calls it; `adopt` is an import of something that exists already. */
+export type ChangeKind = 'create' | 'change' | 'replace' | 'destroy' | 'adopt'
+
+export interface Change {
+  readonly address: string
+  readonly type: string
+  readonly kind: ChangeKind
+  /** Attributes that force the replacement: 'engine', 'vpc_config.0.subnet_ids'. */
+  readonly because: readonly string[]
+  readonly after: JsonObject
+}
+
+export interface Plan {
+  readonly changes: readonly Change[]
+  readonly outputsChange: boolean
+  /** Whether terraform's state held any resource before. */
+  readonly hadState: boolean
+}
+
+/** Reads `terraform show -json <plan file>`, format 1.x (terraform 1.0 and later). Throws zod's error on another shape. */
+export function parsePlan(text: string): Plan {
+  const document = planSchema.parse(JSON.parse(text))
+  const changes = document.resource_changes.flatMap(({ address, mode, type, change }) => {
+    const kind = kindOf(change.actions, change.importing !== undefined)
+    if (mode !== 'managed' || kind === undefined) return []
+    const because = (change.replace_paths ?? []).map(path => path.join('.'))
+    return [{ address, type, kind, because, after: change.after ?? {} }]
+  })
+  return {
+    changes,
+    outputsChange: Object.values(document.output_changes).some(({ actions }) =>
+      actions.some(action => action !== 'no-op'),
+    ),
+    hadState: document.prior_state?.values?.root_module !== undefined,
+  }
+}
+
+/** What the plan would make anew, for asking the cloud whether it is there already. */
+export function plannedCreations(plan: Plan): readonly PlannedResource[] {
+  return plan.changes
+    .filter(({ kind }) => kind === 'create')
+    .map(({ address, type, after }) => ({ address, type, values: after }))
+}
+
+function kindOf(actions: readonly string[], importing: boolean): ChangeKind | undefined {
+  const has = (action: string) => actions.includes(action)
+  if (has('create') && has('delete')) return 'replace'
+  if (has('create')) return 'create'
+  if (has('delete') || has('forget')) return 'destroy'
+  if (importing) return 'adopt'
+  if (has('update')) return 'change'
+  return undefined
+}
