@@ -9,11 +9,15 @@ export const platformIdKey = {
   kubernetes: 'mlp.dev/platform-id',
 } as const
 
+/** What decides a platform's names; a whole Config is one. */
+export type Identity = Pick<Config, 'project' | 'environment'>
+export type Located = Identity & Pick<Config, 'clouds'>
+
 /**
  * Derived, so that losing mlp's state loses no identity: the same project and environment are the same platform
  * within one account.
  */
-export function platformId(config: Pick<Config, 'project' | 'environment'>): string {
+export function platformId(config: Identity): string {
   return `mlp-${shortHash(`${config.project}/${config.environment}`, 10)}`
 }
 
@@ -22,4 +26,210 @@ export function shortHash(text: string, length: number): string {
   const alphabet = 'abcdefghijklmnopqrstuvwxyz234567'
   const digest = createHash('sha256').update(text).digest()
   return Array.from(digest.subarray(0, length), byte => alphabet[byte % 32]).join('')
+}
+
+/** Kubernetes context of a cloud's cluster: `aws-dev`. */
+export function contextName(cloud: 'aws' | 'gcp' | 'azure', config: Pick<Config, 'environment'>): string {
+  return `${cloud}-${config.environment}`
+}
+
+/**
+ * Every name on AWS. Names that are unique within an account are `<project>-<environment>[-<kind>]`; S3 buckets,
+ * whose names all accounts share, end in a suffix made from the platform id and the account.
+ * Limits: docs/names.md, each held by test/unit/config/names.test.ts.
+ */
+export function awsNames(config: Located) {
+  const account = required(config.clouds.aws, 'aws').accountId
+  const base = `${config.project}-${config.environment}`
+  const suffix = globalSuffix(config, account)
+  const bucketBase = /^(xn--|sthree-|amzn-s3-demo-)/.test(base) ? platformId(config) : base
+  // EC2 refuses group names that begin like its own ids.
+  const groupBase = base.startsWith('sg-') ? platformId(config) : base
+  // The guide's `ml-platform/<service>` in dev; one account may hold several environments, so others have a level more.
+  const repositories =
+    config.environment === 'dev' ? config.project : `${config.project}/${config.environment}`
+  return {
+    base,
+    vpc: base,
+    cluster: base,
+    nodeGroups: { general: `${base}-general`, gpu: `${base}-gpu` },
+    launchTemplates: { general: `${base}-general`, gpu: `${base}-gpu` },
+    kmsAlias: `alias/${base}`,
+    stateKmsAlias: `alias/${base}-tfstate`,
+    roles: {
+      cluster: `${base}-cluster`,
+      nodes: `${base}-nodes`,
+      ebsCsi: `${base}-ebs-csi`,
+      vpcCni: `${base}-vpc-cni`,
+      flowLogs: `${base}-flow-logs`,
+      databaseMonitoring: `${base}-db-monitoring`,
+      apiGateway: `${base}-api-gateway`,
+      modelServing: `${base}-model-serving`,
+      dataSync: `${base}-data-sync`,
+    },
+    securityGroups: {
+      cluster: `${groupBase}-cluster`,
+      nodes: `${groupBase}-nodes`,
+      database: `${groupBase}-database`,
+      cache: `${groupBase}-cache`,
+      endpoints: `${groupBase}-endpoints`,
+    },
+    logGroups: { cluster: `/aws/eks/${base}/cluster`, flowLogs: `/mlp/${base}/vpc-flow-logs` },
+    buckets: {
+      models: `${bucketBase}-models-${suffix}`,
+      data: `${bucketBase}-data-${suffix}`,
+      logs: `${bucketBase}-logs-${suffix}`,
+    },
+    stateBucket: `${bucketBase}-tfstate-${suffix}`,
+    database: base,
+    databaseSubnetGroup: base,
+    databaseParameterGroup: base,
+    databaseName,
+    databaseUser,
+    cache: base,
+    cacheSubnetGroup: base,
+    cacheParameterGroup: base,
+    cacheUserGroup: base,
+    cacheUser: `${base}-app`,
+    repositories: {
+      'api-gateway': `${repositories}/api-gateway`,
+      'model-serving': `${repositories}/model-serving`,
+      'data-sync': `${repositories}/data-sync`,
+    },
+  }
+}
+export type AwsNames = ReturnType<typeof awsNames>
+
+/**
+ * Every name on Google Cloud. Most are unique within the project; buckets are global. Service account ids have
+ * only 30 characters, so a long project name is cut and gets a hash.
+ */
+export function gcpNames(config: Located) {
+  const account = required(config.clouds.gcp, 'gcp').projectId
+  const base = `${config.project}-${config.environment}`
+  const suffix = globalSuffix(config, account)
+  // Cloud Storage refuses Google's own name, and look-alikes of it, in bucket names.
+  const bucketBase = /^goog|g[o0]{2}g[l1i]e/.test(base) ? platformId(config) : base
+  const serviceAccount = (kind: string) => fit(config, kind, 30)
+  return {
+    base,
+    network: base,
+    subnet: base,
+    podsRange: 'pods',
+    servicesRange: 'services',
+    router: base,
+    nat: base,
+    /** Addresses that Google's own services (database, cache) take within our network. */
+    privateServicesRange: `${base}-private-services`,
+    firewalls: { internal: `${base}-internal`, healthChecks: `${base}-health-checks` },
+    cluster: base,
+    nodePools: { general: 'general', gpu: 'gpu' },
+    serviceAccounts: {
+      nodes: serviceAccount('nodes'),
+      apiGateway: serviceAccount('gateway'),
+      modelServing: serviceAccount('serving'),
+      dataSync: serviceAccount('sync'),
+    },
+    kmsKeyRing: base,
+    kmsKeys: { cluster: 'cluster', storage: 'storage', database: 'database' },
+    buckets: {
+      models: `${bucketBase}-models-${suffix}`,
+      data: `${bucketBase}-data-${suffix}`,
+      logs: `${bucketBase}-logs-${suffix}`,
+    },
+    stateBucket: `${bucketBase}-tfstate-${suffix}`,
+    database: base,
+    databaseName,
+    cache: base,
+    registry: base,
+  }
+}
+export type GcpNames = ReturnType<typeof gcpNames>
+
+/**
+ * Every name on Azure: `<project>-<kind>-<environment>` as the guide has it. What has a public host name (database,
+ * cache, vault, storage, registry) is global and ends in a suffix; storage accounts and vaults have 24 characters.
+ */
+export function azureNames(config: Located) {
+  const account = required(config.clouds.azure, 'azure').subscriptionId
+  const { project, environment } = config
+  const suffix = globalSuffix(config, account)
+  // Azure refuses these words in names that become host names.
+  const reserved = /microsoft|windows|^login|^xbox/.test(project.replaceAll('-', ''))
+  const hostProject = reserved ? platformId(config) : project
+  const compact = hostProject.replaceAll('-', '')
+  const shortEnvironment = { dev: 'dev', staging: 'stg', prod: 'prd' }[environment]
+  const named = (kind: string) => `${project}-${kind}-${environment}`
+  const host = (kind: string) => `${hostProject}-${kind}-${environment}-${suffix}`
+  const tiny = (kind: string) =>
+    `${compact.slice(0, 24 - kind.length - shortEnvironment.length - suffix.length)}${kind}${shortEnvironment}${suffix}`
+  return {
+    base: `${project}-${environment}`,
+    resourceGroup: named('rg'),
+    /** AKS makes and owns this one. */
+    nodeResourceGroup: named('nodes-rg'),
+    virtualNetwork: named('vnet'),
+    subnets: {
+      nodes: 'nodes',
+      pods: 'pods',
+      database: 'database',
+      privateEndpoints: 'private-endpoints',
+    },
+    networkSecurityGroup: named('nsg'),
+    natGateway: named('nat'),
+    natPublicIp: named('nat-ip'),
+    cluster: named('aks'),
+    dnsPrefix: `${hostProject}-${environment}`,
+    nodePools: { system: 'system', general: 'general', gpu: 'gpu' },
+    identities: {
+      cluster: named('aks-identity'),
+      kubelet: named('kubelet-identity'),
+      apiGateway: named('api-gateway-identity'),
+      modelServing: named('model-serving-identity'),
+      dataSync: named('data-sync-identity'),
+      /** The database's Entra administrator: nobody signs in with a password. */
+      databaseAdmin: named('database-admin-identity'),
+    },
+    registry: `${compact}acr${environment}${suffix}`,
+    storageAccount: tiny(''),
+    containers: { models: 'models', data: 'data', logs: 'logs' },
+    keyVault: tiny('kv'),
+    keys: { storage: 'storage', cluster: 'cluster' },
+    database: host('pg'),
+    sqlServer: host('sql'),
+    databaseName,
+    databaseUser,
+    /** Must end so for a server inside a virtual network, and must not be the server's own name. */
+    databaseDnsZone: `${hostProject}-${environment}.private.postgres.database.azure.com`,
+    cache: host('redis'),
+    logAnalytics: named('logs'),
+    stateResourceGroup: named('tfstate-rg'),
+    stateStorageAccount: tiny('tf'),
+    stateContainer: 'tfstate',
+  }
+}
+export type AzureNames = ReturnType<typeof azureNames>
+
+// The same in every platform: a name made from the project could be one of the engines' reserved words.
+const databaseName = 'mlplatform'
+const databaseUser = 'mlpadmin'
+
+function globalSuffix(config: Identity, account: string): string {
+  return shortHash(`${platformId(config)}/${account}`, 6)
+}
+
+/** `<project>-<environment>-<kind>` in at most `limit` characters; what does not fit is cut and told apart by a hash. */
+function fit(config: Identity, kind: string, limit: number): string {
+  const base = `${config.project}-${config.environment}`
+  const whole = `${base}-${kind}`
+  if (whole.length <= limit) return whole
+  const hash = shortHash(base, 5)
+  const room = limit - kind.length - hash.length - 2
+  return `${base.slice(0, room).replace(/-+$/, '')}-${hash}-${kind}`
+}
+
+function required<T>(cloud: T | undefined, name: string): T {
+  if (cloud === undefined)
+    throw new Error(`names for ${name} were asked for, but the configuration has no clouds.${name}`)
+  return cloud
 }

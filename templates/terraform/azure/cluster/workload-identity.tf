@@ -1,0 +1,18 @@
+# Entra trusts tokens that this cluster issues to these service accounts, each for its own identity.
+locals {
+  service_accounts = {
+    "api-gateway"   = "api_gateway"
+    "model-serving" = "model_serving"
+    "data-sync"     = "data_sync"
+  }
+}
+
+resource "azurerm_federated_identity_credential" "workload" {
+  for_each = local.service_accounts
+
+  name                      = "ml-platform-${each.key}"
+  user_assigned_identity_id = var.foundation.identities[each.value].id
+  issuer                    = azurerm_kubernetes_cluster.main.oidc_issuer_url
+  subject                   = "system:serviceaccount:ml-platform:${each.key}"
+  audience                  = ["api://AzureADTokenExchange"]
+}
