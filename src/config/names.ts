@@ -110,7 +110,7 @@ export function gcpNames(config: Located) {
   const suffix = globalSuffix(config, account)
   // Cloud Storage refuses Google's own name, and look-alikes of it, in bucket names.
   const bucketBase = /^goog|g[o0]{2}g[l1i]e/.test(base) ? platformId(config) : base
-  const serviceAccount = (kind: string) => fit(config, kind, 30)
+  const serviceAccount = (kind: string) => shorten(config, kind, 30)
   return {
     base,
     network: base,
@@ -159,6 +159,7 @@ export function azureNames(config: Located) {
   const hostProject = reserved ? platformId(config) : project
   const compact = hostProject.replaceAll('-', '')
   const shortEnvironment = { dev: 'dev', staging: 'stg', prod: 'prd' }[environment]
+  // Kinds are single words, so that no other project's name can run into them.
   const named = (kind: string) => `${project}-${kind}-${environment}`
   const host = (kind: string) => `${hostProject}-${kind}-${environment}-${suffix}`
   const tiny = (kind: string) =>
@@ -167,7 +168,7 @@ export function azureNames(config: Located) {
     base: `${project}-${environment}`,
     resourceGroup: named('rg'),
     /** AKS makes and owns this one. */
-    nodeResourceGroup: named('nodes-rg'),
+    nodeResourceGroup: `${named('rg')}-nodes`,
     virtualNetwork: named('vnet'),
     subnets: {
       nodes: 'nodes',
@@ -177,16 +178,16 @@ export function azureNames(config: Located) {
     },
     networkSecurityGroup: named('nsg'),
     natGateway: named('nat'),
-    natPublicIp: named('nat-ip'),
+    natPublicIp: `${named('nat')}-ip`,
     cluster: named('aks'),
     dnsPrefix: `${hostProject}-${environment}`,
     nodePools: { system: 'system', general: 'general', gpu: 'gpu' },
     identities: {
-      cluster: named('aks-identity'),
-      kubelet: named('kubelet-identity'),
-      apiGateway: named('api-gateway-identity'),
-      modelServing: named('model-serving-identity'),
-      dataSync: named('data-sync-identity'),
+      cluster: `${named('id')}-cluster`,
+      kubelet: `${named('id')}-kubelet`,
+      apiGateway: `${named('id')}-api-gateway`,
+      modelServing: `${named('id')}-model-serving`,
+      dataSync: `${named('id')}-data-sync`,
       /** The database's Entra administrator: nobody signs in with a password. */
       databaseAdmin: named('database-admin-identity'),
     },
@@ -203,7 +204,7 @@ export function azureNames(config: Located) {
     databaseDnsZone: `${hostProject}-${environment}.private.postgres.database.azure.com`,
     cache: host('redis'),
     logAnalytics: named('logs'),
-    stateResourceGroup: named('tfstate-rg'),
+    stateResourceGroup: `${named('rg')}-tfstate`,
     stateStorageAccount: tiny('tf'),
     stateContainer: 'tfstate',
   }
@@ -219,7 +220,7 @@ function globalSuffix(config: Identity, account: string): string {
 }
 
 /** `<project>-<environment>-<kind>` in at most `limit` characters; what does not fit is cut and told apart by a hash. */
-function fit(config: Identity, kind: string, limit: number): string {
+function shorten(config: Identity, kind: string, limit: number): string {
   const base = `${config.project}-${config.environment}`
   const whole = `${base}-${kind}`
   if (whole.length <= limit) return whole

@@ -1,5 +1,8 @@
 import * as z from 'zod'
 
+/** Words of lower-case letters and digits, joined by single hyphens: what every cloud allows in most names. */
+export const projectPattern = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
+
 const nodes = z.strictObject({
   min: z.int().min(1).max(1000),
   max: z.int().min(1).max(1000),
@@ -41,7 +44,7 @@ export const azureSchema = z.strictObject({
 /** The validated mlp.yaml with defaults filled in; plain data. */
 export const configSchema = z.strictObject({
   apiVersion: z.literal('mlp.dev/v1'),
-  project: z.string().regex(/^[a-z][a-z0-9-]{1,22}[a-z0-9]$/),
+  project: z.string().min(3).max(24).regex(projectPattern),
   environment: z.enum(['dev', 'staging', 'prod']),
   target: z.enum(['sandbox', 'cloud']),
   owner: z.string().min(1),
