@@ -23,6 +23,11 @@ export interface World {
   /** Random per sandbox, made at its first start, stable across restarts. */
   readonly secrets: SandboxSecrets
   readonly clusters: ClusterManager
+  /**
+   * Lets the blob service (azurite) answer for `<account>.blob.core.windows.net` with the sandbox's storage key, and
+   * waits until it does. Safe to repeat; survives restarts. Accounts come and go with ARM storage accounts.
+   */
+  ensureBlobAccount(account: string): Promise<void>
   /** 0: no simulated durations; 0.01 by default; 1: the clouds' real ones. */
   readonly timeScale: number
   log(message: string): void
