@@ -17,6 +17,10 @@ export interface Context extends EngineContext {
   readonly clouds: ReadonlyMap<CloudName, Cloud>
   /** `.mlp/<target>/<project>-<env>` as an absolute path: kubeconfig, terraform/<root>/. */
   readonly home: string
+  /** Absolute folder of mlp.yaml: overrides/ lies there. */
+  readonly platformFolder: string
+  /** Absolute folder of mlp's own templates. */
+  readonly templates: string
   /** Absolute path of the bin/mlp.js that runs, for kubeconfig's exec plugin. */
   readonly mlpPath: string
   readonly consent: Consent
@@ -52,5 +56,5 @@ export interface Phase {
   readonly name: string
   readonly title: string
   steps(config: Config): readonly PlatformStep[]
-  checks(config: Config): readonly PlatformCheck[]
+  checks(config: Config, clouds: ReadonlyMap<CloudName, Cloud>): readonly PlatformCheck[]
 }

@@ -94,6 +94,16 @@ export async function applyPlan(scope: TerraformScope, plan: Plan, progress: Pro
   await rm(join(scope.workspace.folder, planFile), { force: true })
 }
 
+/** `terraform import`: takes one existing resource into the state, without an apply. */
+export async function importResource(
+  scope: TerraformScope,
+  address: string,
+  id: string,
+  progress: Progress,
+): Promise<void> {
+  await locked(scope, progress, ['import', '-input=false', '-no-color', address, id], {})
+}
+
 const outputsSchema = z.record(z.string(), z.object({ sensitive: z.boolean(), value: z.json() }))
 
 /** The root's outputs from its remote state; sensitive ones are left out. */
@@ -150,8 +160,8 @@ async function locked(
   try {
     return await recorded(folder, onStart => terraform(scope, args, { ...options, onStart }))
   } catch (error) {
-    const lock =
-      error instanceof MlpError ? findStateLock(`${error.message}\n${error.detail ?? ''}`) : undefined
+    if (!(error instanceof MlpError)) throw error
+    const lock = findStateLock(`${error.message}\n${error.detail ?? ''}`)
     if (lock === undefined) throw error
     if (holderOf(lock, readRuns(folder)) === undefined) throw lockedByOthers(lock, scope, error)
     progress.report(`freeing the state lock of an earlier run that died (${lock.operation})`)

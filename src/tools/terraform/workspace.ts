@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdirSync, readFileSync } from 'node:fs'
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import type { TerraformBackend } from '../../clouds/cloud.ts'
 import type { JsonObject } from '../../engine/json.ts'
 import { isMissing } from './missing.ts'
@@ -34,15 +35,15 @@ export const adoptionFile = 'mlp_adopt.tf.json'
 export async function writeWorkspace(workspace: Workspace): Promise<void> {
   await mkdir(workspace.folder, { recursive: true, mode: 0o700 })
   const sources = [
-    ...(await terraformFiles(workspace.template)).map(name => join(workspace.template, name)),
-    ...(await terraformFiles(workspace.overrides)).map(name => join(workspace.overrides, name)),
+    ...terraformFiles(workspace.template).map(name => join(workspace.template, name)),
+    ...terraformFiles(workspace.overrides).map(name => join(workspace.overrides, name)),
   ]
-  const wanted = new Set(sources.map(source => source.slice(source.lastIndexOf('/') + 1)))
-  for (const name of await terraformFiles(workspace.folder)) {
+  const wanted = new Set(sources.map(source => basename(source)))
+  for (const name of terraformFiles(workspace.folder)) {
     if (!wanted.has(name) && name !== adoptionFile) await rm(join(workspace.folder, name))
   }
   for (const source of sources) {
-    await cp(source, join(workspace.folder, source.slice(source.lastIndexOf('/') + 1)))
+    await cp(source, join(workspace.folder, basename(source)))
   }
   await writePrivate(
     join(workspace.folder, variablesFile),
@@ -55,23 +56,23 @@ export async function writeWorkspace(workspace: Workspace): Promise<void> {
 }
 
 /** Changes when the template or the operator's overrides change; part of the step's inputs. */
-export async function templateHash(workspace: Pick<Workspace, 'template' | 'overrides'>): Promise<string> {
+export function templateHash(folders: readonly string[]): string {
   const hash = createHash('sha256')
-  for (const folder of [workspace.template, workspace.overrides]) {
-    for (const name of await terraformFiles(folder)) {
+  for (const folder of folders) {
+    for (const name of terraformFiles(folder)) {
       hash
         .update(name)
         .update('\0')
-        .update(await readFile(join(folder, name)))
+        .update(readFileSync(join(folder, name)))
         .update('\0')
     }
   }
   return hash.digest('hex')
 }
 
-async function terraformFiles(folder: string): Promise<readonly string[]> {
+function terraformFiles(folder: string): readonly string[] {
   try {
-    const names = await readdir(folder)
+    const names = readdirSync(folder)
     return names.filter(name => name.endsWith('.tf') || name.endsWith('.tf.json')).sort()
   } catch (error) {
     if (isMissing(error)) return []

@@ -1,0 +1,165 @@
+import type { CloudName, RootName } from '../../clouds/cloud.ts'
+import { exitCodes, MlpError } from '../../engine/errors.ts'
+import type { Json, JsonObject } from '../../engine/json.ts'
+import type { Progress, Status, StepId } from '../../engine/step.ts'
+import type { Plan } from '../../tools/terraform/plan-document.ts'
+import {
+  applyPlan,
+  initialise,
+  makePlan,
+  readOutputs,
+  type TerraformScope,
+} from '../../tools/terraform/terraform.ts'
+import { templateHash, writeWorkspace } from '../../tools/terraform/workspace.ts'
+import type { Context, PlatformStep } from '../phase.ts'
+import { findLost, forgetAdoptions, writeAdoptions } from './adoption.ts'
+import { cloudOf } from './cloud-of.ts'
+import { approvePlan } from './consent.ts'
+import { plannedActions, summarise } from './plan-summary.ts'
+import { type RootVariables, rootFolders, rootVariables, terraformScope } from './root.ts'
+import { destroyRoot } from './undo-root.ts'
+
+const titles: Readonly<Record<RootName, string>> = {
+  foundation: 'Network, data stores, registry and identities',
+  cluster: 'Kubernetes cluster, nodes and add-ons',
+}
+
+/** Applies one terraform root: adopts what exists already, shows the plan, asks, applies with live progress. */
+export function applyRootStep(cloudName: CloudName, root: RootName): PlatformStep {
+  const id: StepId = `1.${cloudName}.apply-${root}`
+  const needs: readonly StepId[] =
+    root === 'foundation' ? [`1.${cloudName}.prepare`] : [`1.${cloudName}.apply-foundation`]
+  // status() has to plan, and terraform refuses a saved plan that is out of date: so apply() may use the same one.
+  let fresh: Plan | undefined
+
+  const plan = async (
+    context: Context,
+    progress: Progress,
+  ): Promise<{ scope: TerraformScope; plan: Plan }> => {
+    const scope = await terraformScope(context, cloudName, root, id, variablesOf(context, cloudName, root))
+    await writeWorkspace(scope.workspace)
+    await initialise(scope, progress)
+    return { scope, plan: await makePlan(scope, progress) }
+  }
+
+  return {
+    id,
+    cloud: cloudName,
+    title: titles[root],
+    needs,
+    limits: [`terraform:${cloudName}-${root}`],
+    inputs: context => inputsOf(context, cloudName, root),
+
+    async status(context): Promise<Status> {
+      const missing = await missingBefore(context, cloudName, root)
+      if (missing !== undefined) return { state: 'absent', why: missing }
+      const planned = await plan(context, quiet)
+      fresh = planned.plan
+      if (planned.plan.changes.length > 0 || planned.plan.outputsChange) {
+        const summary = summarise(planned.plan)
+        return planned.plan.hadState ? { state: 'drifted', why: summary } : { state: 'absent', why: summary }
+      }
+      return {
+        state: 'present',
+        outputs: await readOutputs(planned.scope),
+        why: 'terraform finds nothing to change',
+      }
+    },
+
+    async plan(context) {
+      const missing = await missingBefore(context, cloudName, root)
+      if (missing !== undefined) {
+        return [
+          {
+            step: id,
+            cloud: cloudName,
+            subject: `${cloudName}-${root}`,
+            action: 'run',
+            why: `planned in full later: ${missing}`,
+            destroysData: false,
+            seconds: null,
+            monthlyCost: null,
+          },
+        ]
+      }
+      const planned = await plan(context, quiet)
+      return plannedActions(
+        planned.plan,
+        id,
+        cloudName,
+        `terraform -chdir=${planned.scope.workspace.folder} plan`,
+      )
+    },
+
+    async apply(context, progress) {
+      const scope = await terraformScope(context, cloudName, root, id, variablesOf(context, cloudName, root))
+      let wanted = fresh ?? (await plan(context, progress)).plan
+      fresh = undefined
+      const lost = await findLost(cloudOf(context, cloudName), wanted, context.signal)
+      if (lost.length > 0) {
+        progress.report(`adopting ${lost.length} resources that an interrupted run left`)
+        await writeAdoptions(scope.workspace.folder, lost)
+        wanted = await makePlan(scope, progress)
+      }
+      await approvePlan(context, scope.workspace.name, wanted)
+      await applyPlan(scope, wanted, progress)
+      await forgetAdoptions(scope.workspace.folder)
+      return await completeOutputs(scope)
+    },
+
+    undo: (context, progress) => destroyRoot(context, cloudName, root, id, progress),
+  }
+}
+
+const quiet: Progress = { report: () => undefined }
+
+function inputsOf(context: Context, cloudName: CloudName, root: RootName): Json {
+  const { template, overrides } = rootFolders(context, cloudName, root)
+  const variables =
+    root === 'cluster' && foundationOutputs(context, cloudName) === undefined
+      ? null
+      : variablesOf(context, cloudName, root)
+  return { variables, templates: templateHash([template, overrides]) }
+}
+
+function variablesOf(context: Context, cloudName: CloudName, root: RootName): RootVariables {
+  return rootVariables(
+    context,
+    cloudName,
+    root,
+    root === 'cluster' ? foundationOutputs(context, cloudName) : undefined,
+  )
+}
+
+function foundationOutputs(context: Context, cloudName: CloudName): JsonObject | undefined {
+  return context.outputs(`1.${cloudName}.apply-foundation`)
+}
+
+/** Why the root cannot be planned yet; undefined when it can. */
+async function missingBefore(
+  context: Context,
+  cloudName: CloudName,
+  root: RootName,
+): Promise<string | undefined> {
+  if (root === 'cluster')
+    return foundationOutputs(context, cloudName) === undefined ? 'the foundation is not there yet' : undefined
+  if (context.outputs(`1.${cloudName}.prepare`) !== undefined) return undefined
+  const missing = await cloudOf(context, cloudName).missingPreparations(context.signal)
+  return missing.length === 0 ? undefined : `the account is not prepared (${missing.join(', ')})`
+}
+
+/** An output that is empty would only be noticed by whoever reads it, much later. */
+async function completeOutputs(scope: TerraformScope): Promise<JsonObject> {
+  const outputs = await readOutputs(scope)
+  const empty = Object.entries(outputs)
+    .filter(([, value]) => value === null || value === '')
+    .map(([name]) => name)
+  if (Object.keys(outputs).length > 0 && empty.length === 0) return outputs
+  throw new MlpError({
+    code: 'MLP2103',
+    summary: `terraform's ${scope.workspace.name} has ${empty.length === 0 ? 'no outputs' : `empty outputs: ${empty.join(', ')}`}`,
+    detail: `The templates in ${scope.workspace.folder} declare outputs that later steps read.`,
+    remedy: ['Check files in overrides/ that change outputs, then run the same command again.'],
+    exitCode: exitCodes.stepFailed,
+  })
+}

@@ -1,0 +1,25 @@
+import type { CloudName } from '../../clouds/cloud.ts'
+import type { Config } from '../../config/schema.ts'
+import type { Phase } from '../phase.ts'
+import { applyRootStep } from './apply-root.ts'
+import { infrastructureChecks } from './checks.ts'
+import { prepareStep } from './prepare.ts'
+
+/** Guide, phase 1: two terraform roots a cloud, so that data can outlive clusters; the clouds side by side. */
+export const infrastructurePhase: Phase = {
+  number: 1,
+  name: 'infrastructure',
+  title: 'Infrastructure',
+  steps: config =>
+    configuredClouds(config).flatMap(cloud => [
+      prepareStep(cloud),
+      applyRootStep(cloud, 'foundation'),
+      applyRootStep(cloud, 'cluster'),
+    ]),
+  checks: (_config, clouds) => [...clouds.values()].flatMap(infrastructureChecks),
+}
+
+function configuredClouds(config: Config): readonly CloudName[] {
+  const all: readonly CloudName[] = ['aws', 'gcp', 'azure']
+  return all.filter(cloud => config.clouds[cloud] !== undefined)
+}

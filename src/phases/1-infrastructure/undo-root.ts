@@ -1,0 +1,121 @@
+import type { CloudName, RootName } from '../../clouds/cloud.ts'
+import type { Leftover } from '../../engine/events.ts'
+import type { JsonObject } from '../../engine/json.ts'
+import type { Progress, StepId, Undone } from '../../engine/step.ts'
+import type { Change, Plan } from '../../tools/terraform/plan-document.ts'
+import {
+  applyPlan,
+  initialise,
+  makePlan,
+  readOutputs,
+  type TerraformScope,
+} from '../../tools/terraform/terraform.ts'
+import { writeWorkspace } from '../../tools/terraform/workspace.ts'
+import type { Context } from '../phase.ts'
+import { findLost } from './adoption.ts'
+import { cloudOf } from './cloud-of.ts'
+import { rootVariables, terraformScope } from './root.ts'
+
+/**
+ * Takes a root back. The cluster goes whole. The foundation is made dormant when data is kept: everything that costs
+ * and that data at rest does not need goes; with `--destroy-data` it goes whole, after a last snapshot.
+ */
+export async function destroyRoot(
+  context: Context,
+  cloudName: CloudName,
+  root: RootName,
+  step: StepId,
+  progress: Progress,
+): Promise<Undone> {
+  const cloud = cloudOf(context, cloudName)
+  const missing = await cloud.missingPreparations(context.signal)
+  if (missing.length > 0) return { removed: [], kept: [], left: [] }
+  const keepData = root === 'foundation' && !context.consent.destroyData
+  const foundation =
+    root === 'cluster' ? await outputsOfFoundation(context, cloudName, step, progress) : undefined
+  if (root === 'cluster' && foundation === undefined) return { removed: [], kept: [], left: [] }
+
+  const variables = {
+    ...rootVariables(context, cloudName, root, foundation),
+    ...(keepData ? { dormant: true } : { allow_destroy: true }),
+  }
+  const scope = await terraformScope(context, cloudName, root, step, variables)
+  await writeWorkspace(scope.workspace)
+  await initialise(scope, progress)
+  const known = await adoptLost(context, cloudName, scope, progress)
+  if (!known) return { removed: [], kept: [], left: [] }
+  if (keepData) {
+    const plan = await makePlan(scope, progress)
+    await applyPlan(scope, plan, progress)
+    return { removed: removedBy(plan, cloudName), kept: await keptData(context, cloudName), left: [] }
+  }
+  await liftProtections(scope, progress)
+  if (root === 'foundation') {
+    await cloud.releaseData({ finalSnapshot: context.consent.finalSnapshot }, context.signal, message =>
+      progress.report(message),
+    )
+  }
+  const destruction = await makePlan(scope, progress, { destroy: true })
+  await applyPlan(scope, destruction, progress)
+  return { removed: removedBy(destruction, cloudName), kept: [], left: [] }
+}
+
+/** Protections are terraform's own attributes on some clouds: an apply must lift them before the destroy. */
+async function liftProtections(scope: TerraformScope, progress: Progress): Promise<void> {
+  const plan = await makePlan(scope, progress)
+  // A root that was never finished would be completed by this apply, only to be destroyed: then terraform has to do without.
+  if (plan.changes.some(({ kind }) => kind === 'create' || kind === 'replace')) return
+  await applyPlan(scope, plan, progress)
+}
+
+/** Brings what a killed run made but did not record back into the state, so that the destroy sees it. False: there is nothing at all. */
+async function adoptLost(
+  context: Context,
+  cloudName: CloudName,
+  scope: TerraformScope,
+  progress: Progress,
+): Promise<boolean> {
+  const plan = await makePlan(scope, progress)
+  const lost = await findLost(cloudOf(context, cloudName), plan, context.signal)
+  for (const [index, { to, id }] of lost.entries()) {
+    progress.report(`adopting ${to}, which an interrupted run left`, index / lost.length)
+    await importResource(scope, to, id, progress)
+  }
+  return plan.hadState || lost.length > 0
+}
+
+async function outputsOfFoundation(
+  context: Context,
+  cloudName: CloudName,
+  step: StepId,
+  progress: Progress,
+): Promise<JsonObject | undefined> {
+  const variables = rootVariables(context, cloudName, 'foundation', undefined)
+  const scope = await terraformScope(context, cloudName, 'foundation', step, variables)
+  await writeWorkspace(scope.workspace)
+  await initialise(scope, progress)
+  const outputs = await readOutputs(scope)
+  return Object.keys(outputs).length === 0 ? undefined : outputs
+}
+
+async function keptData(context: Context, cloudName: CloudName): Promise<readonly Leftover[]> {
+  const kept: Leftover[] = []
+  for await (const { type, id, name, holdsData } of cloudOf(context, cloudName).inventory(context.signal)) {
+    if (holdsData)
+      kept.push({ cloud: cloudName, type, id, name, reason: 'holds data; --destroy-data removes it' })
+  }
+  return kept
+}
+
+function removedBy(plan: Plan, cloudName: CloudName): readonly Leftover[] {
+  const id = ({ after, address }: Change) => (typeof after['id'] === 'string' ? after['id'] : address)
+  return plan.changes
+    .filter(({ kind }) => kind === 'destroy')
+    .map(change => ({
+      cloud: cloudName,
+      type: change.type,
+      id: id(change),
+      name: change.address,
+      reason: 'destroyed by terraform',
+    }))
+}
