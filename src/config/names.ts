@@ -36,7 +36,7 @@ export function contextName(cloud: 'aws' | 'gcp' | 'azure', config: Pick<Config,
 /**
  * Every name on AWS. Names that are unique within an account are `<project>-<environment>[-<kind>]`; S3 buckets,
  * whose names all accounts share, end in a suffix made from the platform id and the account.
- * Limits: docs/names.md, each held by test/unit/config/names.test.ts.
+ * test/unit/config/names.test.ts holds each name to its limit.
  */
 export function awsNames(config: Located) {
   const account = required(config.clouds.aws, 'aws').accountId

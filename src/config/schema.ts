@@ -1,64 +1,201 @@
 import * as z from 'zod'
+import { parseCidr } from './cidr.ts'
 
 /** Words of lower-case letters and digits, joined by single hyphens: what every cloud allows in most names. */
 export const projectPattern = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
+export const apiVersion = 'mlp.dev/v1'
 
+/*
+ * The `error` of every leaf says what is allowed there, in words that follow "allowed:" in a message; the
+ * description is what an editor shows. Rules that look at more than one value are in rules.ts.
+ */
+const count = (least: number, most: number, description: string) =>
+  z
+    .int({ error: `a whole number from ${least} to ${most}` })
+    .min(least, { error: `a whole number from ${least} to ${most}` })
+    .max(most, { error: `a whole number from ${least} to ${most}` })
+    .describe(description)
+const text = (pattern: RegExp, allowed: string, description: string) =>
+  z.string({ error: allowed }).regex(pattern, { error: allowed }).describe(description)
+const choice = <const T extends readonly [string, ...string[]]>(values: T, description: string) =>
+  z.enum(values, { error: values.join(' or ') }).describe(description)
+const flag = (description: string) => z.boolean({ error: 'true or false' }).describe(description)
+
+const machine = text(/^\S+$/, "the cloud's name of a machine type", 'Machine type, as the cloud names it.')
+const spot = flag('Interruptible machines: cheaper, and taken away at short notice.')
 const nodes = z.strictObject({
-  min: z.int().min(1).max(1000),
-  max: z.int().min(1).max(1000),
-  type: z.string().min(1),
-  spot: z.boolean(),
+  min: count(1, 1000, 'Fewest nodes of the cluster, over all zones.'),
+  max: count(1, 1000, 'Most nodes of the cluster, over all zones.'),
+  type: machine,
+  spot,
 })
 const gpuNodes = z.strictObject({
-  min: z.int().min(0),
-  max: z.int().min(1),
-  type: z.string().min(1),
-  spot: z.boolean(),
+  min: count(0, 1000, 'Fewest GPU nodes of the cluster, over all zones.'),
+  max: count(1, 1000, 'Most GPU nodes of the cluster, over all zones.'),
+  type: machine,
+  spot,
 })
-const cidr = z.string().regex(/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/)
-const network = z.strictObject({ cidr, pods: cidr, services: cidr })
+
+const cidrAllowed = 'an IPv4 range such as 10.0.0.0/16, with no bits set behind the prefix'
+const cidr = (description: string) =>
+  z
+    .string({ error: cidrAllowed })
+    .refine(value => parseCidr(value) !== undefined, { error: cidrAllowed })
+    .describe(description)
+const network = z.strictObject({
+  cidr: cidr('Addresses of the network: nodes, database, cache.'),
+  pods: cidr('Addresses of pods.'),
+  services: cidr('Addresses of Kubernetes services.'),
+})
 
 const common = {
   nodes,
   gpuNodes: gpuNodes.optional(),
-  kubernetesVersion: z.string().regex(/^1\.\d{2}$/),
+  /** Within one minor version of the pinned kubectl, and supported by all three clouds and by Istio. */
+  kubernetesVersion: text(
+    /^1\.3[456]$/,
+    "'1.34', '1.35' or '1.36', in quotes",
+    'Minor version of Kubernetes, in quotes.',
+  ),
   network,
 }
 export const awsSchema = z.strictObject({
-  accountId: z.string().regex(/^\d{12}$/),
-  region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/),
+  accountId: text(/^\d{12}$/, 'the 12 digits of the account, in quotes', 'AWS account id, in quotes.'),
+  region: text(/^[a-z]{2}(-[a-z]+)+-\d$/, 'an AWS region such as us-east-1', 'AWS region.'),
   ...common,
 })
 export const gcpSchema = z.strictObject({
-  projectId: z.string().regex(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/),
-  region: z.string().regex(/^[a-z]+-[a-z]+\d$/),
+  projectId: text(
+    /^[a-z][a-z0-9-]{4,28}[a-z0-9]$/,
+    '6 to 30 lower-case letters, digits and hyphens, as `gcloud projects list` shows it',
+    'Google Cloud project id (not its number).',
+  ),
+  region: text(/^[a-z]+-[a-z]+\d+$/, 'a Google Cloud region such as us-central1', 'Google Cloud region.'),
   ...common,
 })
+const guid = (what: string) =>
+  z.guid({ error: `a UUID, as \`az account show\` shows it` }).describe(`Azure ${what}.`)
 export const azureSchema = z.strictObject({
-  subscriptionId: z.guid(),
-  tenantId: z.guid().optional(),
-  location: z.string().regex(/^[a-z0-9]+$/),
+  subscriptionId: guid('subscription id'),
+  tenantId: guid('tenant id; found out from the subscription when it is missing').optional(),
+  location: text(
+    /^[a-z][a-z0-9]+$/,
+    'an Azure location such as eastus',
+    'Azure location, in its short form.',
+  ),
   ...common,
 })
 
-/** The validated mlp.yaml with defaults filled in; plain data. */
+const database = z.strictObject({
+  engine: choice(
+    ['postgresql', 'azure-sql'],
+    'PostgreSQL everywhere, or Azure SQL Database on Azure (the other clouds keep PostgreSQL).',
+  ),
+})
+const budget = z.strictObject({
+  amount: z
+    .number({ error: 'a number above 0' })
+    .positive({ error: 'a number above 0' })
+    .describe('What the platform may cost in a month, all clouds together.'),
+  currency: text(/^[A-Z]{3}$/, 'a currency such as USD or EUR', 'ISO 4217 code.'),
+})
+
+export const environmentNames = ['dev', 'staging', 'prod'] as const
+const project = z
+  .string({ error: 'a name' })
+  .regex(projectPattern, {
+    error: 'words of lower-case letters and digits joined by single hyphens, beginning with a letter',
+  })
+  .min(3, { error: '3 to 24 characters' })
+  .max(24, { error: '3 to 24 characters' })
+  .describe('Part of the name of everything that mlp makes.')
+const environment = choice(environmentNames, 'Decides sizes, redundancy, backups and protection.')
+const domain = text(
+  /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/,
+  'a domain name such as ml.example.com',
+  'Domain under which the platform is reached.',
+)
+
+const settings = {
+  target: choice(
+    ['sandbox', 'cloud'],
+    'sandbox: this machine, free of charge. cloud: your accounts, which costs money.',
+  ),
+  owner: text(
+    /^.{1,63}$/,
+    'a team, a person or an e-mail address',
+    'Who answers for the platform; becomes a tag.',
+  ),
+  domain: domain.optional(),
+  budget: budget.optional(),
+  credentials: choice(
+    ['workload-identity', 'static-secret'],
+    'How pods reach cloud services: without keys, or by a long-lived Secret (not advised).',
+  ),
+}
+
+/** The validated mlp.yaml of one environment with defaults filled in; plain data. */
 export const configSchema = z.strictObject({
-  apiVersion: z.literal('mlp.dev/v1'),
-  project: z.string().min(3).max(24).regex(projectPattern),
-  environment: z.enum(['dev', 'staging', 'prod']),
-  target: z.enum(['sandbox', 'cloud']),
-  owner: z.string().min(1),
+  apiVersion: z.literal(apiVersion, { error: apiVersion }),
+  project,
+  environment,
+  ...settings,
   clouds: z.strictObject({
     aws: awsSchema.optional(),
     gcp: gcpSchema.optional(),
     azure: azureSchema.optional(),
   }),
-  database: z.strictObject({ engine: z.enum(['postgresql', 'azure-sql']) }),
-  domain: z.string().optional(),
-  budget: z.strictObject({ amount: z.number().positive(), currency: z.string().length(3) }).optional(),
-  credentials: z.enum(['workload-identity', 'static-secret']),
+  database,
 })
 export type Config = z.infer<typeof configSchema>
 export type AwsConfig = z.infer<typeof awsSchema>
 export type GcpConfig = z.infer<typeof gcpSchema>
 export type AzureConfig = z.infer<typeof azureSchema>
+export type EnvironmentName = Config['environment']
+
+/** Everything may be left out of a file where there is a default; `aws:` with nothing behind it takes them all. */
+const partialCommon = {
+  nodes: nodes.partial().optional(),
+  gpuNodes: gpuNodes.partial().optional(),
+  kubernetesVersion: common.kubernetesVersion.optional(),
+  network: network.partial().optional(),
+}
+const partialSettings = {
+  target: settings.target.optional(),
+  owner: settings.owner.optional(),
+  domain: settings.domain,
+  budget: budget.partial().optional(),
+  credentials: settings.credentials.optional(),
+  clouds: z
+    .strictObject({
+      aws: awsSchema.partial().extend(partialCommon).nullable(),
+      gcp: gcpSchema.partial().extend(partialCommon).nullable(),
+      azure: azureSchema.partial().extend(partialCommon).nullable(),
+    })
+    .partial()
+    .describe('Any of aws, gcp and azure; at least one.'),
+  database: z
+    .union([database.shape.engine, database])
+    .optional()
+    .describe('postgresql, or azure-sql for Azure SQL Database on Azure.'),
+}
+
+/** What stands under `environments.<name>`: the same settings, over those of the file's base. */
+const overlaySchema = z.strictObject(partialSettings).partial().nullable()
+
+/** mlp.yaml as it is written: a base, and overlays of which one is chosen. */
+export const fileSchema = z
+  .strictObject({
+    apiVersion: z.literal(apiVersion, { error: apiVersion }).describe('Version of this file’s format.'),
+    project,
+    environment: environment
+      .optional()
+      .describe('Environment when --env does not name one; dev when both are missing.'),
+    ...partialSettings,
+    environments: z
+      .strictObject({ dev: overlaySchema, staging: overlaySchema, prod: overlaySchema })
+      .partial()
+      .optional()
+      .describe('What differs between environments, chosen by --env.'),
+  })
+  .describe('The platform that mlp builds, keeps and takes down.')
