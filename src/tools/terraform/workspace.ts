@@ -30,7 +30,7 @@ export const adoptionFile = 'mlp_adopt.tf.json'
 
 /**
  * Writes template, overrides and values into the workspace's folder. Files that the template no longer has are
- * removed, terraform's own (`.terraform`, the lock file, a rescued state) stay.
+ * removed, import blocks of an earlier run among them; terraform's own (`.terraform`, the lock file, a rescued state) stay.
  */
 export async function writeWorkspace(workspace: Workspace): Promise<void> {
   await mkdir(workspace.folder, { recursive: true, mode: 0o700 })
@@ -40,7 +40,7 @@ export async function writeWorkspace(workspace: Workspace): Promise<void> {
   ]
   const wanted = new Set(sources.map(source => basename(source)))
   for (const name of terraformFiles(workspace.folder)) {
-    if (!wanted.has(name) && name !== adoptionFile) await rm(join(workspace.folder, name))
+    if (!wanted.has(name)) await rm(join(workspace.folder, name))
   }
   for (const source of sources) {
     await cp(source, join(workspace.folder, basename(source)))

@@ -1,0 +1,52 @@
+#!/usr/bin/env node
+// `npm test`: everything that has to hold, in the order that fails soonest, with what each suite took.
+// `npm test -- types unit` runs only those.
+import { spawn } from 'node:child_process'
+
+const suites = [
+  ['lint', 'biome check .'],
+  ['types', 'tsc -p .'],
+  ['imports', 'depcruise src sandbox/src bin --config .dependency-cruiser.mjs'],
+  ['dead-code', 'knip'],
+  ['audit', 'npm audit --audit-level=high'],
+  ['build', 'node scripts/build.mjs'],
+  ['templates', 'node scripts/check-templates.mjs'],
+  ['unit', 'vitest run --project unit --coverage'],
+  ['sandbox', 'vitest run --project sandbox'],
+  ['e2e', 'vitest run --project e2e'],
+  ['faults', 'vitest run --project faults'],
+]
+
+const wanted = process.argv.slice(2)
+const unknown = wanted.filter(name => !suites.some(([known]) => known === name))
+if (unknown.length > 0) {
+  process.stderr.write(`no suite named ${unknown.join(', ')}; there are: ${suites.map(([name]) => name).join(', ')}\n`)
+  process.exit(2)
+}
+
+const results = []
+for (const [name, command] of suites) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue
+  process.stdout.write(`\n== ${name}: ${command}\n`)
+  const startedAt = performance.now()
+  const exitCode = await run(command)
+  results.push({ name, exitCode, seconds: (performance.now() - startedAt) / 1000 })
+}
+
+process.stdout.write('\nsuite        result   seconds\n')
+for (const { name, exitCode, seconds } of results) {
+  process.stdout.write(`${name.padEnd(12)} ${(exitCode === 0 ? 'passed' : `exit ${exitCode}`).padEnd(8)} ${seconds.toFixed(1)}\n`)
+}
+const failed = results.filter(({ exitCode }) => exitCode !== 0)
+process.stdout.write(`\nsuites: ${results.length - failed.length} passed, ${failed.length} failed\n`)
+process.exitCode = failed.length === 0 ? 0 : 1
+
+/** @param {string} command @returns {Promise<number>} its exit code; 128 for a signal */
+function run(command) {
+  const [file, ...args] = command.split(' ')
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit'] })
+    child.on('error', reject)
+    child.on('exit', code => resolve(code ?? 128))
+  })
+}

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest'
+import { parsePlan, plannedCreations } from '../../../../src/tools/terraform/plan-document.ts'
+
+const change = (actions: readonly string[], extra: object = {}, mode = 'managed') => ({
+  address: 'aws_s3_bucket.data',
+  mode,
+  type: 'aws_s3_bucket',
+  change: { actions, after: { bucket: 'ml-platform-data' }, ...extra },
+})
+const document = (changes: readonly object[], extra: object = {}) =>
+  JSON.stringify({ format_version: '1.2', resource_changes: changes, ...extra })
+const kind = (actions: readonly string[], extra: object = {}) =>
+  parsePlan(document([change(actions, extra)])).changes[0]?.kind
+
+describe('parsePlan', () => {
+  it.each([
+    [['create'], {}, 'create'],
+    [['update'], {}, 'change'],
+    [['delete'], {}, 'destroy'],
+    [['forget'], {}, 'destroy'],
+    [['delete', 'create'], {}, 'replace'],
+    [['create', 'delete'], {}, 'replace'],
+    [['no-op'], { importing: { id: 'x' } }, 'adopt'],
+    [['update'], { importing: { id: 'x' } }, 'adopt'],
+    [['no-op'], {}, undefined],
+    [['read'], {}, undefined],
+  ])('%j %j is %s', (actions, extra, expected) => {
+    expect(kind(actions, extra)).toBe(expected)
+  })
+
+  it('names the attributes that force a replacement', () => {
+    const plan = parsePlan(
+      document([
+        change(['delete', 'create'], { replace_paths: [['vpc_config', 0, 'subnet_ids'], ['name']] }),
+      ]),
+    )
+    expect(plan.changes[0]?.because).toEqual(['vpc_config.0.subnet_ids', 'name'])
+  })
+
+  it('leaves data sources out', () => {
+    expect(parsePlan(document([change(['create'], {}, 'data')])).changes).toEqual([])
+  })
+
+  it('sees that only outputs change', () => {
+    const plan = parsePlan(
+      document([], { output_changes: { endpoint: { actions: ['update'] }, name: { actions: ['no-op'] } } }),
+    )
+    expect(plan).toMatchObject({ changes: [], outputsChange: true })
+  })
+
+  it('knows a first plan from a later one', () => {
+    expect(parsePlan(document([])).hadState).toBe(false)
+    expect(
+      parsePlan(document([], { prior_state: { values: { root_module: { resources: [] } } } })).hadState,
+    ).toBe(true)
+  })
+
+  it('refuses a format it does not know rather than seeing no changes in it', () => {
+    expect(() => parsePlan(JSON.stringify({ format_version: '2.0' }))).toThrow()
+  })
+
+  it('asks the cloud only about what would be made anew, with the planned values', () => {
+    const plan = parsePlan(document([change(['create']), change(['update']), change(['delete', 'create'])]))
+    expect(plannedCreations(plan)).toEqual([
+      { address: 'aws_s3_bucket.data', type: 'aws_s3_bucket', values: { bucket: 'ml-platform-data' } },
+    ])
+  })
+})
