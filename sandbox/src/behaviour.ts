@@ -17,15 +17,31 @@ export interface Behaviour {
   /** Attributes that change when another does, so that a plan shows them as unknown (`(known after apply)`). */
   recomputedOn?: Readonly<Record<string, readonly string[]>>
   /**
-   * Makes the resource in the world and returns all its attributes, computed ones included, `id` among them.
-   * `planned` holds configured and defaulted attributes; unknown ones are missing. Throws CloudError as the cloud
-   * would (name taken, reference missing, quota). The store is written by the caller from what is returned.
+   * Blocks (dotted paths) that the cloud fills in when the configuration has none: optional and computed in the
+   * provider, which the schema does not say of blocks. Unknown in the plan of a create, kept afterwards. A block that
+   * `create` returns without having been asked for is kept as well; name it here when something refers to it
+   * (`google_container_cluster.x.master_auth[0]`).
+   */
+  computedBlocks?: readonly string[]
+  /**
+   * Computed attributes that the provider already knows when it plans (`tags_all`), as overrides. In `planned`,
+   * attributes and blocks that are not wholly known are missing; what is not set is null.
+   */
+  plan?(planned: Attributes, prior: Attributes | undefined, provider: Attributes): Attributes
+  /**
+   * Makes the resource in the world and returns all its attributes, computed ones included, `id` among them; what it
+   * leaves out is as planned. `planned` holds configured and defaulted attributes, write-only ones included, null
+   * where nothing is set (lists and sets of blocks: empty); unknown ones are missing. Throws CloudError as the cloud
+   * would (name taken, reference missing, quota). The store is written by the caller from what is returned; names
+   * that start with '_' are kept there for the sandbox's own use and are never shown to terraform.
    */
   create(planned: Attributes, scope: BehaviourScope): Promise<Attributes>
   /** Default: the planned attributes over the prior ones. */
   update?(prior: Attributes, planned: Attributes, scope: BehaviourScope): Promise<Attributes>
   /** Throws CloudError when something blocks it: a non-empty bucket, deletion protection, a dependent. */
   remove?(prior: Attributes, scope: BehaviourScope): Promise<void>
+  /** True for what stays in the world when terraform lets go of it: an ABANDON policy, a Google KMS key ring. */
+  outlives?(prior: Attributes): boolean
   /** Default: what is stored; undefined when it is gone. */
   read?(stored: Attributes, scope: BehaviourScope): Promise<Attributes | undefined>
   /** Maps terraform's import id to the stored `id`; undefined when there is no such thing. Default: the import id is the id. */
