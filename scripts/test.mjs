@@ -10,7 +10,6 @@ const suites = [
   ['dead-code', 'knip'],
   ['audit', 'npm audit --audit-level=high'],
   ['build', 'node scripts/build.mjs'],
-  ['templates', 'node scripts/check-templates.mjs'],
   ['unit', 'vitest run --project unit --coverage'],
   ['sandbox', 'vitest run --project sandbox'],
   ['e2e', 'vitest run --project e2e'],

@@ -37,7 +37,7 @@ export async function destroyRoot(
 
   const variables = {
     ...rootVariables(context, cloudName, root, foundation),
-    ...(keepData ? { dormant: true } : { allow_destroy: true }),
+    ...(keepData ? { dormant: true } : {}),
   }
   const scope = await terraformScope(context, cloudName, root, step, variables)
   await writeWorkspace(scope.workspace)
@@ -49,7 +49,6 @@ export async function destroyRoot(
     await applyPlan(scope, plan, progress)
     return { removed: removedBy(plan, cloudName), kept: await keptData(context, cloudName), left: [] }
   }
-  await liftProtections(scope, progress)
   if (root === 'foundation') {
     await cloud.releaseData({ finalSnapshot: context.consent.finalSnapshot }, context.signal, message =>
       progress.report(message),
@@ -58,14 +57,6 @@ export async function destroyRoot(
   const destruction = await makePlan(scope, progress, { destroy: true })
   await applyPlan(scope, destruction, progress)
   return { removed: removedBy(destruction, cloudName), kept: [], left: [] }
-}
-
-/** Protections are terraform's own attributes on some clouds: an apply must lift them before the destroy. */
-async function liftProtections(scope: TerraformScope, progress: Progress): Promise<void> {
-  const plan = await makePlan(scope, progress)
-  // A root that was never finished would be completed by this apply, only to be destroyed: then terraform has to do without.
-  if (plan.changes.some(({ kind }) => kind === 'create' || kind === 'replace')) return
-  await applyPlan(scope, plan, progress)
 }
 
 /** Brings what a killed run made but did not record back into the state, so that the destroy sees it. False: there is nothing at all. */

@@ -61,6 +61,8 @@ resource "aws_elasticache_user_group" "main" {
 }
 
 resource "aws_elasticache_replication_group" "main" {
+  count = var.dormant ? 0 : 1
+
   replication_group_id = var.names.cache
   description          = "Cache of ${var.names.vpc}"
 

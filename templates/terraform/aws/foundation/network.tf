@@ -4,6 +4,7 @@
 locals {
   public_cidrs  = { for key, zone in local.zones : key => cidrsubnet(var.network_cidr, 6, zone.index) }
   private_cidrs = { for key, zone in local.zones : key => cidrsubnet(var.network_cidr, 2, zone.index + 1) }
+  nat_zones     = var.dormant ? [] : local.size.nat_zones
   pod_cidrs     = { for key, zone in local.zones : key => cidrsubnet(var.pods_cidr, 2, zone.index) }
 }
 
@@ -84,7 +85,7 @@ resource "aws_subnet" "pods" {
 }
 
 resource "aws_eip" "nat" {
-  for_each = toset(local.size.nat_zones)
+  for_each = toset(local.nat_zones)
 
   domain = "vpc"
 
@@ -97,7 +98,7 @@ resource "aws_eip" "nat" {
 }
 
 resource "aws_nat_gateway" "main" {
-  for_each = toset(local.size.nat_zones)
+  for_each = toset(local.nat_zones)
 
   allocation_id = aws_eip.nat[each.key].id
   subnet_id     = aws_subnet.public[each.key].id
@@ -129,9 +130,13 @@ resource "aws_route_table" "private" {
 
   vpc_id = aws_vpc.main.id
 
-  route {
-    cidr_block     = "0.0.0.0/0"
-    nat_gateway_id = try(aws_nat_gateway.main[each.key], aws_nat_gateway.main["a"]).id
+  dynamic "route" {
+    for_each = var.dormant ? [] : [contains(local.nat_zones, each.key) ? each.key : local.nat_zones[0]]
+
+    content {
+      cidr_block     = "0.0.0.0/0"
+      nat_gateway_id = aws_nat_gateway.main[route.value].id
+    }
   }
 
   tags = {

@@ -32,10 +32,10 @@ output "database" {
 }
 
 output "cache" {
-  description = "Where Valkey listens (TLS only), and each service's user."
-  value = {
-    host  = aws_elasticache_replication_group.main.primary_endpoint_address
-    port  = aws_elasticache_replication_group.main.port
+  description = "Where Valkey listens (TLS only), and each service's user; null while dormant."
+  value = var.dormant ? null : {
+    host  = aws_elasticache_replication_group.main[0].primary_endpoint_address
+    port  = aws_elasticache_replication_group.main[0].port
     users = { for service, user in aws_elasticache_user.service : service => user.user_name }
   }
 }

@@ -87,6 +87,12 @@ variable "cache" {
   default = {}
 }
 
+variable "dormant" {
+  description = "Keep the data, take away what only a running platform needs and what costs by the hour: NAT and cache. Set by `mlp teardown`."
+  type        = bool
+  default     = false
+}
+
 variable "names" {
   description = "Every name this root uses, derived from project, environment and account in one place."
   type = object({

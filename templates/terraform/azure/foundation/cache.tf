@@ -1,5 +1,7 @@
 # Azure Managed Redis (Azure Cache for Redis is being retired). TLS on port 10000, Entra tokens instead of keys.
 resource "azurerm_managed_redis" "main" {
+  count = var.dormant ? 0 : 1
+
   name                      = var.names.cache
   resource_group_name       = azurerm_resource_group.main.name
   location                  = var.location
@@ -18,16 +20,22 @@ resource "azurerm_managed_redis" "main" {
 }
 
 resource "azurerm_managed_redis_access_policy_assignment" "api_gateway" {
-  managed_redis_id = azurerm_managed_redis.main.id
+  count = var.dormant ? 0 : 1
+
+  managed_redis_id = azurerm_managed_redis.main[0].id
   object_id        = azurerm_user_assigned_identity.api_gateway.principal_id
 }
 
 resource "azurerm_managed_redis_access_policy_assignment" "model_serving" {
-  managed_redis_id = azurerm_managed_redis.main.id
+  count = var.dormant ? 0 : 1
+
+  managed_redis_id = azurerm_managed_redis.main[0].id
   object_id        = azurerm_user_assigned_identity.model_serving.principal_id
 }
 
 resource "azurerm_private_endpoint" "cache" {
+  count = var.dormant ? 0 : 1
+
   name                          = "${var.names.cache}-endpoint"
   custom_network_interface_name = "${var.names.cache}-nic"
   resource_group_name           = azurerm_resource_group.main.name
@@ -37,7 +45,7 @@ resource "azurerm_private_endpoint" "cache" {
 
   private_service_connection {
     name                           = "cache"
-    private_connection_resource_id = azurerm_managed_redis.main.id
+    private_connection_resource_id = azurerm_managed_redis.main[0].id
     subresource_names              = ["redisEnterprise"]
     is_manual_connection           = false
   }

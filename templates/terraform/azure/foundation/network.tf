@@ -54,6 +54,8 @@ resource "azurerm_subnet" "private_endpoints" {
 
 # The one way out, with one address that others can allow. Nodes themselves have no public address.
 resource "azurerm_public_ip" "nat" {
+  count = var.dormant ? 0 : 1
+
   name                = var.names.nat_public_ip
   resource_group_name = azurerm_resource_group.main.name
   location            = var.location
@@ -63,6 +65,8 @@ resource "azurerm_public_ip" "nat" {
 }
 
 resource "azurerm_nat_gateway" "main" {
+  count = var.dormant ? 0 : 1
+
   name                = var.names.nat_gateway
   resource_group_name = azurerm_resource_group.main.name
   location            = var.location
@@ -71,11 +75,15 @@ resource "azurerm_nat_gateway" "main" {
 }
 
 resource "azurerm_nat_gateway_public_ip_association" "main" {
-  nat_gateway_id       = azurerm_nat_gateway.main.id
-  public_ip_address_id = azurerm_public_ip.nat.id
+  count = var.dormant ? 0 : 1
+
+  nat_gateway_id       = azurerm_nat_gateway.main[0].id
+  public_ip_address_id = azurerm_public_ip.nat[0].id
 }
 
 resource "azurerm_subnet_nat_gateway_association" "nodes" {
+  count = var.dormant ? 0 : 1
+
   subnet_id      = azurerm_subnet.nodes.id
-  nat_gateway_id = azurerm_nat_gateway.main.id
+  nat_gateway_id = azurerm_nat_gateway.main[0].id
 }

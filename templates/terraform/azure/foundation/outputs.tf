@@ -23,8 +23,8 @@ output "nodes_subnet_id" {
 }
 
 output "outbound_ip" {
-  description = "Public address that the platform's traffic comes from."
-  value       = azurerm_public_ip.nat.ip_address
+  description = "Public address that the platform's traffic comes from; null while dormant."
+  value       = one(azurerm_public_ip.nat[*].ip_address)
 }
 
 output "tenant_id" {
@@ -101,9 +101,9 @@ output "database" {
 }
 
 output "cache" {
-  description = "Redis endpoint; TLS and Entra tokens."
-  value = {
-    host = azurerm_managed_redis.main.hostname
-    port = azurerm_managed_redis.main.default_database[0].port
+  description = "Redis endpoint; TLS and Entra tokens; null while dormant."
+  value = var.dormant ? null : {
+    host = azurerm_managed_redis.main[0].hostname
+    port = azurerm_managed_redis.main[0].default_database[0].port
   }
 }

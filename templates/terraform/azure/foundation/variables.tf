@@ -75,6 +75,12 @@ variable "postgresql_version" {
   default     = "17"
 }
 
+variable "dormant" {
+  description = "Keep the data, take away what only a running platform needs and what costs by the hour: NAT and cache. Set by `mlp teardown`."
+  type        = bool
+  default     = false
+}
+
 variable "names" {
   description = "Every name, derived in one place (src/config/names.ts) within Azure's limits."
   type = object({

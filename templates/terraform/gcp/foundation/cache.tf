@@ -2,6 +2,8 @@
 # instance has only an AUTH string, which terraform would keep in its state. It holds nothing that cannot be computed
 # again, so it has neither a key of its own nor backups.
 resource "google_redis_cluster" "main" {
+  count = var.dormant ? 0 : 1
+
   name                        = var.name
   region                      = var.region
   node_type                   = local.size.cache_node_type

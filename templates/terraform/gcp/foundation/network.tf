@@ -51,6 +51,8 @@ resource "google_compute_router" "main" {
 
 # The only way out for private nodes.
 resource "google_compute_router_nat" "main" {
+  count = var.dormant ? 0 : 1
+
   name                                = var.name
   router                              = google_compute_router.main.name
   region                              = var.region

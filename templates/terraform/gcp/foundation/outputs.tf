@@ -43,11 +43,11 @@ output "database" {
 }
 
 output "cache" {
-  description = "Where Redis listens: TLS only, cluster protocol, signed in by identity."
-  value = {
-    name = google_redis_cluster.main.name
-    host = google_redis_cluster.main.discovery_endpoints[0].address
-    port = google_redis_cluster.main.discovery_endpoints[0].port
+  description = "Where Redis listens: TLS only, cluster protocol, signed in by identity; null while dormant."
+  value = var.dormant ? null : {
+    name = google_redis_cluster.main[0].name
+    host = google_redis_cluster.main[0].discovery_endpoints[0].address
+    port = google_redis_cluster.main[0].discovery_endpoints[0].port
   }
 }
 

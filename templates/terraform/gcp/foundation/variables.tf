@@ -111,3 +111,9 @@ variable "database_name" {
   description = "PostgreSQL database of the platform's services."
   type        = string
 }
+
+variable "dormant" {
+  description = "Keep the data, take away what only a running platform needs and what costs by the hour: NAT and cache. Set by `mlp teardown`."
+  type        = bool
+  default     = false
+}

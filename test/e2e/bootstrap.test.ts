@@ -1,0 +1,102 @@
+import { readFile, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import * as z from 'zod'
+import { kubectlJson } from '../support/kubectl.ts'
+import { createPlayground, type Finished, type Playground, parseEvents } from '../support/mlp.ts'
+
+const verdict = z.object({
+  healthy: z.boolean(),
+  checks: z.array(z.object({ id: z.string(), status: z.string(), detail: z.string() })),
+})
+const run = (finished: Finished) => parseEvents(finished.stdout)
+const ended = (finished: Finished) => run(finished).find(({ type }) => type === 'run-finished')
+const states = (finished: Finished) => run(finished).filter(({ type }) => type === 'step-finished')
+const platform = (playground: Playground) => join(playground.folder, '.mlp', 'sandbox', 'ml-platform-dev')
+
+// One platform's life, told in order: each part starts from the world that the part before it left.
+describe('a platform on the sandbox, from nothing and back', () => {
+  let playground: Playground
+  beforeAll(async () => {
+    playground = await createPlayground()
+  })
+  afterAll(() => playground.dispose())
+
+  it('bootstraps three clouds from an empty folder', async () => {
+    const finished = await playground.mlp(['bootstrap', '--yes', '--json'])
+    expect(finished.stderr).not.toMatch(/^\s+at /m)
+    expect({
+      exitCode: finished.exitCode,
+      result: ended(finished)?.result,
+      failed: states(finished).filter(({ state }) => state !== 'done'),
+    }).toEqual({ exitCode: 0, result: 'ok', failed: [] })
+    expect(states(finished)).toHaveLength(27)
+  })
+
+  it("shows three clusters with nodes and the guide's objects to kubectl", async () => {
+    const kubeconfig = join(platform(playground), 'kubeconfig')
+    expect((await stat(kubeconfig)).mode & 0o777).toBe(0o600)
+    for (const context of ['aws-dev', 'gcp-dev', 'azure-dev']) {
+      const nodes = await kubectlJson(kubeconfig, context, ['get', 'nodes'])
+      expect(nodes.items.length, context).toBeGreaterThanOrEqual(2)
+      const namespaces = await kubectlJson(kubeconfig, context, ['get', 'namespaces'])
+      expect(
+        namespaces.items.map(({ metadata }) => metadata.name),
+        context,
+      ).toEqual(expect.arrayContaining(['ml-platform', 'ml-serving', 'monitoring', 'istio-system']))
+    }
+  })
+
+  it('verifies as healthy', async () => {
+    const finished = await playground.mlp(['verify', '--json'])
+    const { healthy, checks } = verdict.parse(JSON.parse(finished.stdout))
+    expect(checks.filter(({ status }) => !['pass', 'skipped'].includes(status))).toEqual([])
+    expect({ healthy, exitCode: finished.exitCode }).toEqual({ healthy: true, exitCode: 0 })
+  })
+
+  it('changes nothing the second time, and says why', async () => {
+    const finished = await playground.mlp(['bootstrap', '--yes', '--json'])
+    expect(finished.exitCode).toBe(0)
+    expect(states(finished).filter(({ state }) => state !== 'skipped')).toEqual([])
+    expect(states(finished).every(({ why }) => (why ?? '').length > 0)).toBe(true)
+  })
+
+  it('changes nothing either when its memory is gone', async () => {
+    await rm(join(platform(playground), 'state.json'))
+    const finished = await playground.mlp(['bootstrap', '--yes', '--json'])
+    expect(finished.exitCode).toBe(0)
+    expect(states(finished).filter(({ state }) => state !== 'skipped')).toEqual([])
+  })
+
+  it('keeps no secret in state, plans or logs', async () => {
+    const secrets = z
+      .record(z.string(), z.string())
+      .parse(JSON.parse(await readFile(join(playground.folder, 'sandbox', 'secrets.json'), 'utf8')))
+    const opening = Object.entries(secrets).filter(([name]) => /secret|key(?!id)|pem/i.test(name))
+    expect(opening.length).toBeGreaterThan(0)
+    const { stdout } = await playground.mlp(['status', '--json'])
+    const state = await readFile(join(platform(playground), 'state.json'), 'utf8')
+    for (const [name, secret] of opening)
+      expect([stdout.includes(secret), state.includes(secret)], name).toEqual([false, false])
+  })
+
+  it('keeps data when it is torn down, says what it keeps, and can be built up again', async () => {
+    const down = await playground.mlp(['teardown', '--yes', '--json'])
+    const summary = z
+      .looseObject({
+        kept: z.array(z.object({ type: z.string(), reason: z.string() })),
+        left: z.array(z.unknown()),
+      })
+      .parse(ended(down))
+    expect({ exitCode: down.exitCode, left: summary.left }).toEqual({ exitCode: 0, left: [] })
+    expect(summary.kept.length).toBeGreaterThan(0)
+    const up = await playground.mlp(['bootstrap', '--yes', '--json'])
+    expect({ exitCode: up.exitCode, result: ended(up)?.result }).toEqual({ exitCode: 0, result: 'ok' })
+  })
+
+  it('leaves nothing but the state buckets when data may go too', async () => {
+    const down = await playground.mlp(['teardown', '--yes', '--destroy-data', '--json'])
+    const summary = z.looseObject({ left: z.array(z.unknown()) }).parse(ended(down))
+    expect({ exitCode: down.exitCode, left: summary.left }).toEqual({ exitCode: 0, left: [] })
+  })
+})

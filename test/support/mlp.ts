@@ -1,0 +1,97 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import * as z from 'zod'
+
+/** The program as users start it. */
+export const mlpPath = fileURLToPath(new URL('../../bin/mlp.js', import.meta.url))
+
+export interface Finished {
+  readonly exitCode: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+  readonly durationMs: number
+}
+
+/** A folder of a platform and a sandbox of its own, gone (processes included) when `dispose` returns. */
+export interface Playground {
+  readonly folder: string
+  readonly env: Readonly<Record<string, string>>
+  mlp(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Finished>
+  start(args: readonly string[], env?: Readonly<Record<string, string>>): Running
+  dispose(): Promise<void>
+}
+
+export interface Running {
+  readonly child: ChildProcess
+  readonly finished: Promise<Finished>
+  /** NDJSON lines of stdout so far. */
+  events(): readonly RunEvent[]
+}
+
+const eventSchema = z.looseObject({
+  type: z.string(),
+  step: z.string().optional(),
+  state: z.string().optional(),
+  why: z.string().optional(),
+  result: z.string().optional(),
+})
+export type RunEvent = z.infer<typeof eventSchema>
+
+export function parseEvents(stdout: string): readonly RunEvent[] {
+  return stdout
+    .split('\n')
+    .filter(line => line.startsWith('{'))
+    .map(line => eventSchema.parse(JSON.parse(line)))
+}
+
+export async function createPlayground(extra: Readonly<Record<string, string>> = {}): Promise<Playground> {
+  const folder = await mkdtemp(join(tmpdir(), 'mlp-e2e-'))
+  const env = {
+    MLP_SANDBOX_HOME: join(folder, 'sandbox'),
+    MLP_SANDBOX_TIME_SCALE: '0',
+    CI: 'true',
+    NO_COLOR: '1',
+    ...extra,
+  }
+  const start = (args: readonly string[], more: Readonly<Record<string, string>> = {}) =>
+    startMlp(folder, { ...env, ...more }, args)
+  return {
+    folder,
+    env,
+    start,
+    mlp: (args, more) => start(args, more).finished,
+    async dispose() {
+      const reset = await start(['sandbox', 'reset', '--yes']).finished
+      if (reset.exitCode !== 0) throw new Error(`sandbox reset failed: ${reset.stderr}`)
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function startMlp(cwd: string, env: Readonly<Record<string, string>>, args: readonly string[]): Running {
+  const startedAt = performance.now()
+  const child = spawn(process.execPath, [mlpPath, ...args], {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text
+  })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text
+  })
+  const finished = new Promise<Finished>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (exitCode, signal) =>
+      resolve({ exitCode, signal, stdout, stderr, durationMs: performance.now() - startedAt }),
+    )
+  })
+  return { child, finished, events: () => parseEvents(stdout.slice(0, stdout.lastIndexOf('\n') + 1)) }
+}
