@@ -7,6 +7,7 @@ import {
   applyPlan,
   initialise,
   makePlan,
+  makePlanIfChanged,
   readOutputs,
   type TerraformScope,
 } from '../../tools/terraform/terraform.ts'
@@ -32,14 +33,11 @@ export function applyRootStep(cloudName: CloudName, root: RootName): PlatformSte
   // status() has to plan, and terraform refuses a saved plan that is out of date: so apply() may use the same one.
   let fresh: Plan | undefined
 
-  const plan = async (
-    context: Context,
-    progress: Progress,
-  ): Promise<{ scope: TerraformScope; plan: Plan }> => {
+  const open = async (context: Context, progress: Progress): Promise<TerraformScope> => {
     const scope = await terraformScope(context, cloudName, root, id, variablesOf(context, cloudName, root))
     await writeWorkspace(scope.workspace)
     await initialise(scope, progress)
-    return { scope, plan: await makePlan(scope, progress) }
+    return scope
   }
 
   return {
@@ -53,17 +51,16 @@ export function applyRootStep(cloudName: CloudName, root: RootName): PlatformSte
     async status(context): Promise<Status> {
       const missing = await missingBefore(context, cloudName, root)
       if (missing !== undefined) return { state: 'absent', why: missing }
-      const planned = await plan(context, quiet)
-      fresh = planned.plan
-      if (planned.plan.changes.length > 0 || planned.plan.outputsChange) {
-        const summary = summarise(planned.plan)
-        return planned.plan.hadState ? { state: 'drifted', why: summary } : { state: 'absent', why: summary }
+      const scope = await open(context, quiet)
+      fresh = await makePlanIfChanged(scope, quiet)
+      if (fresh === undefined) {
+        return {
+          state: 'present',
+          outputs: await readOutputs(scope),
+          why: 'terraform finds nothing to change',
+        }
       }
-      return {
-        state: 'present',
-        outputs: await readOutputs(planned.scope),
-        why: 'terraform finds nothing to change',
-      }
+      return { state: fresh.hadState ? 'drifted' : 'absent', why: summarise(fresh) }
     },
 
     async plan(context) {
@@ -82,18 +79,15 @@ export function applyRootStep(cloudName: CloudName, root: RootName): PlatformSte
           },
         ]
       }
-      const planned = await plan(context, quiet)
-      return plannedActions(
-        planned.plan,
-        id,
-        cloudName,
-        `terraform -chdir=${planned.scope.workspace.folder} plan`,
-      )
+      const scope = await open(context, quiet)
+      const wanted = await makePlanIfChanged(scope, quiet)
+      const command = `terraform -chdir=${scope.workspace.folder} plan`
+      return wanted === undefined ? [] : plannedActions(wanted, id, cloudName, command)
     },
 
     async apply(context, progress) {
-      const scope = await terraformScope(context, cloudName, root, id, variablesOf(context, cloudName, root))
-      let wanted = fresh ?? (await plan(context, progress)).plan
+      const scope = await open(context, progress)
+      let wanted = fresh ?? (await makePlan(scope, progress))
       fresh = undefined
       const lost = await findLost(cloudOf(context, cloudName), wanted, context.signal)
       if (lost.length > 0) {

@@ -2,9 +2,10 @@ import type { CloudName, RootName } from '../../clouds/cloud.ts'
 import type { Leftover } from '../../engine/events.ts'
 import type { JsonObject } from '../../engine/json.ts'
 import type { Progress, StepId, Undone } from '../../engine/step.ts'
-import type { Change, Plan } from '../../tools/terraform/plan-document.ts'
+import type { Plan } from '../../tools/terraform/plan-document.ts'
 import {
   applyPlan,
+  importResource,
   initialise,
   makePlan,
   readOutputs,
@@ -14,6 +15,7 @@ import { writeWorkspace } from '../../tools/terraform/workspace.ts'
 import type { Context } from '../phase.ts'
 import { findLost } from './adoption.ts'
 import { cloudOf } from './cloud-of.ts'
+import { holdsData } from './data-bearing.ts'
 import { rootVariables, terraformScope } from './root.ts'
 
 /**
@@ -42,10 +44,10 @@ export async function destroyRoot(
   const scope = await terraformScope(context, cloudName, root, step, variables)
   await writeWorkspace(scope.workspace)
   await initialise(scope, progress)
-  const known = await adoptLost(context, cloudName, scope, progress)
-  if (!known) return { removed: [], kept: [], left: [] }
-  if (keepData) {
-    const plan = await makePlan(scope, progress)
+  const plan = await adoptLost(context, cloudName, scope, progress)
+  if (!plan.hadState) return { removed: [], kept: [], left: [] }
+  // A foundation that never got as far as its data would be completed by the dormant apply: then it goes whole.
+  if (keepData && plan.existingTypes.some(holdsData)) {
     await applyPlan(scope, plan, progress)
     return { removed: removedBy(plan, cloudName), kept: await keptData(context, cloudName), left: [] }
   }
@@ -59,20 +61,21 @@ export async function destroyRoot(
   return { removed: removedBy(destruction, cloudName), kept: [], left: [] }
 }
 
-/** Brings what a killed run made but did not record back into the state, so that the destroy sees it. False: there is nothing at all. */
+/** Brings what a killed run made but did not record back into the state, so that what follows sees it. */
 async function adoptLost(
   context: Context,
   cloudName: CloudName,
   scope: TerraformScope,
   progress: Progress,
-): Promise<boolean> {
+): Promise<Plan> {
   const plan = await makePlan(scope, progress)
   const lost = await findLost(cloudOf(context, cloudName), plan, context.signal)
+  if (lost.length === 0) return plan
   for (const [index, { to, id }] of lost.entries()) {
     progress.report(`adopting ${to}, which an interrupted run left`, index / lost.length)
     await importResource(scope, to, id, progress)
   }
-  return plan.hadState || lost.length > 0
+  return await makePlan(scope, progress)
 }
 
 async function outputsOfFoundation(
@@ -91,21 +94,21 @@ async function outputsOfFoundation(
 
 async function keptData(context: Context, cloudName: CloudName): Promise<readonly Leftover[]> {
   const kept: Leftover[] = []
-  for await (const { type, id, name, holdsData } of cloudOf(context, cloudName).inventory(context.signal)) {
-    if (holdsData)
-      kept.push({ cloud: cloudName, type, id, name, reason: 'holds data; --destroy-data removes it' })
+  for await (const resource of cloudOf(context, cloudName).inventory(context.signal)) {
+    const { type, id, name } = resource
+    if (!resource.holdsData) continue
+    kept.push({ cloud: cloudName, type, id, name, reason: 'holds data; --destroy-data removes it' })
   }
   return kept
 }
 
 function removedBy(plan: Plan, cloudName: CloudName): readonly Leftover[] {
-  const id = ({ after, address }: Change) => (typeof after['id'] === 'string' ? after['id'] : address)
   return plan.changes
     .filter(({ kind }) => kind === 'destroy')
     .map(change => ({
       cloud: cloudName,
       type: change.type,
-      id: id(change),
+      id: change.id ?? change.address,
       name: change.address,
       reason: 'destroyed by terraform',
     }))

@@ -11,6 +11,7 @@ const changeSchema = z.object({
   type: z.string(),
   change: z.object({
     actions: z.array(z.enum(['no-op', 'create', 'read', 'update', 'delete', 'forget'])),
+    before: z.union([jsonObject, z.null()]).optional(),
     after: z.union([jsonObject, z.null()]).optional(),
     replace_paths: z.array(z.array(z.union([z.string(), z.number()]))).optional(),
     importing: z.object({ id: z.string().optional() }).optional(),
@@ -22,7 +23,6 @@ const planSchema = z.object({
   format_version: z.string().regex(/^1\./),
   resource_changes: z.array(changeSchema).default([]),
   output_changes: z.record(z.string(), z.object({ actions: z.array(z.string()) })).default({}),
-  prior_state: z.object({ values: z.object({ root_module: z.unknown().optional() }).optional() }).optional(),
 })
 
 /** What a person calls it; `adopt` is an import of something that exists already. */
@@ -35,6 +35,8 @@ export interface Change {
   /** Attributes that force the replacement: 'engine', 'vpc_config.0.subnet_ids'. */
   readonly because: readonly string[]
   readonly after: JsonObject
+  /** The cloud's id, where the resource exists already. */
+  readonly id: string | undefined
 }
 
 export interface Plan {
@@ -42,6 +44,8 @@ export interface Plan {
   readonly outputsChange: boolean
   /** Whether terraform's state held any resource before. */
   readonly hadState: boolean
+  /** Types of the resources that the state holds, each once. */
+  readonly existingTypes: readonly string[]
 }
 
 /** Reads `terraform show -json <plan file>`, format 1.x (terraform 1.0 and later). Throws zod's error on another shape. */
@@ -51,14 +55,29 @@ export function parsePlan(text: string): Plan {
     const kind = kindOf(change.actions, change.importing !== undefined)
     if (mode !== 'managed' || kind === undefined) return []
     const because = (change.replace_paths ?? []).map(path => path.join('.'))
-    return [{ address, type, kind, because, after: change.after ?? {} }]
+    const id = change.before?.['id']
+    return [
+      {
+        address,
+        type,
+        kind,
+        because,
+        after: change.after ?? {},
+        id: typeof id === 'string' ? id : undefined,
+      },
+    ]
   })
+  const existing = document.resource_changes.filter(
+    ({ mode, change }) =>
+      mode === 'managed' && !(change.actions.length === 1 && change.actions[0] === 'create'),
+  )
   return {
     changes,
     outputsChange: Object.values(document.output_changes).some(({ actions }) =>
       actions.some(action => action !== 'no-op'),
     ),
-    hadState: document.prior_state?.values?.root_module !== undefined,
+    hadState: existing.length > 0,
+    existingTypes: [...new Set(existing.map(({ type }) => type))],
   }
 }
 

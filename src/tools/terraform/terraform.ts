@@ -54,18 +54,32 @@ export async function makePlan(
   options: { readonly destroy?: boolean } = {},
 ): Promise<Plan> {
   progress.report(options.destroy ? 'planning the destruction' : 'comparing with the cloud')
-  const flags = options.destroy ? ['-destroy'] : []
-  const run = await locked(
-    scope,
-    progress,
-    ['plan', '-input=false', '-json', '-detailed-exitcode', `-out=${planFile}`, ...flags],
-    {
-      acceptExitCodes: [0, 2],
-    },
-  )
-  if (run.exitCode === 0 && !options.destroy) return { changes: [], outputsChange: false, hadState: true }
-  const shown = await terraform(scope, ['show', '-json', planFile])
-  return parsePlan(shown.stdout)
+  await savePlan(scope, progress, options.destroy ? ['-destroy'] : [])
+  return await showPlan(scope)
+}
+
+/** Like `makePlan`, but undefined when there is nothing to change: that is known without reading the plan. */
+export async function makePlanIfChanged(
+  scope: TerraformScope,
+  progress: Progress,
+): Promise<Plan | undefined> {
+  progress.report('comparing with the cloud')
+  const changed = await savePlan(scope, progress, [])
+  return changed ? await showPlan(scope) : undefined
+}
+
+async function savePlan(
+  scope: TerraformScope,
+  progress: Progress,
+  flags: readonly string[],
+): Promise<boolean> {
+  const args = ['plan', '-input=false', '-json', '-detailed-exitcode', `-out=${planFile}`, ...flags]
+  const { exitCode } = await locked(scope, progress, args, { acceptExitCodes: [0, 2] })
+  return exitCode === 2
+}
+
+async function showPlan(scope: TerraformScope): Promise<Plan> {
+  return parsePlan((await terraform(scope, ['show', '-json', planFile])).stdout)
 }
 
 /** Applies the plan of the last `makePlan`; terraform refuses it when the state moved on since. */

@@ -13,11 +13,13 @@ const change = (kind: Change['kind'], address: string, because: readonly string[
   kind,
   because,
   after: {},
+  id: undefined,
 })
 const plan = (changes: readonly Change[], outputsChange = false): Plan => ({
   changes,
   outputsChange,
   hadState: true,
+  existingTypes: [],
 })
 
 describe('a plan for people', () => {

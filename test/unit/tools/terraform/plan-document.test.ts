@@ -48,11 +48,12 @@ describe('parsePlan', () => {
     expect(plan).toMatchObject({ changes: [], outputsChange: true })
   })
 
-  it('knows a first plan from a later one', () => {
-    expect(parsePlan(document([])).hadState).toBe(false)
-    expect(
-      parsePlan(document([], { prior_state: { values: { root_module: { resources: [] } } } })).hadState,
-    ).toBe(true)
+  it('knows a first plan from a later one, and what the state holds', () => {
+    expect(parsePlan(document([change(['create'])]))).toMatchObject({ hadState: false, existingTypes: [] })
+    expect(parsePlan(document([change(['no-op']), change(['update'])]))).toMatchObject({
+      hadState: true,
+      existingTypes: ['aws_s3_bucket'],
+    })
   })
 
   it('refuses a format it does not know rather than seeing no changes in it', () => {
