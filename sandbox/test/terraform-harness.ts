@@ -32,13 +32,16 @@ import type { ClusterManager, SandboxSecrets, SimulatedCloud, World } from '../s
  */
 export async function startHarness(
   clouds: readonly SimulatedCloud[],
-  options: { readonly timeScale?: number; readonly faults?: Faults } = {},
+  options: { readonly timeScale?: number; readonly faults?: Faults; readonly world?: Partial<World> } = {},
 ): Promise<Harness> {
   const home = await mkdtemp(join(tmpdir(), 'mlp-tf-'))
   const store = openSqliteStore(join(home, 'store.sqlite'))
   const faults = options.faults ?? createFaults()
   const log: string[] = []
-  const world = fakeWorld(home, store, options.timeScale ?? 0, line => log.push(line))
+  const world = {
+    ...fakeWorld(home, store, options.timeScale ?? 0, line => log.push(line)),
+    ...options.world,
+  }
   const servers = await Promise.all(
     clouds.map(async cloud => {
       const schemas = await loadSchemas(cloud.provider, cloud.providerVersion, {
