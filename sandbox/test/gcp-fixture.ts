@@ -1,0 +1,143 @@
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { homedir, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gcp } from '../src/clouds/gcp/index.ts'
+import { type Harness, startHarness } from './terraform-harness.ts'
+
+export const templates = 'templates/terraform/gcp'
+
+export type EnvironmentName = 'dev' | 'staging' | 'prod'
+
+/** What mlp would write as variables, for one environment. */
+export function foundationVariables(project: string, environment: EnvironmentName): Record<string, unknown> {
+  return {
+    project_id: project,
+    region: 'us-central1',
+    name: `ml-platform-${environment}`,
+    environment,
+    labels: labels(environment),
+    network_cidr: '10.20.0.0/16',
+    pods_cidr: '10.24.0.0/14',
+    services_cidr: '10.28.0.0/20',
+    bucket_names: {
+      models: `ml-platform-${environment}-models-abc123`,
+      data: `ml-platform-${environment}-data-abc123`,
+      logs: `ml-platform-${environment}-logs-abc123`,
+    },
+    service_account_ids: {
+      nodes: `ml-platform-${environment}-nodes`,
+      api_gateway: `ml-platform-${environment}-gateway`,
+      model_serving: `ml-platform-${environment}-serving`,
+      data_sync: `ml-platform-${environment}-sync`,
+    },
+    database_name: 'mlplatform',
+  }
+}
+
+export function clusterVariables(
+  project: string,
+  environment: EnvironmentName,
+  foundation: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  return {
+    project_id: project,
+    region: 'us-central1',
+    name: `ml-platform-${environment}`,
+    environment,
+    labels: labels(environment),
+    kubernetes_version: '1.35',
+    nodes: { min: 3, max: 6, type: 'e2-standard-4', spot: environment === 'dev' },
+    gpu_nodes: environment === 'prod' ? { min: 1, max: 2, type: 'g2-standard-24', spot: false } : null,
+    foundation,
+  }
+}
+
+function labels(environment: string): Record<string, string> {
+  return { 'mlp-platform-id': 'mlp-abcdefghij', project: 'ml-platform', environment, owner: 'tests' }
+}
+
+export interface GcpHarness extends Harness {
+  readonly project: string
+}
+
+/** The terraform harness with a real object store behind Cloud Storage: fake-gcs-server, as `mlp` builds it. */
+export async function startGcpHarness(): Promise<GcpHarness> {
+  const storage = await startObjectStore()
+  const harness = await startHarness([gcp])
+  Object.assign(harness.world.endpoints, { gcs: storage.url })
+  return {
+    ...harness,
+    project: harness.world.secrets.gcpProjectId,
+    async close() {
+      await harness.close()
+      await storage.close()
+    },
+  }
+}
+
+export async function startObjectStore(): Promise<{ readonly url: string; close(): Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'mlp-gcs-'))
+  const port = await freePort()
+  const program =
+    process.env['FAKE_GCS_SERVER'] ??
+    join(
+      process.env['MLP_CACHE_HOME'] ?? join(homedir(), '.cache', 'mlp'),
+      'tools/fake-gcs-server/1.56.1/fake-gcs-server',
+    )
+  const child = spawn(
+    program,
+    [
+      ...[
+        '-scheme',
+        'http',
+        '-host',
+        '127.0.0.1',
+        '-port',
+        String(port),
+        '-public-host',
+        `127.0.0.1:${port}`,
+      ],
+      ...['-filesystem-root', folder, '-log-level', 'error'],
+    ],
+    { stdio: 'ignore' },
+  )
+  const url = `http://127.0.0.1:${port}`
+  const ended = new Promise<void>(resolve => child.once('exit', () => resolve()))
+  const failed = new Promise<never>((_, reject) => child.once('error', reject))
+  await Promise.race([answering(`${url}/storage/v1/b?project=p`), failed])
+  return {
+    url,
+    async close() {
+      child.kill('SIGTERM')
+      await ended
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function answering(url: string): Promise<void> {
+  const deadline = Date.now() + 20_000
+  for (;;) {
+    const response = await fetch(url).catch(() => undefined)
+    if (response?.ok === true) return
+    if (Date.now() > deadline) throw new Error(`nothing answers at ${url}`)
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() =>
+        typeof address === 'object' && address !== null
+          ? resolve(address.port)
+          : reject(new Error('no port')),
+      )
+    })
+  })
+}
