@@ -1,0 +1,184 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { ClusterAccess, ClusterToken } from '../clouds/cloud.ts'
+import { MlpError } from '../engine/errors.ts'
+import { type ClusterLabel, systemErrorCode, unreachable } from './errors.ts'
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  /** Path and query below the cluster's endpoint. */
+  readonly path: string
+  readonly body?: unknown
+  readonly contentType?: string
+}
+
+export interface HttpAnswer {
+  readonly status: number
+  readonly text: string
+}
+
+/** One cluster's HTTPS endpoint with a bearer token that is kept fresh. */
+export interface Transport {
+  /** Waits out what passes by itself; throws MlpError MLP4001 or MLP4002 when no answer comes. */
+  send(request: HttpRequest): Promise<HttpAnswer>
+  /** The lines of a streamed answer, until the server ends it or `signal` aborts. One attempt. */
+  lines(path: string, signal: AbortSignal): AsyncIterable<string>
+}
+
+export interface TransportOptions {
+  readonly label: ClusterLabel
+  readonly access: Pick<ClusterAccess, 'endpoint' | 'certificateAuthorityPem'>
+  readonly token: (signal: AbortSignal) => Promise<ClusterToken>
+  readonly signal: AbortSignal
+  /** How long what may pass by itself is waited for; default 20 s, enough for a control plane's restart. */
+  readonly patienceMs?: number | undefined
+}
+
+const defaultPatienceMs = 20_000
+const requestTimeoutMs = 30_000
+const firstDelayMs = 200
+const longestDelayMs = 3_000
+const longestRetryAfterMs = 10_000
+/** A token is renewed this long before it ends, so that it outlives the request it is sent with. */
+const tokenReserveMs = 120_000
+
+/**
+ * Every request that mlp sends may be repeated: reads, reviews (which store nothing), server-side applies and
+ * deletions by uid all end in the same world when they are carried out twice.
+ */
+const passingStatus = new Set([429, 502, 503, 504])
+const passingCodes = new Set([
+  'ECONNRESET',
+  'ECONNREFUSED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'UND_ERR_SOCKET',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_HEADERS_TIMEOUT',
+])
+
+/** Loads the Kubernetes client library, which takes about half a second. */
+export async function openTransport(options: TransportOptions): Promise<Transport> {
+  const { KubeConfig, RequestContext, IsomorphicFetchHttpLibrary } = await import('@kubernetes/client-node')
+  const { access, label } = options
+  const config = new KubeConfig()
+  config.loadFromClusterAndUser(
+    {
+      name: label.cluster,
+      server: access.endpoint,
+      caData: Buffer.from(access.certificateAuthorityPem).toString('base64'),
+      skipTLSVerify: false,
+    },
+    { name: label.cluster },
+  )
+  // The library opens a new connection for each request that it authenticates; we let it make one and keep that.
+  const first = new RequestContext(access.endpoint, 'GET')
+  await config.applySecurityAuthentication(first)
+  const dispatcher = first.getDispatcher()
+  const http = new IsomorphicFetchHttpLibrary()
+  const bearer = tokenCache(options)
+
+  async function once(request: HttpRequest, signal: AbortSignal) {
+    const context = new RequestContext(new URL(request.path, access.endpoint).href, request.method)
+    if (dispatcher !== undefined) context.setDispatcher(dispatcher)
+    context.setHeaderParam('Accept', 'application/json')
+    context.setHeaderParam('Authorization', `Bearer ${await bearer.get()}`)
+    if (request.body !== undefined) {
+      context.setHeaderParam('Content-Type', request.contentType ?? 'application/json')
+      context.setBody(JSON.stringify(request.body))
+    }
+    context.setSignal(signal)
+    return http.send(context).toPromise()
+  }
+
+  async function attempt(
+    request: HttpRequest,
+  ): Promise<HttpAnswer & { readonly retryAfterMs: number | undefined }> {
+    const signal = AbortSignal.any([options.signal, AbortSignal.timeout(requestTimeoutMs)])
+    const response = await once(request, signal)
+    const seconds = Number(response.headers['retry-after'])
+    return {
+      status: response.httpStatusCode,
+      text: await response.body.text(),
+      retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : undefined,
+    }
+  }
+
+  /** A starting API server knows no roles yet and forbids everything, this question too. */
+  async function isStarting(): Promise<boolean> {
+    return (await attempt({ method: 'GET', path: '/readyz' })).status !== 200
+  }
+
+  return {
+    async send(request) {
+      const deadline = Date.now() + (options.patienceMs ?? defaultPatienceMs)
+      let renewed = false
+      for (let count = 1; ; count++) {
+        let retryAfterMs: number | undefined
+        try {
+          const answer = await attempt(request)
+          if (answer.status === 401 && !renewed) {
+            renewed = true
+            bearer.forget()
+            continue
+          }
+          const passing =
+            passingStatus.has(answer.status) ||
+            (answer.status === 500 && answer.retryAfterMs !== undefined) ||
+            (answer.status === 403 && (await isStarting()))
+          if (!passing || Date.now() >= deadline) return answer
+          retryAfterMs = answer.retryAfterMs
+        } catch (error) {
+          options.signal.throwIfAborted()
+          if (!isPassing(error) || Date.now() >= deadline) throw explained(label, error)
+        }
+        await delay(pauseMs(count, retryAfterMs), undefined, { signal: options.signal })
+      }
+    },
+    async *lines(path, signal) {
+      const response = await once({ method: 'GET', path }, AbortSignal.any([options.signal, signal]))
+      const stream = response.body.stream()
+      if (stream === null) return
+      let rest = ''
+      const decoder = new TextDecoder()
+      for await (const chunk of stream) {
+        const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n')
+        rest = parts.pop() ?? ''
+        yield* parts.filter(line => line !== '')
+      }
+    },
+  }
+}
+
+/** Exponential, half of it jitter; never shorter than what the server asks for, within reason. */
+export function pauseMs(attempt: number, retryAfterMs: number | undefined): number {
+  const longest = Math.min(firstDelayMs * 2 ** (attempt - 1), longestDelayMs)
+  return Math.max(longest * (0.5 + Math.random() / 2), Math.min(retryAfterMs ?? 0, longestRetryAfterMs))
+}
+
+function isPassing(error: unknown): boolean {
+  const code = systemErrorCode(error)
+  return (
+    (code !== undefined && passingCodes.has(code)) ||
+    (error instanceof Error && error.name === 'TimeoutError')
+  )
+}
+
+/** A token that cannot be had is the cloud's error, and told as such. */
+function explained(label: ClusterLabel, error: unknown): MlpError {
+  return error instanceof MlpError ? error : unreachable(label, error)
+}
+
+function tokenCache(options: Pick<TransportOptions, 'token' | 'signal'>) {
+  let current: ClusterToken | undefined
+  return {
+    async get(): Promise<string> {
+      if (current === undefined || Date.parse(current.expiresAt) - Date.now() < tokenReserveMs) {
+        current = await options.token(options.signal)
+      }
+      return current.token
+    },
+    forget() {
+      current = undefined
+    },
+  }
+}
