@@ -189,7 +189,7 @@ export function azureNames(config: Located) {
       modelServing: `${named('id')}-model-serving`,
       dataSync: `${named('id')}-data-sync`,
       /** The database's Entra administrator: nobody signs in with a password. */
-      databaseAdmin: named('database-admin-identity'),
+      databaseAdmin: `${named('id')}-database-admin`,
     },
     registry: `${compact}acr${environment}${suffix}`,
     storageAccount: tiny(''),

@@ -1,7 +1,7 @@
 import { CloudError } from '../../../behaviour.ts'
 import type { Attributes } from '../../../store/resource-store.ts'
 import { lastSegment } from '../arm-id.ts'
-import { block, blocks, count, flag, isAttributes, requiredText, text, textMap } from '../attributes.ts'
+import { block, blocks, flag, isAttributes, requiredText, text, textMap } from '../attributes.ts'
 import { azureType, resourceGroupIdOf } from '../azure-type.ts'
 import { createBlobContainer, deleteBlobContainer } from '../blob-service.ts'
 
@@ -166,11 +166,6 @@ export const storageManagementPolicy = azureType({
     }),
   },
 })
-
-/** How long ARM keeps deleted blobs of an account, in days. */
-export function softDeleteDays(attributes: Attributes): number | undefined {
-  return count(block(block(attributes, 'blob_properties') ?? {}, 'delete_retention_policy') ?? {}, 'days')
-}
 
 function endpoints(name: string, location: string): Attributes {
   const attributes: Attributes = { primary_location: location, secondary_location: '' }

@@ -1,0 +1,8 @@
+import { createHash } from 'node:crypto'
+import type { World } from '../../world.ts'
+
+/** Object id of the sandbox's one service principal in its tenant: another id than its client id, as in Entra. */
+export function servicePrincipalObjectId(world: World): string {
+  const hex = createHash('sha256').update(`service-principal/${world.secrets.azureClientId}`).digest('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+}

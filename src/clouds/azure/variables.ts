@@ -1,0 +1,81 @@
+import { azureNames } from '../../config/names.ts'
+import type { AzureConfig, Config } from '../../config/schema.ts'
+import { MlpError } from '../../engine/errors.ts'
+import type { JsonObject } from '../../engine/json.ts'
+import type { RootName } from '../cloud.ts'
+
+/** Values of the variables of templates/terraform/azure/<root>; `foundation` holds that root's outputs. */
+export function azureVariables(
+  root: RootName,
+  config: Config,
+  platformId: string,
+  foundation: JsonObject | undefined,
+): JsonObject {
+  const azure = azureConfig(config)
+  const names = azureNames(config)
+  const common = {
+    platform_id: platformId,
+    project: config.project,
+    environment: config.environment,
+    owner: config.owner,
+    subscription_id: azure.subscriptionId,
+    location: azure.location,
+  }
+  if (root === 'foundation')
+    return {
+      ...common,
+      network_cidr: azure.network.cidr,
+      database_engine: config.database.engine,
+      names: {
+        resource_group: names.resourceGroup,
+        virtual_network: names.virtualNetwork,
+        network_security_group: names.networkSecurityGroup,
+        nat_gateway: names.natGateway,
+        nat_public_ip: names.natPublicIp,
+        registry: names.registry,
+        storage_account: names.storageAccount,
+        key_vault: names.keyVault,
+        cluster_key: names.keys.cluster,
+        database_server: names.database,
+        database_dns_zone: names.databaseDnsZone,
+        sql_server: names.sqlServer,
+        database: names.databaseName,
+        cache: names.cache,
+        log_analytics: names.logAnalytics,
+        identities: {
+          cluster: names.identities.cluster,
+          kubelet: names.identities.kubelet,
+          api_gateway: names.identities.apiGateway,
+          model_serving: names.identities.modelServing,
+          data_sync: names.identities.dataSync,
+          database_admin: names.identities.databaseAdmin,
+        },
+      },
+    }
+  return {
+    ...common,
+    kubernetes_version: azure.kubernetesVersion,
+    pod_cidr: azure.network.pods,
+    service_cidr: azure.network.services,
+    nodes: azure.nodes,
+    gpu_nodes: azure.gpuNodes ?? null,
+    names: {
+      cluster: names.cluster,
+      dns_prefix: names.dnsPrefix,
+      node_resource_group: names.nodeResourceGroup,
+      node_pools: names.nodePools,
+    },
+    foundation: foundation ?? null,
+  }
+}
+
+/** The configuration's Azure part. Throws MLP1010 when the platform has none. */
+export function azureConfig(config: Config): AzureConfig {
+  const azure = config.clouds.azure
+  if (azure !== undefined) return azure
+  throw new MlpError({
+    code: 'MLP1010',
+    summary: 'Azure was asked for, but mlp.yaml has no clouds.azure.',
+    remedy: ['Add `azure:` under `clouds:` in mlp.yaml, or leave Azure out with --cloud.'],
+  })
+}
