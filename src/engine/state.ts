@@ -1,0 +1,233 @@
+import { randomBytes } from 'node:crypto'
+import { copyFile, link, mkdir, readFile, rename, unlink, writeFile } from 'node:fs/promises'
+import { hostname, userInfo } from 'node:os'
+import { dirname } from 'node:path'
+import { removeLeftTemporaries, systemErrorCode, writeFileAtomically } from './atomic-file.ts'
+import { exitCodes, MlpError } from './errors.ts'
+import { hashOf, withoutSecrets } from './inputs.ts'
+import type { Json, JsonObject } from './json.ts'
+import { readState, type StateDocument, type StepRecord, stateSchemaVersion } from './state-document.ts'
+
+/**
+ * What was done, when, by whom and with which inputs. Memory, not truth: steps and checks never read it. Every change
+ * is on the disk, whole, before its promise resolves; changes are written one after another.
+ */
+export interface StateStore {
+  readonly file: string
+  /** What a person should know about how the file was found: damaged, migrated. */
+  readonly notices: readonly string[]
+  get(step: string): StepRecord | undefined
+  all(): ReadonlyMap<string, StepRecord>
+  /** Inputs as they are kept (secret ones hashed), and their hash. */
+  fingerprint(inputs: Json): Fingerprint
+  /** Before anything is done, so that a kill can be seen. */
+  begin(step: string, begun: Begun): Promise<void>
+  succeed(step: string, ended: { readonly outputs: JsonObject; readonly why: string }): Promise<void>
+  fail(step: string, error: { readonly code: string; readonly summary: string }): Promise<void>
+  /** The world was asked and has it; makes a record where there is none. */
+  confirm(step: string, begun: Begun, outputs: JsonObject): Promise<void>
+  forget(step: string): Promise<void>
+}
+
+export interface Fingerprint {
+  readonly inputs: Json
+  readonly hash: string
+}
+
+export interface Begun {
+  readonly fingerprint: Fingerprint
+  readonly runId: string
+  readonly why: string
+}
+
+export interface StateOptions {
+  readonly file: string
+  readonly mlpVersion: string
+  readonly platformId: string
+  readonly now?: () => Date
+}
+
+/**
+ * Opens the state file, or begins an empty one (written at the first change). A damaged file is kept beside it as
+ * `state.json.damaged-<time>` and reported in `notices`; an older one is migrated with a backup. Throws MlpError
+ * MLP5210 (written by a newer mlp, exit 2), MLP5211 (cannot be written), MLP5212 (cannot be read) and MLP5213 (of
+ * another platform, exit 2).
+ */
+export async function openState(options: StateOptions): Promise<StateStore> {
+  const now = options.now ?? (() => new Date())
+  const notices: string[] = []
+  const found = await load(options, now(), notices)
+  if (found.document.platformId !== options.platformId)
+    throw otherPlatform(options, found.document.platformId)
+  const key = await hashKey(`${options.file}.key`)
+  let document: StateDocument = { ...found.document, mlpVersion: options.mlpVersion }
+  if (found.migrated) await write(options.file, document)
+
+  let last: Promise<void> = Promise.resolve()
+  // A failed write must not fail the next one, but its own caller must see it.
+  const change = (edit: (steps: StateDocument['steps']) => StateDocument['steps']): Promise<void> => {
+    const next = last.then(async () => {
+      const changed = { ...document, steps: edit(document.steps) }
+      await write(options.file, changed)
+      document = changed
+    })
+    last = next.catch(() => undefined)
+    return next
+  }
+  const put = (step: string, edit: (before: StepRecord | undefined) => StepRecord): Promise<void> =>
+    change(steps => ({ ...steps, [step]: edit(steps[step]) }))
+  const end = (step: string, edit: (begun: StepRecord) => StepRecord): Promise<void> =>
+    put(step, before => {
+      if (before === undefined) throw new Error(`${step} ended in the state without having begun`)
+      return edit(before)
+    })
+  const by = `${userInfo().username}@${hostname()}`
+  const recordOf = (begun: Begun): Pick<StepRecord, 'inputs' | 'inputsHash' | 'runId' | 'by' | 'why'> => ({
+    inputs: begun.fingerprint.inputs,
+    inputsHash: begun.fingerprint.hash,
+    runId: begun.runId,
+    by,
+    why: begun.why,
+  })
+
+  return {
+    file: options.file,
+    notices,
+    get: step => document.steps[step],
+    all: () => new Map(Object.entries(document.steps)),
+    fingerprint(inputs) {
+      const kept = withoutSecrets(inputs, key)
+      return { inputs: kept, hash: hashOf(kept) }
+    },
+    begin: (step, begun) =>
+      put(step, before => ({
+        ...recordOf(begun),
+        state: 'running',
+        outputs: before?.outputs ?? {},
+        startedAt: now().toISOString(),
+        finishedAt: null,
+        checkedAt: before?.checkedAt ?? null,
+      })),
+    succeed: (step, { outputs, why }) =>
+      end(step, ({ error: _, ...begun }) => {
+        const at = now().toISOString()
+        return { ...begun, state: 'done', outputs, finishedAt: at, checkedAt: at, why }
+      }),
+    fail: (step, error) =>
+      end(step, begun => ({ ...begun, state: 'failed', finishedAt: now().toISOString(), error })),
+    confirm: (step, begun, outputs) =>
+      put(step, before => {
+        const at = now().toISOString()
+        return {
+          ...(before?.state === 'done' ? before : { ...recordOf(begun), startedAt: at, finishedAt: at }),
+          state: 'done',
+          outputs,
+          checkedAt: at,
+        }
+      }),
+    forget: step => change(steps => Object.fromEntries(Object.entries(steps).filter(([id]) => id !== step))),
+  }
+}
+
+async function load(
+  options: StateOptions,
+  now: Date,
+  notices: string[],
+): Promise<{ readonly document: StateDocument; readonly migrated: boolean }> {
+  const empty: StateDocument = {
+    schemaVersion: stateSchemaVersion,
+    mlpVersion: options.mlpVersion,
+    platformId: options.platformId,
+    steps: {},
+  }
+  const text = await readIfThere(options.file)
+  if (text === undefined) return { document: empty, migrated: false }
+  await wrapped(options.file, () => removeLeftTemporaries(options.file))
+  const read = readState(text, options.file)
+  if (read.kind === 'current') return { document: read.document, migrated: false }
+  const stamp = now.toISOString().replaceAll(':', '-')
+  if (read.kind === 'migrated') {
+    const backup = `${options.file}.version-${read.from}-${stamp}`
+    await wrapped(backup, () => copyFile(options.file, backup))
+    notices.push(
+      `${options.file} was migrated from version ${read.from} to ${stateSchemaVersion}; the old file is ${backup}`,
+    )
+    return { document: read.document, migrated: true }
+  }
+  const kept = `${options.file}.damaged-${stamp}`
+  await wrapped(kept, () => rename(options.file, kept))
+  notices.push(
+    `${options.file} could not be understood (${read.reason}). It is kept as ${kept}; nothing is lost but history: every step asks the world again.`,
+  )
+  return { document: empty, migrated: false }
+}
+
+async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return undefined
+    throw new MlpError({
+      code: 'MLP5212',
+      summary: `${file} cannot be read`,
+      detail: error instanceof Error ? error.message : String(error),
+      remedy: [`Make it readable for ${userInfo().username}: ls -l ${file}`],
+      cause: error,
+    })
+  }
+}
+
+async function write(file: string, document: StateDocument): Promise<void> {
+  await wrapped(file, () => writeFileAtomically(file, `${JSON.stringify(document, null, 2)}\n`))
+}
+
+/** The key of the hashes that stand for secret inputs; made once, beside the state, so that the state alone tells nothing. */
+async function hashKey(file: string): Promise<Buffer> {
+  const found = await readIfThere(file)
+  if (found !== undefined && /^[0-9a-f]{64}\n$/.test(found)) return Buffer.from(found.trim(), 'hex')
+  const key = randomBytes(32)
+  await wrapped(file, async () => {
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+    if (found !== undefined) await unlink(file)
+    const temporary = `${file}.${process.pid}.tmp`
+    await writeFile(temporary, `${key.toString('hex')}\n`, { mode: 0o600 })
+    // link() refuses to replace: of two runs that open the state together, one key wins.
+    await link(temporary, file).catch((error: unknown) => {
+      if (systemErrorCode(error) !== 'EEXIST') throw error
+    })
+    await unlink(temporary)
+  })
+  return Buffer.from((await readFile(file, 'utf8')).trim(), 'hex')
+}
+
+async function wrapped<T>(file: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const code = systemErrorCode(error)
+    if (code === undefined) throw error
+    const full = code === 'ENOSPC' || code === 'EDQUOT'
+    throw new MlpError({
+      code: 'MLP5211',
+      summary: full ? `The disk is full: ${file} cannot be written` : `${file} cannot be written`,
+      detail: `${error instanceof Error ? error.message : code}. What was recorded before is intact.`,
+      remedy: full
+        ? [
+            `Free some space: df -h ${dirname(file)}`,
+            'Then run the same command again; it goes on from where it stopped.',
+          ]
+        : [`Make the folder writable for ${userInfo().username}: ls -ld ${dirname(file)}`],
+      cause: error,
+    })
+  }
+}
+
+function otherPlatform(options: StateOptions, found: string): MlpError {
+  return new MlpError({
+    code: 'MLP5213',
+    summary: `${options.file} belongs to the platform ${found}, not to ${options.platformId}`,
+    detail: 'A state file was copied here, or project or environment were renamed in mlp.yaml.',
+    remedy: ['Restore mlp.yaml, or move the state file aside; mlp then asks the world what is there.'],
+    exitCode: exitCodes.usage,
+  })
+}
