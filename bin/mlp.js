@@ -1,0 +1,52 @@
+#!/usr/bin/env node
+// Plain JavaScript without imports that an old Node lacks: it is here to say so.
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import * as nodeModule from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const mlpPath = fileURLToPath(import.meta.url)
+const packageRoot = dirname(dirname(mlpPath))
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+
+if (major > 22 || (major === 22 && minor >= 18)) {
+  const bundle = join(packageRoot, 'dist', 'mlp.js')
+  // In a checkout that was not built, Node runs the TypeScript itself.
+  const entry = existsSync(bundle) ? '../dist/mlp.js' : '../src/cli/main.ts'
+  nodeModule.enableCompileCache(join(packageRoot, 'dist', 'compile-cache'))
+  const { main } = await import(entry)
+  await main({ mlpPath, packageRoot })
+} else {
+  runWithPinnedNode()
+}
+
+/** The package brings its own Node for machines whose Node is too old. */
+function runWithPinnedNode() {
+  const pinned = join(packageRoot, 'node_modules', 'node', 'bin', 'node')
+  if (!existsSync(pinned) || process.env.MLP_PINNED_NODE === '1') {
+    process.stderr.write(
+      `Error MLP2000: mlp needs Node 22.18 or newer; this is ${process.versions.node} (${process.execPath})\n\n` +
+        'What to do:\n  - Run `npm ci` in the folder of mlp: it brings the right Node.\n' +
+        '  - Or install Node 24 from https://nodejs.org.\n',
+    )
+    process.exitCode = 2
+    return
+  }
+  const child = spawn(pinned, [mlpPath, ...process.argv.slice(2)], {
+    stdio: 'inherit',
+    env: { ...process.env, MLP_PINNED_NODE: '1' },
+  })
+  // The terminal sends its interrupts to both; ours is only to be outlived. Others are passed on.
+  process.on('SIGINT', () => {})
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  child.on('error', error => {
+    process.stderr.write(`Error MLP2000: ${pinned} does not start: ${error.message}\n`)
+    process.exitCode = 2
+  })
+  child.on('exit', (code, signal) => {
+    process.removeAllListeners()
+    if (signal === null) process.exitCode = code ?? 1
+    else process.kill(process.pid, signal)
+  })
+}

@@ -1,0 +1,31 @@
+// Bundles src/ into dist/: one entry, a chunk for each lazily imported command, and the small libraries with it.
+// Cloud SDKs and the Kubernetes client stay outside: they are large, and each is imported only when it is used.
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { build } from 'esbuild'
+
+const root = join(import.meta.dirname, '..')
+const bundled = new Set(['chalk', 'commander', 'execa', 'listr2', 'yaml', 'zod', '@inquirer/prompts'])
+const { dependencies } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+
+await rm(join(root, 'dist'), { recursive: true, force: true })
+await build({
+  entryPoints: { mlp: join(root, 'src/cli/main.ts') },
+  outdir: join(root, 'dist'),
+  chunkNames: 'chunks/[name]-[hash]',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node22.18',
+  minifySyntax: true,
+  sourcemap: 'linked',
+  sourcesContent: false,
+  legalComments: 'linked',
+  external: Object.keys(dependencies).filter(name => !bundled.has(name)),
+  // Bundled CommonJS libraries call require for Node's own modules.
+  banner: {
+    js: "import { createRequire } from 'node:module';const require = createRequire(import.meta.url);",
+  },
+  logLevel: 'warning',
+})

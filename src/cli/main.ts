@@ -1,0 +1,64 @@
+import type { CommanderError } from 'commander'
+import packageJson from '../../package.json' with { type: 'json' }
+import { exitCodes } from '../engine/errors.ts'
+import type { Io } from './io.ts'
+import { createProgram } from './program.ts'
+
+export interface Start {
+  /** Absolute path of bin/mlp.js, and the folder of its package. */
+  readonly mlpPath: string
+  readonly packageRoot: string
+}
+
+/** Runs the command line of this process and sets its exit code. */
+export async function main(start: Start): Promise<void> {
+  // A reader that has seen enough (`mlp status | head`) is no error.
+  process.stdout.on('error', error => {
+    if ('code' in error && error.code === 'EPIPE') process.exit(exitCodes.done)
+    throw error
+  })
+  const io: Io = {
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    cwd: process.cwd(),
+    version: packageJson.version,
+    ...start,
+  }
+  process.exitCode = await runCommandLine(process.argv.slice(2), io)
+}
+
+/** Parses, runs, and shows what went wrong. Never throws. */
+export async function runCommandLine(args: readonly string[], io: Io): Promise<number> {
+  let exitCode: number = exitCodes.done
+  const program = createProgram(
+    async (command, options) => {
+      const { dispatch } = await import('./dispatch.ts')
+      exitCode = await dispatch(command, options, io)
+    },
+    {
+      version: io.version,
+      writeOut: text => io.stdout.write(text),
+      writeErr: text => io.stderr.write(text),
+      columns: io.stdout.columns,
+    },
+  )
+  try {
+    await program.parseAsync([...args], { from: 'user' })
+    return exitCode
+  } catch (error) {
+    // commander has said already what is wrong with the command line; help and --version end here too.
+    if (isCommanderError(error)) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
+    const { showError } = await import('./show-error.ts')
+    return showError(error, { json: args.includes('--json'), verbose: isVerbose(args) }, io)
+  }
+}
+
+function isVerbose(args: readonly string[]): boolean {
+  return args.includes('--verbose') || args.includes('-v')
+}
+
+function isCommanderError(error: unknown): error is CommanderError {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('commander.')
+}
