@@ -1,0 +1,254 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import type { Server } from 'node:http'
+import { join } from 'node:path'
+import * as z from 'zod'
+import type { ToolName } from '../../src/tools/toolchain/toolchain.ts'
+import { type EmulatorName, emulatorNames, emulatorProcessName, startEmulator } from './emulators.ts'
+import { createFaults, faultSchema } from './faults.ts'
+import { openHome, type PortName, type SandboxHome, writeAtomically } from './home.ts'
+import { startBlobProxy } from './http/blob-proxy.ts'
+import { startCloudListener } from './http/cloud-listener.ts'
+import { startControl } from './http/control.ts'
+import { openClusterManager } from './kubernetes/cluster-manager.ts'
+import { reviewTokenRequest, tokenReviewUrl } from './kubernetes/token-review.ts'
+import { takeLock } from './lock.ts'
+import { openLog } from './log.ts'
+import { identify } from './processes/process-identity.ts'
+import { openSupervisor } from './processes/supervisor.ts'
+import { type PartState, sandboxStatus } from './status.ts'
+import { openSqliteStore } from './store/sqlite-store.ts'
+import { loadSchemas } from './terraform/schema.ts'
+import { startProviderServer } from './terraform/server.ts'
+import type { SimulatedCloud, World } from './world.ts'
+
+export interface DaemonOptions {
+  /** Absolute folder of everything the sandbox keeps. */
+  readonly home: string
+  readonly clouds: readonly SimulatedCloud[]
+  /** Absolute path of a program; waits while it is built. */
+  readonly findProgram: (tool: ToolName) => Promise<string>
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Called when the sandbox was asked to stop and everything has ended. */
+  readonly onStopped: () => void
+}
+
+export interface Daemon {
+  /** Ends all processes, keeps the data. */
+  stop(): Promise<void>
+}
+
+const settings = z.object({
+  MLP_SANDBOX_TIME_SCALE: z.coerce.number().min(0).max(10).default(0.01),
+  MLP_SANDBOX_FAULTS: z
+    .string()
+    .default('[]')
+    .transform(text => JSON.parse(text))
+    .pipe(z.array(faultSchema)),
+})
+
+const cloudNames = z.enum(['aws', 'gcp', 'azure'])
+/** Names of storage accounts that the blob service answers for. */
+const blobAccounts = 'blob-accounts'
+
+/**
+ * Starts the sandbox, or takes up the one that a crashed daemon left: same ports, same secrets, same world, processes
+ * adopted. Undefined when another daemon already serves this home.
+ */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon | undefined> {
+  const given = settings.parse(options.environment)
+  await mkdir(options.home, { recursive: true, mode: 0o700 })
+  const taken = takeLock(join(options.home, 'daemon.lock'))
+  if (taken === undefined) return undefined
+  const lock = taken
+  const home = await openHome(options.home)
+  const log = openLog(join(home.folder, 'log', 'daemon.log'))
+  const store = openSqliteStore(join(home.folder, 'store.sqlite'))
+  const faults = createFaults(given.MLP_SANDBOX_FAULTS)
+  const processes = await openSupervisor(join(home.folder, 'processes'), log)
+  const starting = new Map<string, PartState>()
+  let timeScale = given.MLP_SANDBOX_TIME_SCALE
+
+  const clusters = await openClusterManager({
+    home: home.folder,
+    program: options.findProgram,
+    processes,
+    reviewer: key => ({
+      url: tokenReviewUrl(`https://127.0.0.1:${home.ports[cloudNames.parse(key.split('/')[0])]}`, key),
+      caPem: home.authority.certificatePem,
+    }),
+    log,
+  })
+  const world: World = {
+    store,
+    home: home.folder,
+    caPem: home.authority.certificatePem,
+    caFile: home.caFile,
+    endpoints: endpoints(home),
+    secrets: home.secrets,
+    clusters,
+    async ensureBlobAccount(account) {
+      store.putFact(blobAccounts, account, true)
+      await emulator('blob')
+    },
+    get timeScale() {
+      return timeScale
+    },
+    log,
+  }
+
+  const beginnings = new Map<string, Promise<void>>()
+  /** Starts a part unless that is under way, and notes for `status` what has not come up yet, and why not. */
+  function bringUp(name: string, start: () => Promise<void>): Promise<void> {
+    const begun = beginnings.get(name)
+    if (begun !== undefined) return begun
+    starting.set(name, { state: 'starting' })
+    const beginning = start()
+      .then(
+        () => void starting.delete(name),
+        (error: unknown) => {
+          log(
+            `${name} does not start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+          )
+          starting.set(name, { state: 'failed', why: error instanceof Error ? error.message : String(error) })
+          throw error
+        },
+      )
+      .finally(() => beginnings.delete(name))
+    beginnings.set(name, beginning)
+    return beginning
+  }
+  const emulator = (name: EmulatorName) =>
+    bringUp(emulatorProcessName(name), () => startEmulator(name, home, options.findProgram, processes))
+  /** All parts side by side; those that run already stay as they are. Failures are noted, see `status`. */
+  function bringUpAll(): void {
+    for (const name of emulatorNames) emulator(name).catch(() => undefined)
+    bringUp('clusters', () => clusters.resume()).catch(() => undefined)
+  }
+
+  const reviewToken: Parameters<typeof startCloudListener>[0]['reviewToken'] = (request, response) =>
+    reviewTokenRequest(request, response, world, options.clouds, key => clusters.webhookToken(key))
+  const servers: Server[] = []
+  for (const cloud of options.clouds) {
+    const listener = {
+      cloud,
+      port: home.ports[cloud.name],
+      certificate: home.server,
+      world,
+      faults,
+      reviewToken,
+    }
+    servers.push(await startCloudListener(listener))
+  }
+  servers.push(
+    await startBlobProxy({
+      port: home.ports.proxy,
+      blobPort: home.ports.blob,
+      hasAccount: name => store.getFact(blobAccounts, name) === true,
+    }),
+  )
+  const providers = await Promise.all(
+    options.clouds.map(async cloud => {
+      const socket = join(home.socketFolder, `${cloud.name}.sock`)
+      await rm(socket, { force: true })
+      const schemas = await loadSchemas(cloud.provider, cloud.providerVersion, {
+        resources: cloud.behaviours.map(behaviour => behaviour.type),
+        dataSources: cloud.dataSources.map(behaviour => behaviour.type),
+      })
+      return startProviderServer({ cloud, schemas, world, faults }, socket)
+    }),
+  )
+  const terraformConfiguration = join(home.folder, 'terraform.rc')
+  await writeFile(terraformConfiguration, '', { mode: 0o600 })
+  const toolEnvironment = {
+    TF_REATTACH_PROVIDERS: JSON.stringify(Object.assign({}, ...providers.map(provider => provider.reattach))),
+    TF_CLI_CONFIG_FILE: terraformConfiguration,
+    CHECKPOINT_DISABLE: '1',
+    // A machine's own values for these would win over the sandbox's authority.
+    SSL_CERT_FILE: home.caFile,
+    AWS_CA_BUNDLE: home.caFile,
+    REQUESTS_CA_BUNDLE: home.caFile,
+    CURL_CA_BUNDLE: home.caFile,
+  }
+  const startedAt = new Date().toISOString()
+
+  async function stop(): Promise<void> {
+    for (const server of servers) {
+      server.close()
+      server.closeAllConnections()
+    }
+    control.close()
+    for (const provider of providers) await provider[Symbol.asyncDispose]()
+    await clusters.stop()
+    await processes.stopAll()
+    processes.detach()
+    store[Symbol.dispose]()
+    await rm(join(home.folder, 'daemon.json'), { force: true })
+    await rm(home.socketFolder, { recursive: true, force: true })
+    log('stopped')
+    lock[Symbol.dispose]()
+  }
+  let stopping: Promise<void> | undefined
+  const stopOnce = () => {
+    stopping ??= stop()
+    return stopping
+  }
+
+  const controlSocket = join(home.socketFolder, 'control.sock')
+  const control = await startControl(controlSocket, {
+    faults,
+    status: () =>
+      sandboxStatus({
+        home: home,
+        startedAt,
+        timeScale,
+        clouds: options.clouds,
+        store,
+        processes,
+        clusters,
+        starting,
+        faults,
+      }),
+    target: () => ({
+      name: 'sandbox',
+      environment: toolEnvironment,
+      caFile: home.caFile,
+      clouds: Object.fromEntries(options.clouds.map(cloud => [cloud.name, cloud.target(world)])),
+    }),
+    commandLineEnvironment: () => ({
+      ...toolEnvironment,
+      ...Object.fromEntries(
+        options.clouds
+          .flatMap(cloud => Object.entries(cloud.commandLineEnvironment(world)))
+          .map(([name, value]) => [name, value ?? null]),
+      ),
+    }),
+    start: bringUpAll,
+    setTimeScale(scale) {
+      timeScale = scale
+    },
+    stop() {
+      setImmediate(() => void stopOnce().then(options.onStopped))
+    },
+  })
+  await writeAtomically(
+    join(home.folder, 'daemon.json'),
+    JSON.stringify({ ...(await identify(process.pid)), socket: controlSocket }),
+  )
+  log(`daemon ${process.pid} serves ${home.folder}`)
+
+  bringUpAll()
+  return { stop: stopOnce }
+}
+
+function endpoints(home: SandboxHome): World['endpoints'] {
+  const at = (scheme: 'http' | 'https', name: PortName) => `${scheme}://127.0.0.1:${home.ports[name]}`
+  return {
+    aws: at('https', 'aws'),
+    gcp: at('https', 'gcp'),
+    azure: at('https', 'azure'),
+    s3: at('http', 's3'),
+    gcs: at('http', 'gcs'),
+    blob: at('https', 'blob'),
+    proxy: at('http', 'proxy'),
+  }
+}

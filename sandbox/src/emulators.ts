@@ -1,0 +1,118 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { SandboxHome } from './home.ts'
+import type { ProcessSpec } from './kubernetes/process-supervisor.ts'
+import type { Supervisor } from './processes/supervisor.ts'
+
+export const emulatorNames = ['s3', 'gcs', 'blob'] as const
+export type EmulatorName = (typeof emulatorNames)[number]
+
+/** The programs that the emulators need; azurite runs on this Node. */
+export type FindProgram = (name: 'versitygw' | 'fake-gcs-server') => Promise<string>
+
+const readyTimeoutMs = 30_000
+const pollMs = 50
+
+/** Starts one object store's data plane, or adopts it, and waits until it listens. */
+export async function startEmulator(
+  name: EmulatorName,
+  home: SandboxHome,
+  findProgram: FindProgram,
+  processes: Supervisor,
+): Promise<void> {
+  await processes.ensure(await specification(name, home, findProgram))
+  await untilListening(home.ports[name], name)
+}
+
+export function emulatorProcessName(name: EmulatorName): string {
+  return `emulators/${name}`
+}
+
+async function specification(
+  name: EmulatorName,
+  home: SandboxHome,
+  findProgram: FindProgram,
+): Promise<ProcessSpec> {
+  const cwd = join(home.folder, 'emulators', name)
+  const data = join(cwd, 'data')
+  await mkdir(data, { recursive: true, mode: 0o700 })
+  const address = `127.0.0.1:${home.ports[name]}`
+  const common = {
+    name: emulatorProcessName(name),
+    cwd,
+    logFile: join(home.folder, 'log', `${name}.log`),
+  }
+  switch (name) {
+    case 's3':
+      return {
+        ...common,
+        file: await findProgram('versitygw'),
+        args: ['--port', address, '--quiet', '--keep-alive', 'posix', data],
+        // The root user's keys are read from the environment, so that no process list shows them.
+        env: {
+          ROOT_ACCESS_KEY: home.secrets.awsAccessKeyId,
+          ROOT_SECRET_KEY: home.secrets.awsSecretAccessKey,
+          GOMEMLIMIT: '96MiB',
+        },
+      }
+    case 'gcs':
+      return {
+        ...common,
+        file: await findProgram('fake-gcs-server'),
+        args: [
+          ...['-scheme', 'http', '-host', '127.0.0.1', '-port', String(home.ports.gcs)],
+          ...[
+            '-public-host',
+            `127.0.0.1:${home.ports.gcp}`,
+            '-external-url',
+            `https://127.0.0.1:${home.ports.gcp}`,
+          ],
+          ...['-backend', 'filesystem', '-filesystem-root', data, '-log-level', 'warn'],
+        ],
+        env: { GOMEMLIMIT: '96MiB' },
+      }
+    case 'blob': {
+      const [certificate, key] = [join(cwd, 'certificate.pem'), join(cwd, 'key.pem')]
+      await writeFile(certificate, home.blob.certificatePem, { mode: 0o600 })
+      await writeFile(key, home.blob.keyPem, { mode: 0o600 })
+      return {
+        ...common,
+        file: process.execPath,
+        args: [
+          ...[fileURLToPath(new URL('processes/azurite-runner.ts', import.meta.url))],
+          ...['--blobHost', '127.0.0.1', '--blobPort', String(home.ports.blob), '--location', data],
+          ...['--cert', certificate, '--key', key, '--oauth', 'basic'],
+          ...['--skipApiVersionCheck', '--silent', '--disableTelemetry'],
+        ],
+        env: {
+          MLP_STORAGE_KEY: home.secrets.azureStorageAccountKey,
+          NODE_OPTIONS: '--max-old-space-size=192',
+        },
+      }
+    }
+  }
+}
+
+async function untilListening(port: number, name: EmulatorName): Promise<void> {
+  const deadline = Date.now() + readyTimeoutMs
+  while (!(await listens(port))) {
+    if (Date.now() > deadline) throw new Error(`the object store ${name} does not listen on port ${port}`)
+    await delay(pollMs)
+  }
+}
+
+/** Whether something accepts connections on this loopback port. */
+export function listens(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect({ host: '127.0.0.1', port })
+    const done = (answer: boolean) => {
+      socket.destroy()
+      resolve(answer)
+    }
+    socket.once('connect', () => done(true))
+    socket.once('error', () => done(false))
+  })
+}

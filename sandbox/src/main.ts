@@ -1,0 +1,38 @@
+/**
+ * The sandbox's daemon: `node main.ts HOME` serves until it is told to stop; `node main.ts HOME stop` ends what a
+ * daemon that died left running. Exits 0 at once when another daemon serves this home.
+ */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import * as z from 'zod'
+import { simulatedClouds } from './clouds/index.ts'
+import { startDaemon } from './daemon.ts'
+import { takeLock } from './lock.ts'
+import { openLog } from './log.ts'
+import { openSupervisor } from './processes/supervisor.ts'
+import { findProgram } from './programs.ts'
+
+const [home, action] = z
+  .tuple([z.string().startsWith('/'), z.literal('stop').optional()])
+  .parse(process.argv.slice(2))
+
+if (action === 'stop') {
+  mkdirSync(home, { recursive: true, mode: 0o700 })
+  const lock = takeLock(join(home, 'daemon.lock'))
+  if (lock !== undefined) {
+    const supervisor = await openSupervisor(join(home, 'processes'), openLog(join(home, 'log', 'daemon.log')))
+    await supervisor.stopAll()
+    supervisor.detach()
+    lock[Symbol.dispose]()
+  }
+} else {
+  const daemon = await startDaemon({
+    home,
+    clouds: simulatedClouds,
+    findProgram,
+    environment: process.env,
+    onStopped: () => process.exit(0),
+  })
+  const end = () => void daemon?.stop().then(() => process.exit(0))
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, end)
+}

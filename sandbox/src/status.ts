@@ -1,0 +1,86 @@
+import { emulatorNames, emulatorProcessName } from './emulators.ts'
+import type { Faults } from './faults.ts'
+import type { SandboxHome } from './home.ts'
+import type { Clusters } from './kubernetes/cluster-manager.ts'
+import { residentBytes } from './processes/process-identity.ts'
+import type { Supervisor } from './processes/supervisor.ts'
+import type { ResourceStore } from './store/resource-store.ts'
+import type { SimulatedCloud } from './world.ts'
+
+/** A part of the sandbox that has not come up yet. */
+export type PartState = { readonly state: 'starting' } | { readonly state: 'failed'; readonly why: string }
+
+export interface StatusSources {
+  readonly home: SandboxHome
+  readonly startedAt: string
+  readonly timeScale: number
+  readonly clouds: readonly SimulatedCloud[]
+  readonly store: ResourceStore
+  readonly processes: Supervisor
+  readonly clusters: Clusters
+  readonly starting: ReadonlyMap<string, PartState>
+  readonly faults: Faults
+}
+
+/** What is real here and what only behaves like it; shown as it is. */
+const real = [
+  'terraform, helm, kubectl and the cloud SDKs',
+  'etcd, kube-apiserver, kube-controller-manager and kube-scheduler, one set a cluster',
+  'object storage data planes: versitygw (S3), fake-gcs-server (Cloud Storage), azurite (Blob)',
+]
+const simulated = [
+  "the clouds' control planes: terraform providers and APIs over one resource store, on official schemas",
+  'nodes and pods: kwok reports them ready, nothing runs in them',
+  'databases, caches, networks, keys and identities: records without a service behind them',
+]
+
+/** What `mlp sandbox status` shows; src/cli/sandbox-client.ts reads it. */
+export async function sandboxStatus(sources: StatusSources): Promise<object> {
+  const { home, store, clouds, processes, clusters } = sources
+  const ports = new Map([
+    ...emulatorNames.map(name => [emulatorProcessName(name), home.ports[name]] as const),
+    ...clusters
+      .list()
+      .map(
+        cluster =>
+          [`clusters/${cluster.key}/kube-apiserver`, Number(new URL(cluster.endpoint).port)] as const,
+      ),
+  ])
+  const types = new Map(
+    clouds.flatMap(cloud => cloud.behaviours.map(({ type }) => [type, cloud.name] as const)),
+  )
+  const resources = store.all()
+  return {
+    home: home.folder,
+    pid: process.pid,
+    startedAt: sources.startedAt,
+    timeScale: sources.timeScale,
+    memoryBytes: process.memoryUsage.rss(),
+    real,
+    simulated,
+    clouds: clouds.map(cloud => ({
+      name: cloud.name,
+      endpoint: `https://127.0.0.1:${home.ports[cloud.name]}`,
+      resources: resources.filter(resource => types.get(resource.type) === cloud.name).length,
+    })),
+    processes: await Promise.all(
+      processes.list().map(async ({ name, pid, state, restarts, logFile }) => ({
+        name,
+        pid: pid ?? null,
+        state,
+        restarts,
+        logFile,
+        port: ports.get(name) ?? null,
+        memoryBytes: pid === undefined ? null : ((await residentBytes(pid)) ?? null),
+      })),
+    ),
+    clusters: clusters.list().map(({ key, version, endpoint }) => ({
+      name: key,
+      version,
+      endpoint,
+      running: clusters.describe(key) !== undefined,
+    })),
+    faults: sources.faults.list(),
+    starting: [...sources.starting].map(([name, part]) => ({ name, ...part })),
+  }
+}
