@@ -1,3 +1,4 @@
+import { ago } from './durations.ts'
 import { type ExitCode, exitCodes, MlpError } from './errors.ts'
 import type { EventError } from './events.ts'
 import { toEventError, toMlpError } from './failure.ts'
@@ -260,16 +261,6 @@ function whyApplied(record: StepRecord | undefined, status: Status, changes: rea
     case 'present':
       return 'forced'
   }
-}
-
-/** `2 h ago`; for people, so never more exact than it need be. */
-export function ago(at: string | null, now: Date): string {
-  if (at === null) return 'before'
-  const seconds = Math.max(0, Math.round((now.getTime() - Date.parse(at)) / 1000))
-  if (seconds < 60) return `${seconds} s ago`
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`
-  if (seconds < 48 * 3600) return `${Math.floor(seconds / 3600)} h ago`
-  return `${Math.floor(seconds / 86_400)} days ago`
 }
 
 function notThere<Ctx extends EngineContext>(step: Step<Ctx>, status: Status): MlpError {
