@@ -40,6 +40,11 @@ export interface Cloud {
   infrastructureChecks(): readonly CloudCheck[]
   /** What phase 2 writes for workload identity, per Kubernetes service account. */
   workloadIdentity(outputs: JsonObject): WorkloadIdentity
+  /**
+   * The guide's long-lived credentials by key of its Secret (`credentials`, `key.json`); asked for only with
+   * `credentials: static-secret`. Undefined, or not there, when this identity has none.
+   */
+  staticCredentials?(signal: AbortSignal): Promise<Readonly<Record<string, string>> | undefined>
   /** A default StorageClass for this cloud's CSI driver, as a Kubernetes object. */
   storageClass(): JsonObject
   /** Everything ours, known to terraform or not, found by the platform id. Reads neither terraform's nor mlp's state. */
@@ -115,4 +120,6 @@ export interface CloudResource {
   readonly name: string
   /** Holds data a person may miss: bucket, database, snapshot, key, registry. */
   readonly holdsData: boolean
+  /** Set when a complete teardown leaves it on purpose: the state bucket, keys that a cloud never deletes. */
+  readonly keptBecause?: string
 }

@@ -1,6 +1,7 @@
 import { CloudError } from '../../../behaviour.ts'
 import type { Attributes, StoredResource } from '../../../store/resource-store.ts'
-import { block, blocks, flag, object, requiredText, text, textMap } from '../attributes.ts'
+import { block, blocks, flag, integer, isObject, object, requiredText, text, textMap } from '../attributes.ts'
+import { finalBackupsFact } from '../behaviours/sql.ts'
 import { now, requireProject, stableNumber } from '../google.ts'
 import { readRoutes } from './resource-api.ts'
 import type { Call, Route } from './routing.ts'
@@ -56,16 +57,22 @@ export const sqlRoutes: readonly Route[] = [
     run(call) {
       const { id, attributes } = instanceNamed(call)
       const asked = object(call.body, 'settings')
-      const protection = asked['deletionProtectionEnabled']
-      if (typeof protection !== 'boolean' || Object.keys(asked).length !== 1) {
+      const { deletionProtectionEnabled, finalBackupConfig, ...more } = asked
+      if (Object.keys(more).length > 0) {
         throw new CloudError(
           'notImplemented',
-          'The sandbox patches settings.deletionProtectionEnabled only.',
+          `The sandbox does not patch settings.${Object.keys(more)[0]}.`,
           501,
         )
       }
-      const settings = [{ ...block(attributes, 'settings'), deletion_protection_enabled: protection }]
-      call.world.store.put(instanceType, id, { ...attributes, settings })
+      const settings = {
+        ...block(attributes, 'settings'),
+        ...(typeof deletionProtectionEnabled === 'boolean'
+          ? { deletion_protection_enabled: deletionProtectionEnabled }
+          : {}),
+        ...(isObject(finalBackupConfig) ? { final_backup_config: [finalBackup(finalBackupConfig)] } : {}),
+      }
+      call.world.store.put(instanceType, id, { ...attributes, settings: [settings] })
       return operation(call, 'UPDATE')
     },
   },
@@ -91,10 +98,22 @@ export const sqlRoutes: readonly Route[] = [
   },
   {
     method: 'GET',
+    path: '/v1/projects/{project}/backups',
+    run({ params, world }) {
+      requireProject(params['project'] ?? '', world)
+      return { backups: world.store.getFact(finalBackupsFact, params['project'] ?? '') ?? [] }
+    },
+  },
+  {
+    method: 'GET',
     path: '/v1/projects/{project}/operations/{operation}',
     run: call => ({ kind: 'sql#operation', name: call.params['operation'], status: 'DONE' }),
   },
 ]
+
+function finalBackup(config: Attributes): Attributes {
+  return { enabled: flag(config, 'enabled'), retention_days: integer(config, 'retentionDays') ?? 30 }
+}
 
 function instanceNamed(call: Call): StoredResource {
   requireProject(call.params['project'] ?? '', call.world)
@@ -151,6 +170,7 @@ function instanceOf(attributes: Attributes, createdAt: string): object {
       dataDiskSizeGb: String(settings['disk_size']),
       dataDiskType: settings['disk_type'],
       deletionProtectionEnabled: flag(settings, 'deletion_protection_enabled'),
+      finalBackupConfig: { enabled: flag(block(settings, 'final_backup_config'), 'enabled') },
       settingsVersion: String(settings['version']),
       userLabels: textMap(settings, 'user_labels'),
       ipConfiguration: {

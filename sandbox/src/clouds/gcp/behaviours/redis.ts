@@ -1,5 +1,6 @@
 import { type Behaviour, CloudError } from '../../../behaviour.ts'
 import type { Attributes } from '../../../store/resource-store.ts'
+import type { World } from '../../../world.ts'
 import { block, blocks, flag, integer, requiredText, text, texts } from '../attributes.ts'
 import {
   abandoned,
@@ -132,12 +133,7 @@ function checkSize(planned: Attributes): number {
 }
 
 /** Memorystore puts its endpoint where the network's service connection policy lets it. */
-function endpointAddress(
-  network: string,
-  region: string,
-  name: string,
-  world: Parameters<typeof requireResource>[0],
-): string {
+function endpointAddress(network: string, region: string, name: string, world: World): string {
   requireResource(world, 'google_compute_network', network)
   const policy = world.store
     .list(serviceConnectionPolicy.type)

@@ -1,5 +1,6 @@
 import { type Behaviour, CloudError } from '../../../behaviour.ts'
 import type { Attributes } from '../../../store/resource-store.ts'
+import type { World } from '../../../world.ts'
 import { block, blocks, flag, requiredText, text } from '../attributes.ts'
 import {
   abandoned,
@@ -115,10 +116,24 @@ export const databaseInstance: Behaviour = {
     if (privateNetwork !== undefined)
       world.store.putFact(deletedDatabasesFact, relativeName(privateNetwork), Date.now())
     if (flag(block(settings, 'final_backup_config'), 'enabled')) {
-      world.store.putFact('gcp-sql-final-backups', name, { at: now(), description: 'FINAL' })
+      keepFinalBackup(name, text(prior, 'project') ?? '', world)
     }
   },
   importId: importId => lastSegment(importId),
+}
+
+export const finalBackupsFact = 'gcp-sql-final-backups'
+
+function keepFinalBackup(instance: string, project: string, world: World): void {
+  const before = world.store.getFact(finalBackupsFact, project)
+  const backup = {
+    name: `projects/${project}/backups/${crypto.randomUUID()}`,
+    type: 'FINAL',
+    state: 'SUCCESSFUL',
+    instance,
+    backupInterval: { endTime: now() },
+  }
+  world.store.putFact(finalBackupsFact, project, [...(Array.isArray(before) ? before : []), backup])
 }
 
 function checkSettings(version: string, settings: Attributes): void {
@@ -170,7 +185,7 @@ function settingsDefaults(settings: Attributes): Attributes {
 }
 
 /** A private address needs the peering first. */
-function privateAddress(name: string, network: string, world: Parameters<typeof requireResource>[0]): string {
+function privateAddress(name: string, network: string, world: World): string {
   const connection = world.store
     .list('google_service_networking_connection')
     .find(({ attributes }) => relativeName(requiredText(attributes, 'network')) === network)

@@ -1,0 +1,71 @@
+import * as z from 'zod'
+import type { Cloud, Identity } from '../cloud.ts'
+import type { CloudOptions } from '../cloud-options.ts'
+import { infrastructureChecks } from './checks.ts'
+import { clusterAccess } from './cluster.ts'
+import { findExisting, projectNumber } from './existing.ts'
+import { inventory } from './inventory.ts'
+import { createPlatform, type GcpPlatform } from './platform.ts'
+import { missingPreparations, preparations, prepare } from './preparation.ts'
+import { releaseData } from './release.ts'
+import { rootBackend, rootVariables, storageClass, workloadIdentity } from './roots.ts'
+
+/** Google Cloud as mlp sees it. Loads Google's libraries on first use; throws what Cloud promises. */
+export function createGcpCloud(options: CloudOptions): Cloud {
+  const platform = createPlatform(options)
+  return {
+    name: 'gcp',
+    title: 'Google Cloud',
+    region: platform.region,
+    identity: signal => identity(platform, signal),
+    missingPreparations: signal => missingPreparations(platform, signal),
+    prepare: (signal, report) => prepare(platform, signal, report),
+    preparations: signal => preparations(platform, signal),
+    backend: root => rootBackend(platform, root),
+    terraformEnvironment: signal => terraformEnvironment(platform, signal),
+    variables: (root, foundation) => rootVariables(platform, root, foundation),
+    findExisting: (resource, signal) => findExisting(platform, resource, signal),
+    cluster: signal => clusterAccess(platform, signal),
+    // GKE takes Google access tokens as they are.
+    token: async (_clusterName, signal) => platform.credentials.accessToken(signal),
+    infrastructureChecks: () => infrastructureChecks(platform),
+    workloadIdentity: () => workloadIdentity(platform),
+    storageClass: () => storageClass,
+    inventory: signal => inventory(platform, signal),
+    releaseData: (choice, signal, report) => releaseData(platform, choice, signal, report),
+  }
+}
+
+const tokenInfo = z.object({
+  email: z.string().optional(),
+  sub: z.string().optional(),
+  azp: z.string().optional(),
+})
+
+async function identity(platform: GcpPlatform, signal: AbortSignal): Promise<Identity> {
+  const { rest, credentials, project } = platform
+  const { token, expiresAt } = await credentials.accessToken(signal)
+  const [info] = await Promise.all([
+    rest.call(
+      { service: 'oauth2', path: '/tokeninfo', query: { access_token: token }, answer: tokenInfo },
+      signal,
+    ),
+    // Proves that the project is there and that these credentials may see it.
+    projectNumber(rest, project, signal),
+  ])
+  return {
+    principal: info.email ?? info.sub ?? info.azp ?? 'unknown',
+    account: project,
+    expiresAt: (await credentials.foundByTools()) ? null : expiresAt,
+  }
+}
+
+/** An access token only for tools that could not find these credentials and renew them by themselves. */
+async function terraformEnvironment(
+  { credentials, project, options }: GcpPlatform,
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, string>>> {
+  const base = { ...options.target.environment, GOOGLE_PROJECT: project }
+  if (await credentials.foundByTools()) return base
+  return { ...base, GOOGLE_OAUTH_ACCESS_TOKEN: (await credentials.accessToken(signal)).token }
+}

@@ -1,0 +1,153 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import * as z from 'zod'
+import type { CloudTarget } from '../target.ts'
+import type { GoogleCredentials } from './auth.ts'
+import { parseJson, refusalError, unexpectedAnswerError, unreachableError } from './errors.ts'
+
+export type Service =
+  | 'artifactregistry'
+  | 'cloudbilling'
+  | 'cloudkms'
+  | 'cloudresourcemanager'
+  | 'compute'
+  | 'iam'
+  | 'networkconnectivity'
+  | 'oauth2'
+  | 'redis'
+  | 'servicenetworking'
+  | 'serviceusage'
+  | 'sqladmin'
+  | 'storage'
+
+export interface RestRequest<Answer extends z.ZodType> {
+  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  readonly service: Service
+  /** Below the service's host, encoded. */
+  readonly path: string
+  readonly query?: Readonly<Record<string, string | readonly string[]>>
+  readonly body?: object
+  readonly answer: Answer
+}
+
+const attempts = 5
+const firstDelayMs = 400
+const requestTimeoutMs = 60_000
+
+/** Google's JSON APIs with this platform's credentials: every answer is parsed, every refusal an MlpError. */
+export function createRest(target: CloudTarget, credentials: GoogleCredentials) {
+  const base = (service: Service) => target.endpoints[service] ?? `https://${service}.googleapis.com`
+
+  async function exchange<Answer extends z.ZodType>(
+    request: RestRequest<Answer>,
+    accept: readonly number[],
+    signal: AbortSignal,
+  ): Promise<{ readonly status: number; readonly body: string; readonly name: string }> {
+    const url = new URL(`${base(request.service)}${request.path}`)
+    for (const [key, value] of Object.entries(request.query ?? {})) {
+      for (const one of typeof value === 'string' ? [value] : value) url.searchParams.append(key, one)
+    }
+    const method = request.method ?? 'GET'
+    const name = `${method} ${url.origin}${url.pathname}`
+    for (let attempt = 1; ; attempt++) {
+      const outcome = await send(url, method, request.body, await credentials.accessToken(signal), signal)
+      const last = attempt === attempts
+      if (outcome instanceof Error) {
+        // A read may be asked again; a write may have arrived.
+        if (last || method !== 'GET') throw unreachableError(url, outcome)
+      } else {
+        if ((outcome.status >= 200 && outcome.status < 300) || accept.includes(outcome.status))
+          return { ...outcome, name }
+        if (last || !isPassing(outcome.status, method)) {
+          throw refusalError({ ...outcome, service: request.service, request: name })
+        }
+      }
+      await delay(backoffMs(attempt), undefined, { signal })
+    }
+  }
+
+  return {
+    /** Throws MlpError MLP3001 to MLP3007. */
+    async call<Answer extends z.ZodType>(
+      request: RestRequest<Answer>,
+      signal: AbortSignal,
+    ): Promise<z.output<Answer>> {
+      const { body, name } = await exchange(request, [], signal)
+      return parse(request, name, body)
+    },
+    /** undefined when Google answers 404. */
+    async find<Answer extends z.ZodType>(
+      request: RestRequest<Answer>,
+      signal: AbortSignal,
+    ): Promise<z.output<Answer> | undefined> {
+      const { status, body, name } = await exchange(request, [404], signal)
+      return status === 404 ? undefined : parse(request, name, body)
+    },
+    /** All pages of a list. `field` holds the items; a service whose API is off, or a missing parent, has none. */
+    async *list<Item extends z.ZodType>(
+      request: Omit<RestRequest<Item>, 'method' | 'answer'> & { readonly field: string; readonly item: Item },
+      signal: AbortSignal,
+    ): AsyncGenerator<z.output<Item>> {
+      const page = z.looseObject({
+        nextPageToken: z.string().optional(),
+        [request.field]: z.array(request.item).default([]),
+      })
+      let pageToken: string | undefined
+      do {
+        const query = { ...request.query, ...(pageToken === undefined ? {} : { pageToken }) }
+        const found = await this.find({ ...request, query, answer: page }, signal)
+        if (found === undefined) return
+        const items = z.array(request.item).parse(found[request.field])
+        yield* items
+        pageToken =
+          typeof found.nextPageToken === 'string' && found.nextPageToken !== ''
+            ? found.nextPageToken
+            : undefined
+      } while (pageToken !== undefined)
+    },
+  }
+}
+export type GoogleRest = ReturnType<typeof createRest>
+
+async function send(
+  url: URL,
+  method: string,
+  body: object | undefined,
+  { token }: { readonly token: string },
+  signal: AbortSignal,
+): Promise<{ readonly status: number; readonly body: string } | Error> {
+  try {
+    const response = await fetch(url, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]),
+    })
+    return { status: response.status, body: await response.text() }
+  } catch (error) {
+    signal.throwIfAborted()
+    return error instanceof Error ? error : new Error(String(error))
+  }
+}
+
+function parse<Answer extends z.ZodType>(
+  request: RestRequest<Answer>,
+  name: string,
+  body: string,
+): z.output<Answer> {
+  const parsed = request.answer.safeParse(body === '' ? {} : parseJson(body))
+  if (parsed.success) return parsed.data
+  throw unexpectedAnswerError(request.service, name, z.prettifyError(parsed.error))
+}
+
+/** Too many requests and overload pass for any method; other server errors only where asking again does no harm. */
+function isPassing(status: number, method: string): boolean {
+  return status === 429 || status === 503 || (method === 'GET' && status >= 500 && status !== 501)
+}
+
+/** Full jitter: several lanes that were throttled together must not come back together. */
+function backoffMs(attempt: number): number {
+  return Math.random() * firstDelayMs * 2 ** attempt
+}

@@ -1,0 +1,98 @@
+import type { JsonObject } from '../../engine/json.ts'
+import type { RootName, TerraformBackend, WorkloadIdentity } from '../cloud.ts'
+import { type GcpPlatform, serviceAccountEmail } from './platform.ts'
+
+/** Values for templates/terraform/gcp/<root>/variables.tf. */
+export function rootVariables(
+  platform: GcpPlatform,
+  root: RootName,
+  foundation: JsonObject | undefined,
+): JsonObject {
+  const { names, settings, config } = platform
+  const common = {
+    project_id: platform.project,
+    region: platform.region,
+    name: names.base,
+    environment: config.environment,
+    labels: platform.labels,
+  }
+  if (root === 'foundation') {
+    return {
+      ...common,
+      network_cidr: settings.network.cidr,
+      pods_cidr: settings.network.pods,
+      services_cidr: settings.network.services,
+      bucket_names: names.buckets,
+      service_account_ids: {
+        nodes: names.serviceAccounts.nodes,
+        api_gateway: names.serviceAccounts.apiGateway,
+        model_serving: names.serviceAccounts.modelServing,
+        data_sync: names.serviceAccounts.dataSync,
+      },
+      database_name: names.databaseName,
+    }
+  }
+  return {
+    ...common,
+    kubernetes_version: settings.kubernetesVersion,
+    nodes: settings.nodes,
+    gpu_nodes: settings.gpuNodes ?? null,
+    foundation: {
+      network: foundation?.['network'],
+      cluster_key: foundation?.['cluster_key'],
+      service_accounts: foundation?.['service_accounts'],
+    },
+  }
+}
+
+export function rootBackend(platform: GcpPlatform, root: RootName): TerraformBackend {
+  return {
+    type: 'gcs',
+    config: {
+      bucket: platform.names.stateBucket,
+      prefix: `terraform/${root}`,
+      ...platform.options.target.backend,
+    },
+  }
+}
+
+/** Service accounts that templates/terraform/gcp/cluster/bindings.tf lets borrow a Google identity. */
+export function workloadIdentity(platform: GcpPlatform): WorkloadIdentity {
+  const { names } = platform
+  const accounts = {
+    'api-gateway': names.serviceAccounts.apiGateway,
+    'model-serving': names.serviceAccounts.modelServing,
+    'data-sync': names.serviceAccounts.dataSync,
+  }
+  return {
+    serviceAccounts: Object.entries(accounts).map(([name, id]) => ({
+      namespace: 'ml-platform',
+      name,
+      annotations: { 'iam.gke.io/gcp-service-account': serviceAccountEmail(platform, id) },
+      labels: {},
+    })),
+    facts: {
+      provider: 'gcp',
+      region: platform.region,
+      'project-id': platform.project,
+      'models-bucket': names.buckets.models,
+      'data-bucket': names.buckets.data,
+      'logs-bucket': names.buckets.logs,
+    },
+  }
+}
+
+/** Balanced persistent disks, made in the zone where the pod lands. */
+export const storageClass: JsonObject = {
+  apiVersion: 'storage.k8s.io/v1',
+  kind: 'StorageClass',
+  metadata: {
+    name: 'mlp-balanced',
+    annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' },
+  },
+  provisioner: 'pd.csi.storage.gke.io',
+  parameters: { type: 'pd-balanced' },
+  volumeBindingMode: 'WaitForFirstConsumer',
+  allowVolumeExpansion: true,
+  reclaimPolicy: 'Delete',
+}
