@@ -1,37 +1,56 @@
 import * as z from 'zod'
-import type { JsonObject } from '../engine/json.ts'
+import type { Json, JsonObject } from '../engine/json.ts'
 
-/** Any JSON document that came over the wire or out of a YAML file. */
-export const jsonObjectSchema: z.ZodType<JsonObject> = z.record(z.string(), z.json())
+/** Who last set which fields, as the API server keeps it. */
+type ManagedFields = JsonObject & {
+  readonly manager?: string | undefined
+  readonly operation?: string | undefined
+}
 
-const managedFieldsSchema = z.object({
-  manager: z.string().default(''),
-  operation: z.string().default(''),
-  subresource: z.string().optional(),
-  fieldsV1: jsonObjectSchema.optional(),
-})
+type KubeMetadata = JsonObject & {
+  readonly name: string
+  readonly namespace?: string | undefined
+  readonly uid?: string | undefined
+  readonly resourceVersion?: string | undefined
+  readonly creationTimestamp?: string | undefined
+  readonly deletionTimestamp?: string | undefined
+  readonly labels?: Readonly<Record<string, string>> | undefined
+  readonly annotations?: Readonly<Record<string, string>> | undefined
+  readonly managedFields?: readonly ManagedFields[] | undefined
+}
 
 /** What mlp relies on in every object; the rest is passed through untouched. */
-export const kubeObjectSchema = z
+export type KubeObject = JsonObject & {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: KubeMetadata
+}
+
+const json: z.ZodType<Json> = z.json()
+const text = z.string().optional()
+const texts = z.record(z.string(), z.string()).optional()
+const managedFieldsSchema = z.object({ manager: text, operation: text }).catchall(json)
+
+/** For everything that comes over the wire or out of a YAML file. */
+export const kubeObjectSchema: z.ZodType<KubeObject> = z
   .object({
     apiVersion: z.string().min(1),
     kind: z.string().min(1),
     metadata: z
       .object({
         name: z.string().min(1),
-        namespace: z.string().optional(),
-        uid: z.string().optional(),
-        resourceVersion: z.string().optional(),
-        creationTimestamp: z.string().optional(),
-        deletionTimestamp: z.string().optional(),
-        labels: z.record(z.string(), z.string()).optional(),
-        annotations: z.record(z.string(), z.string()).optional(),
+        namespace: text,
+        uid: text,
+        resourceVersion: text,
+        creationTimestamp: text,
+        deletionTimestamp: text,
+        labels: texts,
+        annotations: texts,
         managedFields: z.array(managedFieldsSchema).optional(),
       })
-      .catchall(z.json()),
+      .catchall(json),
   })
-  .catchall(z.json())
-export type KubeObject = z.infer<typeof kubeObjectSchema>
+  .catchall(json)
 
 /** Names one object. */
 export interface ObjectRef {

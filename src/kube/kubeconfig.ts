@@ -1,0 +1,250 @@
+import { randomBytes } from 'node:crypto'
+import { copyFile, mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { type Document, isMap, isSeq, parseDocument, YAMLSeq } from 'yaml'
+import { MlpError } from '../engine/errors.ts'
+
+/** One context with its cluster and user, all three under the context's name. */
+export interface KubeContext {
+  /** `aws-dev` */
+  readonly name: string
+  readonly server: string
+  readonly certificateAuthorityPem: string
+  readonly exec: ExecPlugin
+}
+
+/** How kubectl gets a token: by running us. */
+export interface ExecPlugin {
+  /** Absolute path of node. */
+  readonly command: string
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+}
+
+const sections = ['clusters', 'users', 'contexts'] as const
+type Section = (typeof sections)[number]
+
+/** Where kubectl looks: the first file of KUBECONFIG, else ~/.kube/config. */
+export function userKubeconfigPath(environment: NodeJS.ProcessEnv): string {
+  const listed = (environment['KUBECONFIG'] ?? '').split(delimiter).find(path => path !== '')
+  return listed ?? join(environment['HOME'] ?? homedir(), '.kube', 'config')
+}
+
+/**
+ * Adds or replaces `contexts` in a kubeconfig's text and leaves everything else, comments included, as it is. A
+ * context, cluster or user of the same name that is not this platform's is MLP4022: nothing is clobbered.
+ * Setting contexts twice gives the same text.
+ */
+export function setContexts(text: string, contexts: readonly KubeContext[], file: string): string {
+  const document = parse(text, file)
+  for (const context of contexts) {
+    for (const section of sections) {
+      const entries = sectionOf(document, section, file)
+      const index = indexOfName(entries, context.name)
+      const entry = document.createNode(entryOf(section, context))
+      if (index === undefined) entries.add(entry)
+      else if (!isOurs(document, context.name, folderOf(context.exec.args)))
+        throw foreign(context.name, section, file)
+      else entries.set(index, entry)
+    }
+  }
+  return document.toString({ lineWidth: 0 })
+}
+
+/** Takes the contexts of the platform in `folder` out again, and `current-context` where it names one of them. */
+export function removeContexts(text: string, names: readonly string[], folder: string, file: string): string {
+  const document = parse(text, file)
+  for (const name of names.filter(candidate => isOurs(document, candidate, folder))) {
+    for (const section of sections) {
+      const entries = sectionOf(document, section, file)
+      const index = indexOfName(entries, name)
+      if (index !== undefined) entries.delete(index)
+    }
+    if (document.get('current-context') === name) document.set('current-context', '')
+  }
+  return document.toString({ lineWidth: 0 })
+}
+
+/** How a context stands in a kubeconfig: with its cluster and user exactly as wanted, otherwise, or not at all. */
+export function contextState(
+  text: string,
+  wanted: KubeContext,
+  file: string,
+): 'as-wanted' | 'other' | 'absent' {
+  const document = parse(text, file)
+  const found = sections.map(section => {
+    const entries = sectionOf(document, section, file)
+    const index = indexOfName(entries, wanted.name)
+    const entry = index === undefined ? undefined : entries.get(index)
+    return isMap(entry) ? JSON.stringify(entry.toJSON()) : undefined
+  })
+  if (found.every(entry => entry === undefined)) return 'absent'
+  const same = sections.every((section, index) => found[index] === JSON.stringify(entryOf(section, wanted)))
+  return same ? 'as-wanted' : 'other'
+}
+
+/** Writes through a rename with mode 0600; readers see the old text or the new. */
+export async function writeKubeconfig(file: string, text: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`
+  const handle = await open(temporary, 'wx', 0o600)
+  try {
+    await handle.writeFile(text)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  try {
+    await rename(temporary, file)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+}
+
+/** The text of a kubeconfig; empty when there is none. MLP4020 when it cannot be read. */
+export async function readKubeconfig(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''
+    throw new MlpError({
+      code: 'MLP4020',
+      summary: `${file} cannot be read`,
+      detail: error instanceof Error ? error.message : String(error),
+      remedy: [`ls -l ${file}`, 'Make it readable for your user, then run the same command again.'],
+      cause: error,
+    })
+  }
+}
+
+/** Merges into a kubeconfig that others use too, after a copy of it beside it. True when it was changed. */
+export async function mergeIntoKubeconfig(file: string, contexts: readonly KubeContext[]): Promise<boolean> {
+  return rewrite(file, text => setContexts(text, contexts, file))
+}
+
+/** Takes the contexts of the platform in `folder` out of a kubeconfig. True when it was changed. */
+export async function removeFromKubeconfig(
+  file: string,
+  names: readonly string[],
+  folder: string,
+): Promise<boolean> {
+  return rewrite(file, text => (text === '' ? '' : removeContexts(text, names, folder, file)))
+}
+
+async function rewrite(file: string, change: (text: string) => string): Promise<boolean> {
+  const before = await readKubeconfig(file)
+  const after = change(before)
+  if (after === before) return false
+  // A linked kubeconfig (dotfiles) stays a link.
+  const target = before === '' ? file : await realpath(file)
+  if (before !== '') await copyFile(target, `${target}.mlp-backup`)
+  await writeKubeconfig(target, after)
+  return true
+}
+
+/** Octal permission bits, or undefined when the file is not there. */
+export async function fileMode(file: string): Promise<number | undefined> {
+  try {
+    return (await stat(file)).mode & 0o777
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+function entryOf(section: Section, context: KubeContext) {
+  const { name } = context
+  switch (section) {
+    case 'clusters':
+      return {
+        name,
+        cluster: {
+          server: context.server,
+          'certificate-authority-data': Buffer.from(context.certificateAuthorityPem).toString('base64'),
+        },
+      }
+    case 'users':
+      return {
+        name,
+        user: {
+          exec: {
+            apiVersion: 'client.authentication.k8s.io/v1',
+            command: context.exec.command,
+            args: [...context.exec.args],
+            env: Object.entries(context.exec.env).map(([key, value]) => ({ name: key, value })),
+            interactiveMode: 'Never',
+            provideClusterInfo: false,
+          },
+        },
+      }
+    case 'contexts':
+      return { name, context: { cluster: name, user: name } }
+  }
+}
+
+/** Ours is what runs `mlp token … --folder <this platform>`; a name alone proves nothing. */
+function isOurs(document: Document, name: string, folder: string | undefined): boolean {
+  const contexts = document.get('contexts')
+  const contextIndex = isSeq(contexts) ? indexOfName(contexts, name) : undefined
+  if (contextIndex !== undefined && document.getIn(['contexts', contextIndex, 'context', 'user']) !== name) {
+    return false
+  }
+  const users = document.get('users')
+  const userIndex = isSeq(users) ? indexOfName(users, name) : undefined
+  if (userIndex === undefined) return false
+  const args = document.getIn(['users', userIndex, 'user', 'exec', 'args'])
+  return isSeq(args) && args.get(1) === 'token' && folderOf(args.items.map(String)) === folder
+}
+
+/** The platform that an exec plugin's arguments name. */
+function folderOf(args: readonly string[]): string | undefined {
+  const index = args.indexOf('--folder')
+  return index === -1 ? undefined : args[index + 1]
+}
+
+function indexOfName(entries: YAMLSeq, name: string): number | undefined {
+  const index = entries.items.findIndex(entry => isMap(entry) && entry.get('name') === name)
+  return index === -1 ? undefined : index
+}
+
+function sectionOf(document: Document, section: Section, file: string): YAMLSeq {
+  const entries = document.get(section)
+  if (isSeq(entries)) return entries
+  if (entries !== undefined && entries !== null) throw unreadable(file, `${section} is not a list`)
+  const fresh = new YAMLSeq()
+  document.set(section, fresh)
+  return fresh
+}
+
+function parse(text: string, file: string): Document {
+  const document = parseDocument(text, { keepSourceTokens: true })
+  const [error] = document.errors
+  if (error !== undefined) throw unreadable(file, error.message)
+  // Empty, or nothing but comments.
+  if (document.contents === null) return parse(`${text}apiVersion: v1\nkind: Config\n`, file)
+  if (!isMap(document.contents)) throw unreadable(file, 'it is not a mapping')
+  return document
+}
+
+function unreadable(file: string, problem: string): MlpError {
+  return new MlpError({
+    code: 'MLP4021',
+    summary: `${file} is not a kubeconfig that can be read`,
+    detail: problem,
+    remedy: [`kubectl config view --kubeconfig ${file}`, 'Repair or remove the file; mlp left it as it is.'],
+  })
+}
+
+function foreign(name: string, section: Section, file: string): MlpError {
+  return new MlpError({
+    code: 'MLP4022',
+    summary: `${file} already has ${name} in ${section}, and it is not mlp's`,
+    detail: 'mlp replaces only contexts whose user runs `mlp token` for this platform.',
+    remedy: [
+      `kubectl config rename-context ${name} ${name}-old --kubeconfig ${file}`,
+      `kubectl config view --kubeconfig ${file}`,
+    ],
+  })
+}

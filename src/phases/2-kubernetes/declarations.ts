@@ -1,0 +1,169 @@
+import { createHash } from 'node:crypto'
+import * as z from 'zod'
+import type { CloudName } from '../../clouds/cloud.ts'
+import { MlpError } from '../../engine/errors.ts'
+import type { Json, JsonObject } from '../../engine/json.ts'
+import type { StepId } from '../../engine/step.ts'
+import { type KubeObject, kubeObjectSchema } from '../../kube/objects.ts'
+import type { Context } from '../phase.ts'
+import { cloudOf } from './cluster.ts'
+import { loadOne, loadTemplate } from './templates.ts'
+
+export type ObjectStepName =
+  | 'namespaces'
+  | 'workload-identity'
+  | 'cloud-credentials'
+  | 'config-map'
+  | 'storage-class'
+
+/** The objects that one step wants on one cloud. */
+export interface Declaration {
+  readonly name: ObjectStepName
+  readonly title: string
+  /** Every kind this step has ever made: where undo looks. */
+  readonly kinds: readonly { readonly apiVersion: string; readonly kind: string }[]
+  readonly needs: readonly ObjectStepName[]
+  /** Undefined while phase 1's outputs are not known in this run. */
+  objects(context: Context, cloud: CloudName): Promise<readonly KubeObject[] | undefined>
+  /** What the engine remembers to see a change; never a secret. */
+  inputs(context: Context, cloud: CloudName): Json
+  /** Fields of this kind cannot be changed, and nothing is lost by making it anew. */
+  readonly replaceable: boolean
+}
+
+const core = (kind: string) => ({ apiVersion: 'v1', kind })
+
+const namespaces: Declaration = {
+  name: 'namespaces',
+  title: 'Namespaces',
+  kinds: [core('Namespace')],
+  needs: [],
+  objects: context => loadTemplate(context, 'namespaces.yaml'),
+  inputs: () => null,
+  replaceable: false,
+}
+
+const workloadIdentity: Declaration = {
+  name: 'workload-identity',
+  title: 'Service accounts with cloud identities',
+  kinds: [core('ServiceAccount')],
+  needs: ['namespaces'],
+  async objects(context, cloud) {
+    const outputs = infrastructureOutputs(context, cloud)
+    if (outputs === undefined) return undefined
+    const template = await loadOne(context, 'service-account.yaml')
+    return cloudOf(context, cloud)
+      .workloadIdentity(outputs)
+      .serviceAccounts.map(({ namespace, name, annotations, labels }) => ({
+        ...template,
+        metadata: {
+          ...template.metadata,
+          name,
+          namespace,
+          annotations: { ...annotations },
+          labels: { ...labels },
+        },
+      }))
+  },
+  inputs: (context, cloud) => infrastructureOutputs(context, cloud) ?? null,
+  replaceable: false,
+}
+
+const cloudCredentials: Declaration = {
+  name: 'cloud-credentials',
+  title: 'Cloud facts and credentials',
+  kinds: [core('ConfigMap'), core('Secret')],
+  needs: ['namespaces'],
+  async objects(context, cloud) {
+    const outputs = infrastructureOutputs(context, cloud)
+    if (outputs === undefined) return undefined
+    const { facts } = cloudOf(context, cloud).workloadIdentity(outputs)
+    const template = await loadOne(context, 'cloud-facts.yaml')
+    const configMaps = ['ml-platform', 'ml-serving'].map(namespace => ({
+      ...template,
+      metadata: { ...template.metadata, namespace },
+      data: { ...facts },
+    }))
+    return context.config.credentials === 'static-secret'
+      ? [...configMaps, await staticSecret(context, cloud, facts)]
+      : configMaps
+  },
+  inputs: (context, cloud) => ({
+    credentials: context.config.credentials,
+    outputs: infrastructureOutputs(context, cloud) ?? null,
+  }),
+  replaceable: false,
+}
+
+const configMap: Declaration = {
+  name: 'config-map',
+  title: 'ConfigMap ml-platform-config',
+  kinds: [core('ConfigMap')],
+  needs: ['namespaces'],
+  async objects(context) {
+    const template = await loadOne(context, 'config-map.yaml')
+    const data = z.record(z.string(), z.string()).parse(template['data'])
+    return [{ ...template, data: { ...data, environment: context.config.environment } }]
+  },
+  inputs: context => ({ environment: context.config.environment }),
+  replaceable: false,
+}
+
+const storageClass: Declaration = {
+  name: 'storage-class',
+  title: 'Default StorageClass',
+  kinds: [{ apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass' }],
+  needs: [],
+  objects: async (context, cloud) => [kubeObjectSchema.parse(cloudOf(context, cloud).storageClass())],
+  inputs: (context, cloud) => cloudOf(context, cloud).storageClass(),
+  replaceable: true,
+}
+
+/** In the guide's order. */
+export const declarations: readonly Declaration[] = [
+  namespaces,
+  workloadIdentity,
+  cloudCredentials,
+  configMap,
+  storageClass,
+]
+
+/** What phase 1's two roots told in this run. */
+function infrastructureOutputs(context: Context, cloud: CloudName): JsonObject | undefined {
+  const output = (root: string) => context.outputs(`1.${cloud}.apply-${root}` satisfies StepId)
+  const foundation = output('foundation')
+  const cluster = output('cluster')
+  return foundation === undefined && cluster === undefined ? undefined : { ...foundation, ...cluster }
+}
+
+async function staticSecret(
+  context: Context,
+  cloudName: CloudName,
+  facts: Readonly<Record<string, string>>,
+): Promise<KubeObject> {
+  const cloud = cloudOf(context, cloudName)
+  const credentials = await cloud.staticCredentials?.(context.signal)
+  if (credentials === undefined) {
+    throw new MlpError({
+      code: 'MLP4015',
+      summary: `${cloud.title} has no long-lived credentials to put into a Secret`,
+      detail: 'mlp.yaml asks for `credentials: static-secret`, but this identity has only short-lived ones.',
+      remedy: [
+        'Set `credentials: workload-identity` in mlp.yaml: pods then need no key.',
+        `mlp login ${cloudName}`,
+      ],
+    })
+  }
+  const template = await loadOne(context, 'cloud-secret.yaml')
+  const encoded = Object.entries({ ...facts, ...credentials }).map(([key, value]) => [
+    key,
+    Buffer.from(value).toString('base64'),
+  ])
+  const digest = createHash('sha256').update(JSON.stringify(encoded)).digest('hex').slice(0, 16)
+  const { stringData: _, ...rest } = template
+  return {
+    ...rest,
+    metadata: { ...template.metadata, annotations: { 'mlp.dev/content': digest } },
+    data: Object.fromEntries(encoded),
+  }
+}

@@ -1,0 +1,23 @@
+import type { CloudName } from '../../clouds/cloud.ts'
+import type { Phase } from '../phase.ts'
+import { clusterChecks } from './checks.ts'
+import { contextStep } from './context-step.ts'
+import { declarations } from './declarations.ts'
+import { objectStep } from './object-step.ts'
+
+const cloudNames: readonly CloudName[] = ['aws', 'gcp', 'azure']
+
+/** Guide, phase 2: contexts, namespaces, identities, configuration and storage in each cluster. */
+export const kubernetesPhase: Phase = {
+  number: 2,
+  name: 'kubernetes',
+  title: 'Kubernetes configuration',
+  steps: config =>
+    cloudNames
+      .filter(cloud => config.clouds[cloud] !== undefined)
+      .flatMap(cloud => [
+        contextStep(cloud),
+        ...declarations.map(declaration => objectStep(cloud, declaration)),
+      ]),
+  checks: (config, clouds) => [...clouds.values()].flatMap(cloud => clusterChecks(config, cloud)),
+}

@@ -1,0 +1,96 @@
+import type { CloudName } from '../../clouds/cloud.ts'
+import type { Leftover } from '../../engine/events.ts'
+import type { Undone } from '../../engine/step.ts'
+import type { KubeClient } from '../../kube/client.ts'
+import { describeRef, type KubeObject, refOf } from '../../kube/objects.ts'
+import type { Context } from '../phase.ts'
+import type { Declaration } from './declarations.ts'
+import { isAdopted, ownerOf, selectorOf } from './marks.ts'
+
+const deletionTimeoutMs = 180_000
+const namesListed = 5
+
+/** Kubernetes fills every namespace with these; Istio with the last. */
+const furniture = new Set([
+  'ConfigMap kube-root-ca.crt',
+  'ServiceAccount default',
+  'ConfigMap istio-ca-root-cert',
+])
+/** Follow from other objects or only tell of them. */
+const derivedKinds = new Set([
+  'Event',
+  'Endpoints',
+  'EndpointSlice',
+  'PodMetrics',
+  'Lease',
+  'ControllerRevision',
+])
+
+/** Takes back what one step made in a cluster, found by its marks; nothing that is not marked. */
+export async function undoObjects(
+  context: Context,
+  client: KubeClient,
+  cloud: CloudName,
+  declaration: Declaration,
+  report: (message: string) => void,
+): Promise<Undone> {
+  const removed: Leftover[] = []
+  const kept: Leftover[] = []
+  const left: Leftover[] = []
+  for (const { apiVersion, kind } of declaration.kinds) {
+    const labelSelector = selectorOf(context, declaration.name)
+    for (const found of await client.list({ apiVersion, kind, labelSelector })) {
+      const row = (reason: string) => leftover(cloud, found, reason)
+      if (isAdopted(found)) {
+        kept.push(row('it was there before mlp'))
+        continue
+      }
+      const foreign = kind === 'Namespace' ? await foreignContent(context, client, found.metadata.name) : []
+      if (foreign.length > 0) {
+        left.push(row(`holds what mlp did not make: ${summarise(foreign)}`))
+        continue
+      }
+      report(`removing ${describeRef(refOf(found))}`)
+      await client.delete(refOf(found), found.metadata.uid)
+      await client.waitFor(refOf(found), {
+        what: `removing ${describeRef(refOf(found))}`,
+        timeoutMs: deletionTimeoutMs,
+        done: seen => seen === undefined || seen.metadata.uid !== found.metadata.uid,
+      })
+      removed.push(row('made by mlp'))
+    }
+  }
+  return { removed, kept, left }
+}
+
+/** What would go with a namespace although it is not ours. What another object owns counts with its owner. */
+async function foreignContent(
+  context: Context,
+  client: KubeClient,
+  namespace: string,
+): Promise<readonly string[]> {
+  const kinds = await client.namespacedKinds()
+  const lists = await Promise.all(
+    kinds
+      .filter(({ kind, listable }) => listable && !derivedKinds.has(kind))
+      .map(({ apiVersion, kind }) => client.list({ apiVersion, kind, namespace })),
+  )
+  return lists
+    .flat()
+    .filter(
+      object => ownerOf(context, object) !== 'ours' && !Array.isArray(object.metadata['ownerReferences']),
+    )
+    .map(object => `${object.kind} ${object.metadata.name}`)
+    .filter(name => !furniture.has(name))
+}
+
+function summarise(names: readonly string[]): string {
+  const more = names.length - namesListed
+  return names.slice(0, namesListed).join(', ') + (more > 0 ? ` and ${more} more` : '')
+}
+
+function leftover(cloud: CloudName, object: KubeObject, reason: string): Leftover {
+  const ref = refOf(object)
+  const name = ref.namespace === undefined ? ref.name : `${ref.namespace}/${ref.name}`
+  return { cloud, type: ref.kind, id: describeRef(ref), name, reason }
+}
