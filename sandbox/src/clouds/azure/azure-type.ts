@@ -3,6 +3,7 @@ import type { Attributes, ResourceStore, StoredResource } from '../../store/reso
 import type { World } from '../../world.ts'
 import { isWithin, parentId, resourceGroupId, sameId } from './arm-id.ts'
 import { requiredText, text } from './attributes.ts'
+import { requireRegistered } from './resource-providers.ts'
 
 /** A terraform type, with how Azure Resource Manager shows the same thing. */
 export interface AzureType {
@@ -70,6 +71,7 @@ export function azureType(definition: Definition): AzureType {
     async create(planned, scope) {
       const id = definition.id(planned, subscriptionOf(scope))
       if (scope.world.store.get(type, id) !== undefined) throw alreadyExists(type, id)
+      requireRegistered(scope.world.store, definition.arm?.type ?? '')
       requireParent(id, planned, scope.world.store)
       for (const [attribute, reference] of Object.entries(definition.references?.(planned) ?? {}))
         if (reference !== undefined) requireExisting(reference, attribute, scope.world.store)

@@ -1,0 +1,168 @@
+import { randomUUID, timingSafeEqual } from 'node:crypto'
+import type { World } from '../../../world.ts'
+import { aksAudience, issueToken, publicKeys } from '../tokens.ts'
+import type { ArmRequest, ArmResponse } from './exchange.ts'
+
+/** Names that Azure's clients use for the sandbox's one tenant where they do not know it. */
+const anyTenant = ['common', 'organizations']
+
+/** Entra's part of the listener; undefined when the path is not one of its. */
+export function entra(request: ArmRequest, world: World): ArmResponse | undefined {
+  const { path } = request
+  const base = world.endpoints.azure
+  if (path === '/common/discovery/instance') return instanceDiscovery(base, world)
+  const [, tenant, rest] = /^\/([^/]+)(\/.*)$/.exec(path) ?? []
+  if (tenant === undefined) return undefined
+  switch (rest) {
+    case '/v2.0/.well-known/openid-configuration':
+    case '/.well-known/openid-configuration':
+      return known(tenant, world) ? openIdConfiguration(base, world) : unknownTenant(tenant)
+    case '/discovery/v2.0/keys':
+    case '/discovery/keys':
+      return { status: 200, body: publicKeys(world) }
+    case '/oauth2/v2.0/token':
+    case '/oauth2/token':
+      return known(tenant, world) ? token(request, world) : unknownTenant(tenant)
+    default:
+      return undefined
+  }
+}
+
+/** https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow */
+function token(request: ArmRequest, world: World): ArmResponse {
+  if (request.method !== 'POST')
+    return entraError(400, 'invalid_request', 900561, 'The endpoint only accepts POST requests.')
+  const form = new URLSearchParams(request.body)
+  const { azureClientId, azureClientSecret } = world.secrets
+  const clientId = form.get('client_id') ?? ''
+  if (form.get('grant_type') !== 'client_credentials')
+    return entraError(400, 'unsupported_grant_type', 70003, 'The app requested an unsupported grant type.')
+  if (clientId !== azureClientId)
+    return entraError(
+      400,
+      'unauthorized_client',
+      700016,
+      `Application with identifier '${clientId}' was not found in the directory 'mlp sandbox'. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant.`,
+    )
+  if (!same(form.get('client_secret') ?? '', azureClientSecret))
+    return entraError(
+      401,
+      'invalid_client',
+      7000215,
+      `Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '${clientId}'.`,
+    )
+  const resource =
+    form.get('resource') ??
+    (form.get('scope') ?? '')
+      .split(' ')
+      .find(scope => scope.endsWith('/.default'))
+      ?.replace(/\/\.default$/, '')
+  if (resource === undefined || !audiences(world).includes(trimmed(resource)))
+    return entraError(
+      400,
+      'invalid_scope',
+      70011,
+      `The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. The scope ${form.get('scope')} is not valid.`,
+    )
+  const issued = issueToken(world, resource)
+  return {
+    status: 200,
+    headers: { 'cache-control': 'no-store' },
+    body: {
+      token_type: 'Bearer',
+      expires_in: issued.expiresInSeconds,
+      ext_expires_in: issued.expiresInSeconds,
+      access_token: issued.token,
+    },
+  }
+}
+
+/** What tokens can be had for here: ARM under its names, AKS, storage, and Redis. */
+export function armAudiences(world: World): readonly string[] {
+  return [
+    'https://management.azure.com',
+    'https://management.core.windows.net',
+    trimmed(world.endpoints.azure),
+  ]
+}
+
+function audiences(world: World): readonly string[] {
+  return [...armAudiences(world), aksAudience, 'https://storage.azure.com', 'https://redis.azure.com']
+}
+
+function openIdConfiguration(base: string, world: World): ArmResponse {
+  const tenant = `${trimmed(base)}/${world.secrets.azureTenantId}`
+  return {
+    status: 200,
+    body: {
+      issuer: `${tenant}/v2.0`,
+      token_endpoint: `${tenant}/oauth2/v2.0/token`,
+      authorization_endpoint: `${tenant}/oauth2/v2.0/authorize`,
+      device_authorization_endpoint: `${tenant}/oauth2/v2.0/devicecode`,
+      jwks_uri: `${tenant}/discovery/v2.0/keys`,
+      token_endpoint_auth_methods_supported: ['client_secret_post'],
+      response_modes_supported: ['query', 'fragment', 'form_post'],
+      response_types_supported: ['code', 'id_token', 'token'],
+      subject_types_supported: ['pairwise'],
+      id_token_signing_alg_values_supported: ['RS256'],
+      scopes_supported: ['openid'],
+      tenant_region_scope: 'NA',
+      cloud_instance_name: new URL(base).host,
+    },
+  }
+}
+
+function instanceDiscovery(base: string, world: World): ArmResponse {
+  const { host } = new URL(base)
+  return {
+    status: 200,
+    body: {
+      tenant_discovery_endpoint: `${trimmed(base)}/${world.secrets.azureTenantId}/v2.0/.well-known/openid-configuration`,
+      'api-version': '1.1',
+      metadata: [{ preferred_network: host, preferred_cache: host, aliases: [host] }],
+    },
+  }
+}
+
+function known(tenant: string, world: World): boolean {
+  return tenant === world.secrets.azureTenantId || anyTenant.includes(tenant)
+}
+
+function unknownTenant(tenant: string): ArmResponse {
+  return entraError(
+    400,
+    'invalid_request',
+    90002,
+    `Tenant '${tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud. Check with your subscription administrator, this may happen if there are no active subscriptions for the tenant.`,
+  )
+}
+
+/** https://learn.microsoft.com/entra/identity-platform/reference-error-codes */
+function entraError(status: number, error: string, code: number, message: string): ArmResponse {
+  const [traceId, correlationId] = [randomUUID(), randomUUID()]
+  const timestamp = new Date()
+    .toISOString()
+    .replace('T', ' ')
+    .replace(/\.\d+Z$/, 'Z')
+  return {
+    status,
+    body: {
+      error,
+      error_description: `AADSTS${code}: ${message} Trace ID: ${traceId} Correlation ID: ${correlationId} Timestamp: ${timestamp}`,
+      error_codes: [code],
+      timestamp,
+      trace_id: traceId,
+      correlation_id: correlationId,
+      error_uri: `https://login.microsoftonline.com/error?code=${code}`,
+    },
+  }
+}
+
+function trimmed(url: string): string {
+  return url.replace(/\/+$/, '')
+}
+
+function same(given: string, expected: string): boolean {
+  const [a, b] = [Buffer.from(given), Buffer.from(expected)]
+  return a.length === b.length && timingSafeEqual(a, b)
+}
