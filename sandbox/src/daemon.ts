@@ -168,6 +168,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
     AWS_CA_BUNDLE: home.caFile,
     REQUESTS_CA_BUNDLE: home.caFile,
     CURL_CA_BUNDLE: home.caFile,
+    NO_PROXY: '127.0.0.1,localhost',
+    no_proxy: '127.0.0.1,localhost',
   }
   const startedAt = new Date().toISOString()
 

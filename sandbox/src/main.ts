@@ -5,12 +5,9 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod'
-import { simulatedClouds } from './clouds/index.ts'
-import { startDaemon } from './daemon.ts'
 import { takeLock } from './lock.ts'
 import { openLog } from './log.ts'
 import { openSupervisor } from './processes/supervisor.ts'
-import { findProgram } from './programs.ts'
 
 const [home, action] = z
   .tuple([z.string().startsWith('/'), z.literal('stop').optional()])
@@ -26,6 +23,10 @@ if (action === 'stop') {
     lock[Symbol.dispose]()
   }
 } else {
+  // The clouds are much to load, and nothing of them is needed to stop.
+  const { startDaemon } = await import('./daemon.ts')
+  const { simulatedClouds } = await import('./clouds/index.ts')
+  const { findProgram } = await import('./programs.ts')
   const daemon = await startDaemon({
     home,
     clouds: simulatedClouds,

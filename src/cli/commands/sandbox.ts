@@ -1,13 +1,160 @@
-import type { ExitCode } from '../../engine/errors.ts'
-import { exitCodes, MlpError } from '../../engine/errors.ts'
+import { dirname, resolve } from 'node:path'
+import { type ExitCode, exitCodes, MlpError } from '../../engine/errors.ts'
 import type { Io } from '../io.ts'
 import type { SandboxOptions } from '../options.ts'
+import {
+  ensureSandbox,
+  removeSandbox,
+  type SandboxStatus,
+  sandboxEnvironment,
+  sandboxStatus,
+  stopSandbox,
+} from '../sandbox-client.ts'
+import { sandboxHome } from '../target.ts'
 
-export async function runSandboxCommand(_options: SandboxOptions, _io: Io): Promise<ExitCode> {
-  throw new MlpError({
-    code: 'MLP1010',
-    summary: 'mlp sandbox is not there yet',
-    remedy: [],
-    exitCode: exitCodes.usage,
+/** `mlp sandbox start|stop|status|env|reset`. Data goes to stdout, everything else to stderr. */
+export async function runSandboxCommand(options: SandboxOptions, io: Io): Promise<ExitCode> {
+  const folder = options.config === undefined ? io.cwd : dirname(resolve(io.cwd, options.config))
+  const home = sandboxHome(folder, io.env)
+  const say = (text: string) => {
+    if (!options.quiet) io.stderr.write(`${text}\n`)
+  }
+  const data = (json: object, text: string) =>
+    io.stdout.write(options.json ? `${JSON.stringify(json)}\n` : text)
+  switch (options.action) {
+    case 'start':
+      await start(home, say)
+      say(`The sandbox is ready in ${home}.`)
+      data(document(home, await sandboxStatus(home)), '')
+      return exitCodes.done
+    case 'stop':
+      await stopSandbox(home)
+      say(`The sandbox is stopped; its data stays in ${home}.`)
+      data(document(home, undefined), '')
+      return exitCodes.done
+    case 'status': {
+      const status = await sandboxStatus(home)
+      data(document(home, status), status === undefined ? notRunning(home) : describeStatus(status))
+      return exitCodes.done
+    }
+    case 'env': {
+      await start(home, say)
+      const environment = await sandboxEnvironment(home)
+      data({ schemaVersion: 1, environment }, shellExports(environment))
+      return exitCodes.done
+    }
+    case 'reset':
+      if (!options.yes) throw resetRefused(home)
+      await removeSandbox(home)
+      say(`The sandbox in ${home} is gone.`)
+      data(document(home, undefined), '')
+      return exitCodes.done
+  }
+}
+
+/** Ctrl-C stops the waiting; the daemon goes on by itself. */
+async function start(home: string, report: (message: string) => void): Promise<void> {
+  const interrupt = new AbortController()
+  const abort = () => {
+    const remedy = ['mlp sandbox start goes on waiting', 'mlp sandbox stop ends it']
+    interrupt.abort(
+      new MlpError({
+        code: 'MLP5204',
+        summary: 'interrupted while the sandbox was starting',
+        remedy,
+        exitCode: exitCodes.interrupted,
+      }),
+    )
+  }
+  process.once('SIGINT', abort)
+  try {
+    await ensureSandbox({ home, signal: interrupt.signal, report })
+  } catch (error) {
+    // A cancelled wait throws its own error; the reason is what a person should see.
+    throw interrupt.signal.aborted ? interrupt.signal.reason : error
+  } finally {
+    process.removeListener('SIGINT', abort)
+  }
+}
+
+function document(home: string, status: SandboxStatus | undefined): object {
+  return { schemaVersion: 1, running: status !== undefined, home, ...status }
+}
+
+function notRunning(home: string): string {
+  return `The sandbox in ${home} is not running.\nNext: mlp sandbox start\n`
+}
+
+function describeStatus(status: SandboxStatus): string {
+  const total = status.processes.reduce((sum, one) => sum + (one.memoryBytes ?? 0), status.memoryBytes)
+  const rows = [
+    ['process', 'state', 'pid', 'port', 'memory'],
+    ['daemon', 'running', String(status.pid), '', mebibytes(status.memoryBytes)],
+    ...status.processes.map(one => [
+      one.name,
+      one.restarts === 0 ? one.state : `${one.state}, restarted ${one.restarts} times`,
+      one.pid === null ? '' : String(one.pid),
+      one.port === null ? '' : String(one.port),
+      one.memoryBytes === null ? '' : mebibytes(one.memoryBytes),
+    ]),
+  ]
+  const clusters = status.clusters.map(
+    one =>
+      `  ${one.name}  Kubernetes ${one.version}  ${one.endpoint}  ${one.running ? 'running' : 'starting'}`,
+  )
+  const waiting = status.starting.map(
+    part => `  ${part.name}  ${part.state}${part.why === undefined ? '' : `: ${part.why}`}`,
+  )
+  return [
+    `Sandbox in ${status.home}, since ${status.startedAt}, ${mebibytes(total)} of memory in all`,
+    '',
+    ...table(rows),
+    '',
+    'Clouds',
+    ...status.clouds.map(cloud => `  ${cloud.name}  ${cloud.endpoint}  ${cloud.resources} resources`),
+    ...(clusters.length === 0 ? [] : ['', 'Clusters', ...clusters]),
+    ...(waiting.length === 0 ? [] : ['', 'Not up yet', ...waiting]),
+    '',
+    'Real',
+    ...status.real.map(line => `  ${line}`),
+    'Simulated',
+    ...status.simulated.map(line => `  ${line}`),
+    '',
+  ].join('\n')
+}
+
+function table(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0)))
+  return rows.map(row =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20)} MiB`
+}
+
+/** For `eval`: single quotes hold every character but themselves. */
+export function shellExports(environment: Readonly<Record<string, string | null>>): string {
+  return Object.entries(environment)
+    .map(([name, value]) => {
+      if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+        throw new Error(`${name} is no name of an environment variable`)
+      return value === null ? `unset ${name}\n` : `export ${name}='${value.replaceAll("'", "'\\''")}'\n`
+    })
+    .join('')
+}
+
+function resetRefused(home: string): MlpError {
+  return new MlpError({
+    code: 'MLP5205',
+    summary: `reset deletes the sandbox in ${home} with everything in it`,
+    detail:
+      'All simulated resources, buckets, clusters and terraform states of the sandbox go. There is no undo.',
+    remedy: ['mlp sandbox reset --yes'],
+    exitCode: exitCodes.refused,
   })
 }

@@ -1,0 +1,273 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
+import { readFile, rm } from 'node:fs/promises'
+import { request } from 'node:http'
+import { dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import * as z from 'zod'
+import type { Target } from '../clouds/target.ts'
+import { MlpError } from '../engine/errors.ts'
+
+export interface SandboxOptions {
+  /** Absolute folder of the sandbox. */
+  readonly home: string
+  readonly signal: AbortSignal
+  /** One calm line about what is waited for. */
+  readonly report: (message: string) => void
+}
+
+const pollMs = 100
+/** Object stores that are built from source take minutes on a machine that has never run mlp. */
+const startTimeoutMs = 15 * 60_000
+const stopTimeoutMs = 60_000
+const requestTimeoutMs = 10_000
+
+const texts = z.record(z.string(), z.string())
+const targetSchema = z.object({
+  name: z.literal('sandbox'),
+  environment: texts,
+  caFile: z.string(),
+  clouds: z.partialRecord(
+    z.enum(['aws', 'gcp', 'azure']),
+    z.object({
+      account: z.string(),
+      environment: texts,
+      endpoints: texts,
+      backend: z.record(z.string(), z.union([z.string(), z.boolean()])),
+    }),
+  ),
+})
+
+const statusSchema = z.object({
+  home: z.string(),
+  pid: z.int(),
+  startedAt: z.string(),
+  timeScale: z.number(),
+  memoryBytes: z.number(),
+  real: z.array(z.string()),
+  simulated: z.array(z.string()),
+  clouds: z.array(z.object({ name: z.string(), endpoint: z.string(), resources: z.number() })),
+  processes: z.array(
+    z.object({
+      name: z.string(),
+      pid: z.int().nullable(),
+      state: z.enum(['running', 'restarting', 'failed']),
+      restarts: z.int(),
+      port: z.int().nullable(),
+      memoryBytes: z.number().nullable(),
+      logFile: z.string(),
+    }),
+  ),
+  clusters: z.array(
+    z.object({ name: z.string(), version: z.string(), endpoint: z.string(), running: z.boolean() }),
+  ),
+  starting: z.array(
+    z.object({ name: z.string(), state: z.enum(['starting', 'failed']), why: z.string().optional() }),
+  ),
+})
+export type SandboxStatus = z.output<typeof statusSchema>
+
+const daemonFile = z.object({ socket: z.string() })
+
+/**
+ * The sandbox as a target. Starts its daemon, detached, when none answers; any number of callers may do so at once,
+ * since a daemon that finds another one serving its home ends at once. Waits until everything in it answers. Throws
+ * MlpError MLP5201 when it cannot be started, MLP5202 when a part of it does not come up.
+ */
+export async function ensureSandbox(options: SandboxOptions): Promise<Target> {
+  const { home, signal, report } = options
+  const deadline = Date.now() + startTimeoutMs
+  let daemon: DaemonStart | undefined
+  let retried = false
+  let said = ''
+  const say = (message: string) => {
+    if (message !== said) report(message)
+    said = message
+  }
+  for (;;) {
+    signal.throwIfAborted()
+    const status = await sandboxStatus(home)
+    if (status === undefined) {
+      if (daemon?.failure !== undefined) throw startFailed(home, daemon.failure)
+      if (daemon === undefined || daemon.ended) {
+        say('starting the sandbox')
+        daemon = startDaemon(home)
+      }
+    } else {
+      const failed = status.starting.filter(part => part.state === 'failed')
+      const down = failed.length > 0 || status.processes.some(one => one.state === 'failed')
+      if (!down && status.starting.length === 0) return targetSchema.parse(await ask(home, 'GET', '/target'))
+      if (down && retried && status.starting.every(part => part.state === 'failed')) throw partFailed(status)
+      if (down && !retried) {
+        retried = true
+        await ask(home, 'POST', '/start')
+      }
+      say(`the sandbox is waiting for ${status.starting.map(part => part.name).join(', ')}`)
+    }
+    if (Date.now() > deadline)
+      throw startFailed(home, `it is not ready after ${startTimeoutMs / 60_000} minutes`)
+    await delay(pollMs, undefined, { signal })
+  }
+}
+
+/** What the daemon says of itself; undefined when none runs. */
+export async function sandboxStatus(home: string): Promise<SandboxStatus | undefined> {
+  const answer = await ask(home, 'GET', '/status')
+  return answer === undefined ? undefined : statusSchema.parse(answer)
+}
+
+/** Variables for the official command-line tools; null where one must be unset. */
+export async function sandboxEnvironment(home: string): Promise<Readonly<Record<string, string | null>>> {
+  return z.record(z.string(), z.string().nullable()).parse(await ask(home, 'GET', '/env'))
+}
+
+/** Ends all its processes, whether or not its daemon lives; keeps its data. Nothing to do when there is none. */
+export async function stopSandbox(home: string): Promise<void> {
+  if (!existsSync(home)) return
+  const deadline = Date.now() + stopTimeoutMs
+  await ask(home, 'POST', '/stop')
+  while (existsSync(join(home, 'daemon.json')) && (await sandboxStatus(home)) !== undefined) {
+    if (Date.now() > deadline) {
+      const remedy = [`read ${join(home, 'log', 'daemon.log')}`, 'mlp sandbox stop']
+      throw new MlpError({ code: 'MLP5203', summary: 'the sandbox does not stop', remedy })
+    }
+    await delay(pollMs)
+  }
+  // What a daemon that was killed left running is ended by a process that knows how.
+  const output = openOutput(home)
+  const cleaner = spawn(process.execPath, [daemonProgram(), home, 'stop'], {
+    stdio: ['ignore', output, output],
+  })
+  closeSync(output)
+  const [exitCode] = z
+    .tuple([z.int().nullable()])
+    .rest(z.unknown())
+    .parse(await once(cleaner, 'exit'))
+  if (exitCode !== 0) throw startFailed(home, await lastWords(home))
+}
+
+/** Stops it and deletes everything it kept. */
+export async function removeSandbox(home: string): Promise<void> {
+  await stopSandbox(home)
+  await rm(home, { recursive: true, force: true })
+}
+
+interface DaemonStart {
+  ended: boolean
+  failure: string | undefined
+}
+
+function startDaemon(home: string): DaemonStart {
+  const output = openOutput(home)
+  const child = spawn(process.execPath, [daemonProgram(), home], {
+    cwd: home,
+    detached: true,
+    stdio: ['ignore', output, output],
+  })
+  closeSync(output)
+  child.unref()
+  const start: DaemonStart = { ended: false, failure: undefined }
+  child.once('error', error => {
+    start.failure = error.message
+  })
+  child.once('exit', code => {
+    // Exit 0: another daemon was quicker.
+    if (code === 0) start.ended = true
+    else
+      void lastWords(home).then(words => {
+        start.failure = words
+      })
+  })
+  return start
+}
+
+function openOutput(home: string): number {
+  mkdirSync(join(home, 'log'), { recursive: true, mode: 0o700 })
+  return openSync(outputFile(home), 'a', 0o600)
+}
+
+function outputFile(home: string): string {
+  return join(home, 'log', 'daemon.out')
+}
+
+async function lastWords(home: string): Promise<string> {
+  return (await readFile(outputFile(home), 'utf8')).trim().split('\n').slice(-10).join('\n')
+}
+
+/** The sandbox is a program beside mlp, not a part of it: it is found, never imported. */
+function daemonProgram(): string {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    const program = join(folder, 'sandbox', 'src', 'main.ts')
+    if (existsSync(program)) return program
+    if (folder === dirname(folder)) break
+  }
+  throw new MlpError({
+    code: 'MLP5200',
+    summary: 'the sandbox is not part of this installation',
+    remedy: ['install mlp again, whole', 'or choose real clouds: --target cloud'],
+  })
+}
+
+/** Undefined when no daemon answers. */
+async function ask(home: string, method: 'GET' | 'POST', path: string): Promise<unknown> {
+  const text = await readFile(join(home, 'daemon.json'), 'utf8').catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  })
+  if (text === undefined) return undefined
+  const { socket } = daemonFile.parse(JSON.parse(text))
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ socketPath: socket, method, path, timeout: requestTimeoutMs }, response => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.on('error', reject)
+      response.on('end', () => {
+        const body = Buffer.concat(chunks).toString('utf8')
+        if (response.statusCode === 200) resolve(JSON.parse(body))
+        else reject(new Error(`the sandbox answered ${response.statusCode} to ${method} ${path}: ${body}`))
+      })
+    })
+    outgoing.on('timeout', () =>
+      outgoing.destroy(new Error('the sandbox does not answer its control socket')),
+    )
+    outgoing.on('error', error => {
+      const gone =
+        'code' in error && ['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(String(error.code))
+      if (gone) resolve(undefined)
+      else reject(error)
+    })
+    outgoing.end()
+  })
+}
+
+function startFailed(home: string, detail: string): MlpError {
+  return new MlpError({
+    code: 'MLP5201',
+    summary: 'the sandbox does not start',
+    detail,
+    remedy: [
+      `read ${join(home, 'log', 'daemon.log')}`,
+      'mlp sandbox stop, then the same command again',
+      'mlp doctor',
+    ],
+  })
+}
+
+function partFailed(status: SandboxStatus): MlpError {
+  const parts = status.starting.map(part => `${part.name}: ${part.why ?? 'no reason given'}`)
+  const processes = status.processes
+    .filter(one => one.state === 'failed')
+    .map(one => `${one.name}: see ${one.logFile}`)
+  return new MlpError({
+    code: 'MLP5202',
+    summary: 'a part of the sandbox does not come up',
+    detail: [...parts, ...processes].join('\n'),
+    remedy: [
+      'run the same command again, it starts only what is missing',
+      'mlp doctor',
+      'mlp sandbox status',
+    ],
+  })
+}
