@@ -3,6 +3,7 @@ import { copyFile, mkdir, open, readFile, realpath, rename, rm, stat } from 'nod
 import { homedir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { type Document, isMap, isSeq, parseDocument, YAMLSeq } from 'yaml'
+import * as z from 'zod'
 import { MlpError } from '../engine/errors.ts'
 
 /** One context with its cluster and user, all three under the context's name. */
@@ -21,6 +22,18 @@ export interface ExecPlugin {
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
 }
+
+/** In an exec plugin's environment: the folder of the platform that a context belongs to. */
+export const platformVariable = 'MLP_PLATFORM_FOLDER'
+
+const pluginSchema = z.object({
+  user: z.object({
+    exec: z.object({
+      args: z.array(z.string()),
+      env: z.array(z.object({ name: z.string(), value: z.string() })),
+    }),
+  }),
+})
 
 const sections = ['clusters', 'users', 'contexts'] as const
 type Section = (typeof sections)[number]
@@ -44,7 +57,7 @@ export function setContexts(text: string, contexts: readonly KubeContext[], file
       const index = indexOfName(entries, context.name)
       const entry = document.createNode(entryOf(section, context))
       if (index === undefined) entries.add(entry)
-      else if (!isOurs(document, context.name, folderOf(context.exec.args)))
+      else if (!isOurs(document, context.name, context.exec.env[platformVariable]))
         throw foreign(context.name, section, file)
       else entries.set(index, entry)
     }
@@ -175,7 +188,7 @@ function entryOf(section: Section, context: KubeContext) {
             args: [...context.exec.args],
             env: Object.entries(context.exec.env).map(([key, value]) => ({ name: key, value })),
             interactiveMode: 'Never',
-            provideClusterInfo: false,
+            provideClusterInfo: true,
           },
         },
       }
@@ -184,24 +197,21 @@ function entryOf(section: Section, context: KubeContext) {
   }
 }
 
-/** Ours is what runs `mlp token … --folder <this platform>`; a name alone proves nothing. */
+/** Ours is what runs `mlp token` for this platform; a name alone proves nothing. */
 function isOurs(document: Document, name: string, folder: string | undefined): boolean {
-  const contexts = document.get('contexts')
-  const contextIndex = isSeq(contexts) ? indexOfName(contexts, name) : undefined
-  if (contextIndex !== undefined && document.getIn(['contexts', contextIndex, 'context', 'user']) !== name) {
-    return false
+  const entry = (section: Section) => {
+    const entries = document.get(section)
+    const index = isSeq(entries) ? indexOfName(entries, name) : undefined
+    return index === undefined ? undefined : document.getIn([section, index])
   }
-  const users = document.get('users')
-  const userIndex = isSeq(users) ? indexOfName(users, name) : undefined
-  if (userIndex === undefined) return false
-  const args = document.getIn(['users', userIndex, 'user', 'exec', 'args'])
-  return isSeq(args) && args.get(1) === 'token' && folderOf(args.items.map(String)) === folder
-}
-
-/** The platform that an exec plugin's arguments name. */
-function folderOf(args: readonly string[]): string | undefined {
-  const index = args.indexOf('--folder')
-  return index === -1 ? undefined : args[index + 1]
+  const context = entry('contexts')
+  if (isMap(context) && context.getIn(['context', 'user']) !== name) return false
+  const user = entry('users')
+  if (!isMap(user)) return false
+  const plugin = pluginSchema.safeParse(user.toJSON())
+  if (!plugin.success) return false
+  const { args, env } = plugin.data.user.exec
+  return args[1] === 'token' && env.some(({ name, value }) => name === platformVariable && value === folder)
 }
 
 function indexOfName(entries: YAMLSeq, name: string): number | undefined {

@@ -19,6 +19,8 @@ export interface Context extends EngineContext {
   readonly home: string
   /** Absolute folder of mlp.yaml: overrides/ lies there. */
   readonly platformFolder: string
+  /** Absolute path of the configuration, where one was named by --config. */
+  readonly configFile?: string | undefined
   /** Absolute folder of mlp's own templates. */
   readonly templates: string
   /** Absolute path of the bin/mlp.js that runs, for kubeconfig's exec plugin. */

@@ -7,6 +7,7 @@ import {
   fileMode,
   type KubeContext,
   mergeIntoKubeconfig,
+  platformVariable,
   readKubeconfig,
   removeContexts,
   removeFromKubeconfig,
@@ -27,8 +28,8 @@ export function kubeconfigFile(context: Pick<Context, 'home'>): string {
 
 /** The kubeconfig entry of one cloud's cluster; its tokens come from `mlp token`. */
 export function kubeContext(context: Context, cloud: CloudName, access: ClusterAccess): KubeContext {
-  const { config, target, platformFolder, mlpPath } = context
-  const env = carriedVariables.flatMap(name => {
+  const { config, configFile, target, platformFolder, mlpPath } = context
+  const carried = carriedVariables.flatMap(name => {
     const value = process.env[name]
     return value === undefined ? [] : [[name, value] as const]
   })
@@ -39,10 +40,10 @@ export function kubeContext(context: Context, cloud: CloudName, access: ClusterA
     exec: {
       command: process.execPath,
       args: [
-        ...[mlpPath, 'token', cloud, access.name],
-        ...['--folder', platformFolder, '--env', config.environment, '--target', target.name],
+        ...[mlpPath, 'token', cloud, access.name, '--env', config.environment, '--target', target.name],
+        ...(configFile === undefined ? [] : ['--config', configFile]),
       ],
-      env: Object.fromEntries(env),
+      env: { [platformVariable]: platformFolder, ...Object.fromEntries(carried) },
     },
   }
 }
