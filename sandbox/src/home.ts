@@ -135,7 +135,7 @@ function ignoreMissing(error: unknown): undefined {
 function newSecrets(): SandboxSecrets {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   return {
-    awsAccountId: String(randomInt(100_000_000_000, 281_474_976_710_655)),
+    awsAccountId: String(randomInt(100_000_000_000, 999_999_999_999)),
     awsAccessKeyId: `AKIA${randomText('ABCDEFGHIJKLMNOPQRSTUVWXYZ234567', 16)}`,
     awsSecretAccessKey: randomBytes(30).toString('base64'),
     gcpProjectId: `mlp-sandbox-${randomText('abcdefghijklmnopqrstuvwxyz', 6)}`,

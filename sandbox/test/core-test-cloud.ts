@@ -91,8 +91,8 @@ const database: Behaviour = {
   },
 }
 
-/** A type with set blocks whose elements have defaults of the provider and computed attributes. */
-const networkAcl: Behaviour = {
+/** Counts its versions, so that something is recomputed when something else changes. */
+const launchTemplate: Behaviour = {
   type: 'aws_launch_template',
   source,
   seconds,
@@ -105,11 +105,22 @@ const networkAcl: Behaviour = {
   recomputedOn: { latest_version: ['tag_specifications', 'image_id'] },
 }
 
+/** Stands for a storage account: it needs the blob service to answer for its name. */
+const bucket: Behaviour = {
+  type: 'aws_s3_bucket',
+  source,
+  seconds,
+  async create(planned, { world }) {
+    await world.ensureBlobAccount(String(planned['bucket']))
+    return { ...planned, id: planned['bucket'] }
+  },
+}
+
 export const testCloud: SimulatedCloud = {
   name: 'aws',
   provider: 'aws',
   providerVersion: '5.100.0',
-  behaviours: [vpc, securityGroup, cluster, database, networkAcl],
+  behaviours: [vpc, securityGroup, cluster, database, launchTemplate, bucket],
   dataSources: [
     {
       type: 'aws_caller_identity',

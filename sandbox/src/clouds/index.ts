@@ -1,4 +1,6 @@
 import type { SimulatedCloud } from '../world.ts'
+import { aws } from './aws/index.ts'
+import { azure } from './azure/index.ts'
 import { gcp } from './gcp/index.ts'
 
-export const simulatedClouds: readonly SimulatedCloud[] = [gcp]
+export const simulatedClouds: readonly SimulatedCloud[] = [aws, gcp, azure]

@@ -44,7 +44,7 @@ export async function runSandboxCommand(options: SandboxOptions, io: Io): Promis
       return exitCodes.done
     }
     case 'reset':
-      if (!options.yes) throw resetRefused(home)
+      if (!options.yes && !(await confirmReset(home, io))) throw resetRefused(home)
       await removeSandbox(home)
       say(`The sandbox in ${home} is gone.`)
       data(document(home, undefined), '')
@@ -148,12 +148,18 @@ export function shellExports(environment: Readonly<Record<string, string | null>
     .join('')
 }
 
+/** Without a terminal to ask on, `--yes` is the only way. */
+async function confirmReset(home: string, io: Io): Promise<boolean> {
+  const { askYesNo } = await import('../prompts.ts')
+  const message = `Delete the sandbox in ${home} with all its simulated resources, buckets, clusters and terraform states? There is no undo.`
+  return askYesNo(io, { message, flag: '--yes' })
+}
+
 function resetRefused(home: string): MlpError {
   return new MlpError({
     code: 'MLP5205',
-    summary: `reset deletes the sandbox in ${home} with everything in it`,
-    detail:
-      'All simulated resources, buckets, clusters and terraform states of the sandbox go. There is no undo.',
+    summary: `the sandbox in ${home} was not deleted`,
+    detail: 'The question was answered with no.',
     remedy: ['mlp sandbox reset --yes'],
     exitCode: exitCodes.refused,
   })
