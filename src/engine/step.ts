@@ -5,6 +5,8 @@ import type { Json, JsonObject } from './json.ts'
 export interface EngineContext {
   /** Aborted on the first interrupt: start nothing new, finish or stop what runs. */
   readonly signal: AbortSignal
+  /** Aborted on the second interrupt: kill what still runs, whatever is lost. */
+  readonly killSignal?: AbortSignal
   readonly emit: Emit
   /** What a step that ran or was found present returned, in this run; undefined before that. */
   outputs(step: StepId): JsonObject | undefined
