@@ -10,7 +10,7 @@ const mlpPath = fileURLToPath(import.meta.url)
 const packageRoot = dirname(dirname(mlpPath))
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 
-if (major > 22 || (major === 22 && minor >= 18)) {
+if (major > 22 || (major === 22 && minor >= 19)) {
   const bundle = join(packageRoot, 'dist', 'mlp.js')
   // In a checkout that was not built, Node runs the TypeScript itself.
   const entry = existsSync(bundle) ? '../dist/mlp.js' : '../src/cli/main.ts'
@@ -26,7 +26,7 @@ function runWithPinnedNode() {
   const pinned = join(packageRoot, 'node_modules', 'node', 'bin', 'node')
   if (!existsSync(pinned) || process.env.MLP_PINNED_NODE === '1') {
     process.stderr.write(
-      `Error MLP2000: mlp needs Node 22.18 or newer; this is ${process.versions.node} (${process.execPath})\n\n` +
+      `Error MLP2000: mlp needs Node 22.19 or newer; this is ${process.versions.node} (${process.execPath})\n\n` +
         'What to do:\n  - Run `npm ci` in the folder of mlp: it brings the right Node.\n' +
         '  - Or install Node 24 from https://nodejs.org.\n',
     )

@@ -17,7 +17,7 @@ await build({
   splitting: true,
   format: 'esm',
   platform: 'node',
-  target: 'node22.18',
+  target: 'node22.19',
   minifySyntax: true,
   sourcemap: 'linked',
   sourcesContent: false,

@@ -46,7 +46,7 @@ export function dispatch(command: Exclude<CommandName, 'help'>, options: Options
 
 function notThereYet(command: string, instead: string): never {
   throw new MlpError({
-    code: 'MLP1010',
+    code: 'MLP1090',
     summary: `mlp ${command} is not there yet`,
     detail: 'It belongs to a later part of mlp; nothing was done.',
     remedy: [instead],

@@ -45,7 +45,7 @@ export async function runCommandLine(args: readonly string[], io: Io): Promise<n
     },
   )
   try {
-    await program.parseAsync([...args], { from: 'user' })
+    await program.parseAsync(args.length === 0 ? ['--help'] : [...args], { from: 'user' })
     return exitCode
   } catch (error) {
     // commander has said already what is wrong with the command line; help and --version end here too.

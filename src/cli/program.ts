@@ -15,7 +15,7 @@ export interface ProgramOutput {
   readonly columns?: number | undefined
 }
 
-export const phaseNames = [
+const phaseNames: readonly string[] = [
   'infrastructure',
   'kubernetes',
   'applications',
@@ -24,7 +24,7 @@ export const phaseNames = [
   'delivery',
   'validation',
   'readiness',
-] as const
+]
 const cloudNames = ['aws', 'gcp', 'azure']
 
 /** The command tree. Parses and calls `run`; imports no command and does nothing itself. */
@@ -46,7 +46,6 @@ export function createProgram(run: Run, output: ProgramOutput): Command {
     })
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError('(`mlp help` lists commands, `mlp help <command>` explains one)')
-    .action((_options, command: Command) => command.help())
   addGlobalOptions(program)
 
   const start = (name: Exclude<CommandName, 'help'>) => (command: Command, more: object) =>
@@ -235,7 +234,7 @@ function phaseArgument(name: string): Argument {
 }
 
 function readPhase(text: string): number {
-  const number = /^[1-8]$/.test(text) ? Number(text) : phaseNames.findIndex(name => text === name) + 1
+  const number = /^[1-8]$/.test(text) ? Number(text) : phaseNames.indexOf(text) + 1
   if (number === 0) throw new InvalidArgumentError(`Phases are 1 to 8, or ${phaseNames.join(', ')}.`)
   return number
 }

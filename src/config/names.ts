@@ -90,7 +90,8 @@ export function awsNames(config: Located) {
     cacheSubnetGroup: base,
     cacheParameterGroup: base,
     cacheUserGroup: base,
-    cacheUser: `${base}-app`,
+    // At most 40 characters: the service's name in short.
+    cacheUsers: { 'api-gateway': `${base}-gateway`, 'model-serving': `${base}-serving` },
     repositories: {
       'api-gateway': `${repositories}/api-gateway`,
       'model-serving': `${repositories}/model-serving`,
