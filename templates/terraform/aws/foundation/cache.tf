@@ -12,7 +12,7 @@ resource "aws_elasticache_subnet_group" "main" {
 }
 
 resource "aws_security_group" "cache" {
-  name        = "${var.names.vpc}-cache"
+  name        = var.names.security_groups.cache
   description = "Valkey, for pods only"
   vpc_id      = aws_vpc.main.id
 

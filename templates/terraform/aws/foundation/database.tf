@@ -17,13 +17,15 @@ resource "aws_db_parameter_group" "main" {
   family      = "postgres${local.database_major}"
 
   parameter {
-    name  = "rds.force_ssl"
-    value = "1"
+    name         = "rds.force_ssl"
+    value        = "1"
+    apply_method = "immediate"
   }
 
   parameter {
-    name  = "log_min_duration_statement"
-    value = "1000"
+    name         = "log_min_duration_statement"
+    value        = "1000"
+    apply_method = "immediate"
   }
 
   tags = {
@@ -37,7 +39,7 @@ resource "aws_db_parameter_group" "main" {
 }
 
 resource "aws_security_group" "database" {
-  name        = "${var.names.vpc}-database"
+  name        = var.names.security_groups.database
   description = "PostgreSQL, for pods only"
   vpc_id      = aws_vpc.main.id
 

@@ -96,19 +96,20 @@ variable "dormant" {
 variable "names" {
   description = "Every name this root uses, derived from project, environment and account in one place."
   type = object({
-    vpc            = string
-    cluster        = string
-    kms_alias      = string
-    database       = string
-    database_name  = string
-    database_admin = string
-    cache          = string
-    database_group = string
-    cache_group    = string
-    buckets        = object({ models = string, data = string, logs = string })
-    repositories   = map(string)
-    service_roles  = map(string)
-    cache_users    = map(string)
+    vpc             = string
+    cluster         = string
+    kms_alias       = string
+    database        = string
+    database_name   = string
+    database_admin  = string
+    cache           = string
+    security_groups = object({ database = string, cache = string })
+    database_group  = string
+    cache_group     = string
+    buckets         = object({ models = string, data = string, logs = string })
+    repositories    = map(string)
+    service_roles   = map(string)
+    cache_users     = map(string)
   })
 
   validation {

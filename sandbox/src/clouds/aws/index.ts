@@ -1,0 +1,18 @@
+import type { SimulatedCloud } from '../../world.ts'
+import { handle } from './api/handle.ts'
+import { behaviours } from './behaviours/all.ts'
+import { commandLineEnvironment, target } from './command-line.ts'
+import { dataSources } from './data-sources.ts'
+import { reviewToken } from './token.ts'
+
+export const aws: SimulatedCloud = {
+  name: 'aws',
+  provider: 'aws',
+  providerVersion: '5.100.0',
+  behaviours,
+  dataSources,
+  handle,
+  reviewToken,
+  commandLineEnvironment,
+  target,
+}
