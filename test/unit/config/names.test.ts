@@ -108,7 +108,7 @@ const awsRules: Record<string, Rule> = {
   cacheSubnetGroup: { pattern: /^[a-z0-9-]+$/, max: 255 },
   cacheParameterGroup: { pattern: /^[a-z][a-z0-9-]*[a-z0-9]$/, max: 255, never: /--/ },
   cacheUserGroup: elastiCacheUser,
-  cacheUser: elastiCacheUser,
+  cacheUsers: elastiCacheUser,
   repositories: ecr,
 }
 
