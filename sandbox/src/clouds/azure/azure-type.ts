@@ -47,6 +47,8 @@ export interface Definition {
   blocker?(attributes: Attributes, store: ResourceStore): CloudError | undefined
   removed?(attributes: Attributes, scope: BehaviourScope): void | Promise<void>
   readonly recomputedOn?: Behaviour['recomputedOn']
+  /** PUT over what exists changes it; there is no check for it, in the provider neither. */
+  readonly upsert?: boolean
   readonly arm?: ArmProjection
 }
 
@@ -70,7 +72,8 @@ export function azureType(definition: Definition): AzureType {
     ],
     async create(planned, scope) {
       const id = definition.id(planned, subscriptionOf(scope))
-      if (scope.world.store.get(type, id) !== undefined) throw alreadyExists(type, id)
+      if (definition.upsert !== true && scope.world.store.get(type, id) !== undefined)
+        throw alreadyExists(type, id)
       requireRegistered(scope.world.store, definition.arm?.type ?? '')
       requireParent(id, planned, scope.world.store)
       for (const [attribute, reference] of Object.entries(definition.references?.(planned) ?? {}))
@@ -88,6 +91,7 @@ export function azureType(definition: Definition): AzureType {
       const blocker = definition.blocker?.(attributes, store)
       if (blocker !== undefined) throw blocker
       await definition.removed?.(attributes, scope)
+      if (definition.arm !== undefined) removeChildren(requiredText(attributes, 'id'), store)
     },
     ...(definition.update === undefined ? {} : { update: definition.update }),
     // Resource Manager compares ids without their case.
@@ -173,6 +177,13 @@ function refuseIfLocked(id: string, type: string, store: ResourceStore): void {
         .join(',')}'. Please remove the lock and try again.`,
       409,
     )
+}
+
+/** Child resources go with what contains them; groups are refused before it comes to that. */
+function removeChildren(id: string, store: ResourceStore): void {
+  for (const child of store.all())
+    if (child.type.startsWith('azurerm_') && isWithin(child.id, id) && !sameId(child.id, id))
+      store.delete(child.type, child.id)
 }
 
 function asStored(type: string, attributes: Attributes): StoredResource {

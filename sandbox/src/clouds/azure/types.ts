@@ -18,6 +18,7 @@ import {
 import { nodePool } from './resources/node-pool.ts'
 import {
   postgresqlAdministrator,
+  postgresqlBackup,
   postgresqlConfiguration,
   postgresqlDatabase,
   postgresqlServer,
@@ -52,6 +53,7 @@ export const azureTypes: readonly AzureType[] = [
   postgresqlDatabase,
   postgresqlAdministrator,
   postgresqlConfiguration,
+  postgresqlBackup,
   sqlServer,
   sqlDatabase,
   storageAccount,

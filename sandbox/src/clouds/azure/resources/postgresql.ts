@@ -180,11 +180,33 @@ export const postgresqlConfiguration = azureType({
   source:
     'https://learn.microsoft.com/azure/postgresql/flexible-server/server-parameters (parameters always exist; deleting resets one to its default)',
   seconds: { create: 20, update: 20, delete: 20 },
+  upsert: true,
   id: planned => `${requiredText(planned, 'server_id')}/configurations/${requiredText(planned, 'name')}`,
   create: () => ({}),
   arm: {
     type: 'Microsoft.DBforPostgreSQL/flexibleServers/configurations',
     project: attributes => ({ properties: { value: text(attributes, 'value'), source: 'user-override' } }),
+  },
+})
+
+export const postgresqlBackup = azureType({
+  type: 'azurerm_postgresql_flexible_server_backup',
+  source:
+    'https://learn.microsoft.com/azure/postgresql/flexible-server/concepts-backup-restore#on-demand-backups (not on Burstable; they go with the server)',
+  seconds: { create: 120, update: 1, delete: 30 },
+  id: planned => `${requiredText(planned, 'server_id')}/backups/${requiredText(planned, 'name')}`,
+  create(planned, _id, { world }) {
+    const server = world.store.get('azurerm_postgresql_flexible_server', requiredText(planned, 'server_id'))
+    if (text(server?.attributes ?? {}, 'sku_name')?.startsWith('B_'))
+      throw new CloudError('BackupNotSupported', 'On-demand backups are not supported on the Burstable tier.')
+    return { completed_time: new Date().toISOString() }
+  },
+  arm: {
+    type: 'Microsoft.DBforPostgreSQL/flexibleServers/backups',
+    project: attributes => ({
+      properties: { backupType: 'Customer On-Demand', completedTime: text(attributes, 'completed_time') },
+    }),
+    fromArm: id => ({ name: lastSegment(id), server_id: id.replace(/\/backups\/[^/]+$/i, '') }),
   },
 })
 

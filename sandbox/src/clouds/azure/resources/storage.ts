@@ -144,6 +144,7 @@ export const storageManagementPolicy = azureType({
   source:
     'https://learn.microsoft.com/azure/storage/blobs/lifecycle-management-overview (one policy an account, 100 rules)',
   seconds: { create: 5, update: 5, delete: 5 },
+  upsert: true,
   validate: configured =>
     blocks(configured, 'rule').length > 100
       ? [{ path: 'rule', message: 'a policy holds at most 100 rules' }]

@@ -1,0 +1,66 @@
+import type { Cloud, RootName, TerraformBackend } from '../cloud.ts'
+import type { CloudOptions } from '../cloud-options.ts'
+import { infrastructureChecks } from './checks.ts'
+import { clusterAccess, clusterToken } from './cluster.ts'
+import { findExisting } from './existing.ts'
+import { identity } from './identity.ts'
+import { inventory } from './inventory.ts'
+import { type AzurePlatform, createPlatform } from './platform.ts'
+import { missingPreparations, preparations, prepare, usesSharedKey } from './preparation.ts'
+import { releaseData } from './release-data.ts'
+import { azureVariables } from './variables.ts'
+import { storageClass, workloadIdentity } from './workload-identity.ts'
+
+/** Azure as mlp sees it. Loads Azure's libraries on first use; throws what Cloud promises. */
+export function createAzureCloud(options: CloudOptions): Cloud {
+  const platform = createPlatform(options)
+  return {
+    name: 'azure',
+    title: 'Azure',
+    region: platform.location,
+    identity: signal => identity(platform, signal),
+    missingPreparations: signal => missingPreparations(platform, signal),
+    prepare: (signal, report) => prepare(platform, signal, report),
+    preparations: signal => preparations(platform, signal),
+    backend: root => backend(platform, root),
+    terraformEnvironment: async () => terraformEnvironment(platform),
+    variables: (root, foundation) => azureVariables(root, options.config, options.platformId, foundation),
+    findExisting: (resource, signal) => findExisting(platform, resource, signal),
+    cluster: signal => clusterAccess(platform, signal),
+    // Entra issues one token for all AKS clusters; Azure RBAC decides in each.
+    token: (_clusterName, signal) => clusterToken(platform, signal),
+    infrastructureChecks: () => infrastructureChecks(platform),
+    workloadIdentity: outputs => workloadIdentity(platform, outputs),
+    storageClass: () => storageClass,
+    inventory: signal => inventory(platform, signal),
+    releaseData: (choice, signal, report) => releaseData(platform, choice, signal, report),
+  }
+}
+
+function backend(platform: AzurePlatform, root: RootName): TerraformBackend {
+  const { names, subscriptionId, options } = platform
+  return {
+    type: 'azurerm',
+    config: {
+      subscription_id: subscriptionId,
+      resource_group_name: names.stateResourceGroup,
+      storage_account_name: names.stateStorageAccount,
+      container_name: names.stateContainer,
+      key: `${root}.tfstate`,
+      // Without a key in the environment, terraform signs in to the state as whoever runs mlp.
+      ...(usesSharedKey(platform) ? {} : { use_azuread_auth: true }),
+      ...options.target.backend,
+    },
+  }
+}
+
+/** terraform knows the SDK's variables under names of its own. */
+function terraformEnvironment({ options, subscriptionId }: AzurePlatform): Readonly<Record<string, string>> {
+  const { environment } = options.target
+  const renamed = Object.entries({
+    ARM_TENANT_ID: environment['AZURE_TENANT_ID'],
+    ARM_CLIENT_ID: environment['AZURE_CLIENT_ID'],
+    ARM_CLIENT_SECRET: environment['AZURE_CLIENT_SECRET'],
+  }).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  return { ...environment, ...Object.fromEntries(renamed), ARM_SUBSCRIPTION_ID: subscriptionId }
+}

@@ -1,0 +1,78 @@
+import * as z from 'zod'
+import type { CloudResource } from '../cloud.ts'
+import type { AzurePlatform } from './platform.ts'
+
+const resource = z.object({
+  id: z.string(),
+  name: z.string(),
+  type: z.string(),
+  managedBy: z.string().nullish(),
+})
+
+/** terraform's names of what may be left, so that lists read the same everywhere. */
+const terraformTypes: Readonly<Record<string, string>> = {
+  'microsoft.resources/resourcegroups': 'azurerm_resource_group',
+  'microsoft.network/virtualnetworks': 'azurerm_virtual_network',
+  'microsoft.network/networksecuritygroups': 'azurerm_network_security_group',
+  'microsoft.network/publicipaddresses': 'azurerm_public_ip',
+  'microsoft.network/natgateways': 'azurerm_nat_gateway',
+  'microsoft.network/privateendpoints': 'azurerm_private_endpoint',
+  'microsoft.network/privatednszones': 'azurerm_private_dns_zone',
+  'microsoft.managedidentity/userassignedidentities': 'azurerm_user_assigned_identity',
+  'microsoft.keyvault/vaults': 'azurerm_key_vault',
+  'microsoft.operationalinsights/workspaces': 'azurerm_log_analytics_workspace',
+  'microsoft.containerregistry/registries': 'azurerm_container_registry',
+  'microsoft.cache/redisenterprise': 'azurerm_managed_redis',
+  'microsoft.storage/storageaccounts': 'azurerm_storage_account',
+  'microsoft.dbforpostgresql/flexibleservers': 'azurerm_postgresql_flexible_server',
+  'microsoft.sql/servers': 'azurerm_mssql_server',
+  'microsoft.sql/servers/databases': 'azurerm_mssql_database',
+  'microsoft.containerservice/managedclusters': 'azurerm_kubernetes_cluster',
+}
+
+const holdsData: ReadonlySet<string> = new Set([
+  'azurerm_container_registry',
+  'azurerm_key_vault',
+  'azurerm_mssql_database',
+  'azurerm_mssql_server',
+  'azurerm_postgresql_flexible_server',
+  'azurerm_storage_account',
+])
+
+/** What kept data cannot be without, and what costs nothing beside it. */
+const servesData: ReadonlySet<string> = new Set([
+  'azurerm_resource_group',
+  'azurerm_virtual_network',
+  'azurerm_network_security_group',
+  'azurerm_private_endpoint',
+  'azurerm_private_dns_zone',
+  'azurerm_user_assigned_identity',
+  'azurerm_log_analytics_workspace',
+])
+
+/**
+ * Every resource group and resource with the platform's tag, AKS's own group of machines included. Asks Resource
+ * Manager only, so it also finds what terraform and mlp forgot.
+ */
+export async function* inventory(platform: AzurePlatform, signal: AbortSignal): AsyncIterable<CloudResource> {
+  const arm = await platform.arm()
+  const base = `/subscriptions/${platform.subscriptionId}`
+  const filter = {
+    $filter: `tagName eq 'mlp-platform-id' and tagValue eq '${platform.options.platformId}'`,
+  }
+  const [groups, resources] = await Promise.all([
+    arm.list(`${base}/resourcegroups`, '2024-03-01', resource, signal, filter),
+    arm.list(`${base}/resources`, '2024-03-01', resource, signal, filter),
+  ])
+  for (const { id, name, type, managedBy } of [...groups, ...resources]) {
+    const known = terraformTypes[type.toLowerCase()] ?? type
+    yield {
+      type: known,
+      id,
+      name,
+      holdsData: holdsData.has(known),
+      // Groups that a service manages go with what manages them.
+      ...(servesData.has(known) && !managedBy ? { servesData: true } : {}),
+    }
+  }
+}
