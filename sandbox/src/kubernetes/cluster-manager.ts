@@ -5,7 +5,13 @@ import type { ClusterEndpoint, ClusterManager, ClusterSpec } from '../world.ts'
 import { type ApiClient, openApiClient } from './api-client.ts'
 import { apiUrl, clusterPaths, ensurePki, type TokenReviewer, writeConfiguration } from './cluster-files.ts'
 import { type ClusterRecord, newRecord, readIfThere, readRecords, writeRecord } from './cluster-record.ts'
-import { type ComponentName, componentNames, componentSpecs, type Programs, processName } from './components.ts'
+import {
+  type ComponentName,
+  componentNames,
+  componentSpecs,
+  type Programs,
+  processName,
+} from './components.ts'
 import { makeNodes } from './nodes.ts'
 import { findFreePorts } from './ports.ts'
 import type { ProcessSupervisor } from './process-supervisor.ts'

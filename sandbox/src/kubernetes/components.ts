@@ -67,7 +67,8 @@ export function componentSpecs(
       config: join(paths.config, 'kwok-stages.yaml'),
       cidr: record.podCidr,
       'manage-all-nodes': 'true',
-      'node-lease-duration-seconds': '40',
+      // A restarted kwok is another holder to these leases and waits until they end, so they are shorter than a kubelet's.
+      'node-lease-duration-seconds': '12',
       'server-address': `127.0.0.1:${record.ports.kwok}`,
     }),
   }

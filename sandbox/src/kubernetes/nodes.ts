@@ -67,7 +67,9 @@ async function listNodes(client: ApiClient): Promise<readonly Node[]> {
   return nodeListSchema.parse(await client.call('GET', '/api/v1/nodes')).items
 }
 
+/** As the scheduler sees it: the node lifecycle controller takes its not-ready taint away a moment after. */
 function isReady(node: Node): boolean {
+  if (node.spec.taints.some(taint => taint.key === 'node.kubernetes.io/not-ready')) return false
   return node.status.conditions.some(condition => condition.type === 'Ready' && condition.status === 'True')
 }
 
