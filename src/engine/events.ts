@@ -55,6 +55,8 @@ export type EventBody =
       readonly cloud?: string
       readonly command: string
       readonly cwd?: string
+      /** Leads its own process group. */
+      readonly pid?: number
     }
   | {
       readonly type: 'tool-output'

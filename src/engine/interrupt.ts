@@ -1,5 +1,5 @@
 import { type ExitCode, exitCodes } from './errors.ts'
-import type { Emit } from './events.ts'
+import type { Emit, EventBody } from './events.ts'
 
 type Signal = 'SIGINT' | 'SIGTERM'
 
@@ -10,43 +10,61 @@ export interface SignalSource {
 }
 
 export interface InterruptOptions {
-  readonly source: SignalSource
-  readonly emit: Emit
-  /** Ids of the steps that are running now. */
-  readonly running: () => readonly string[]
-  /** Kills what still runs and ends the process with this code; called at the second signal. */
-  readonly kill: (exitCode: ExitCode) => void
+  readonly source?: SignalSource
+  /** At the second signal: kill these tools (each leads its own process group) and end the process with this code. */
+  readonly kill: (exitCode: ExitCode, toolPids: readonly number[]) => void
 }
 
-export interface Interrupts extends Disposable {
+export interface Interrupts {
   /** Aborted at the first signal: start nothing new, finish what runs. */
   readonly signal: AbortSignal
   /** 130 or 143 after a signal, by the first one; undefined before. */
   exitCode(): ExitCode | undefined
+  /** Where to tell of signals; those that came before are told at once. */
+  announce(emit: Emit): void
+  /** To be shown every event, which is how it knows what runs. */
+  observe(event: EventBody): void
+  /** Gives the signals back. */
+  stop(): void
 }
 
 /**
- * Listens for SIGINT and SIGTERM. The first stops the run in order and says what is finishing; the second says what is
- * lost and kills. Dispose to give the signals back.
+ * Listens for SIGINT and SIGTERM. The first stops the run in order and tells what is finishing; the second tells what
+ * is lost and kills; later ones change nothing.
  */
-export function listenForInterrupts(options: InterruptOptions): Interrupts {
+export function watchInterrupts(options: InterruptOptions): Interrupts {
+  const source = options.source ?? process
   const controller = new AbortController()
+  const runningSteps = new Set<string>()
+  const toolPids = new Map<string, number>()
+  const early: EventBody[] = []
+  let emit: Emit = event => early.push(event)
   let code: ExitCode | undefined
   let count = 0
   const onSignal = (signal: Signal): void => {
     count += 1
     code ??= signal === 'SIGTERM' ? exitCodes.terminated : exitCodes.interrupted
-    options.emit({ type: 'interrupt', signal, count, finishing: options.running() })
+    emit({ type: 'interrupt', signal, count, finishing: [...runningSteps] })
     if (count === 1) controller.abort()
-    else if (count === 2) options.kill(code)
+    else if (count === 2) options.kill(code, [...toolPids.values()])
   }
   const signals: readonly Signal[] = ['SIGINT', 'SIGTERM']
-  for (const signal of signals) options.source.on(signal, onSignal)
+  for (const signal of signals) source.on(signal, onSignal)
   return {
     signal: controller.signal,
     exitCode: () => code,
-    [Symbol.dispose]() {
-      for (const signal of signals) options.source.off(signal, onSignal)
+    announce(to) {
+      emit = to
+      for (const event of early.splice(0)) to(event)
+    },
+    observe(event) {
+      if (event.type === 'step-started') runningSteps.add(event.step)
+      else if (event.type === 'step-finished') runningSteps.delete(event.step)
+      else if (event.type === 'command-started' && event.pid !== undefined) toolPids.set(event.id, event.pid)
+      else if (event.type === 'command-finished') toolPids.delete(event.id)
+    },
+    stop() {
+      for (const signal of signals) source.off(signal, onSignal)
     },
   }
 }

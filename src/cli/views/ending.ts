@@ -1,0 +1,120 @@
+import { duration } from '../../engine/durations.ts'
+import type { Event, Leftover } from '../../engine/events.ts'
+import { marks, type Palette } from './palette.ts'
+import type { FailedRow, RunModel } from './run-model.ts'
+import { plainText, wrap } from './text.ts'
+
+type Finished = Extract<Event, { type: 'run-finished' }>
+
+export interface EndingOptions {
+  readonly columns: number
+  readonly palette: Palette
+  readonly logFile: string | undefined
+}
+
+/** The last lines of a run: what happened, what is left, and the exact next command. */
+export function endingLines(model: RunModel, event: Finished, options: EndingOptions): readonly string[] {
+  const { palette } = options
+  const counts = [
+    `${event.done} done`,
+    ...(event.skipped > 0 ? [`${event.skipped} already there`] : []),
+    ...(event.failed > 0 ? [`${event.failed} failed`] : []),
+    ...(model.count('blocked') > 0 ? [`${model.count('blocked')} blocked`] : []),
+  ].join(', ')
+  const heading = `${headingOf(event.result, palette)} in ${duration(event.durationMs)}: ${counts} of ${event.total}`
+  return [
+    '',
+    ...failureLines(model, options),
+    ...leftoverLines('kept', event.kept, options.columns),
+    ...leftoverLines('left behind', event.left, options.columns),
+    heading,
+    ...(options.logFile === undefined || event.result === 'ok' ? [] : [`log: ${options.logFile}`]),
+    ...nextLines(model, event),
+  ]
+}
+
+function headingOf(result: Finished['result'], palette: Palette): string {
+  switch (result) {
+    case 'ok':
+      return palette.good('Done')
+    case 'failed':
+      return palette.bad('Failed')
+    case 'refused':
+      return palette.warn('Refused')
+    case 'interrupted':
+      return palette.warn('Interrupted')
+  }
+}
+
+function nextLines(model: RunModel, event: Finished): readonly string[] {
+  const command = model.started === undefined ? undefined : `mlp ${model.started.command}`
+  if (command === undefined) return []
+  const teardown = command.startsWith('mlp teardown')
+  if (event.result === 'ok') return teardown ? [] : ['next: mlp verify', '      mlp status']
+  const stopped = [...model.failed, ...model.running.values()].map(({ step }) => step)
+  const interrupted = [...model.finished].filter(([, state]) => state === 'interrupted').map(([step]) => step)
+  const pending = model.started?.steps.find(({ id }) => !model.finished.has(id))?.id
+  const at = [...stopped, ...interrupted][0] ?? pending
+  const from = at === undefined ? '' : `   (goes on at ${at})`
+  return [`next: ${command}${from}`]
+}
+
+function failureLines(model: RunModel, options: EndingOptions): readonly string[] {
+  const [first, ...others] = model.failed
+  if (first === undefined) return []
+  const { palette } = options
+  return [
+    ...oneFailure(first, options),
+    ...others
+      .slice(0, 3)
+      .map(row =>
+        palette.bad(
+          `${marks.bad} ${row.step}: ${row.error?.code ?? ''} ${plainText(row.error?.summary ?? '')}`,
+        ),
+      ),
+    ...(others.length > 3 ? [`  and ${others.length - 3} more failed`] : []),
+  ]
+}
+
+/** At most eleven lines, so that the whole ending fits in fifteen. */
+function oneFailure(row: FailedRow, { columns, palette }: EndingOptions): readonly string[] {
+  const { error } = row
+  const summary = wrap(`${error?.code ?? ''} ${error?.summary ?? ''}`.trim(), columns, '  ').slice(0, 2)
+  const remedy = (error?.remedy ?? [])
+    .slice(0, 2)
+    .flatMap(line => wrap(`what to do: ${line}`, columns, '  ').slice(0, 2))
+  const detail = (error?.detail ?? '').split('\n').filter(line => line.trim() !== '')
+  // The tool's own last words when we have them; an error's detail often quotes the same.
+  const said = row.toolLines.length > 0 ? row.toolLines.slice(-10) : detail
+  const room = Math.max(1, 10 - summary.length - remedy.length)
+  const quoted = said.map(line => plainText(line)).filter(line => line.trim() !== '')
+  return [
+    palette.bad(`${marks.bad} ${row.step}  ${plainText(row.title)}`),
+    ...summary,
+    ...quoted.slice(-room).map(line => palette.quiet(`  | ${line}`)),
+    ...remedy,
+  ]
+}
+
+function leftoverLines(
+  what: string,
+  list: readonly Leftover[] | undefined,
+  columns: number,
+): readonly string[] {
+  if (list === undefined || list.length === 0) return []
+  return [
+    `${what}:`,
+    ...list.flatMap(each => wrap(`${each.cloud} ${each.type} ${each.name}: ${each.reason}`, columns, '  ')),
+  ]
+}
+
+/** What an interrupt means, for the person who pressed the key. */
+export function interruptLine(event: Extract<Event, { type: 'interrupt' }>): string {
+  if (event.count > 1) {
+    return event.finishing.length === 0
+      ? 'killed'
+      : `killed; what these were doing is unknown until the next run asks: ${event.finishing.join(', ')}`
+  }
+  if (event.finishing.length === 0) return `${event.signal}: stopping; nothing is running`
+  return `${event.signal}: finishing ${event.finishing.length}: ${event.finishing.join(', ')}; once more leaves them unknown`
+}
