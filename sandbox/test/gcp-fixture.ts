@@ -1,9 +1,14 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer as createTlsServer } from 'node:https'
 import { createServer } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import type { CloudTarget } from '../../src/clouds/target.ts'
 import { gcp } from '../src/clouds/gcp/index.ts'
+import { createCertificateAuthority, issueCertificate } from '../src/kubernetes/pki.ts'
 import { type Harness, startHarness } from './terraform-harness.ts'
 
 export const templates = 'templates/terraform/gcp'
@@ -60,24 +65,50 @@ function labels(environment: string): Record<string, string> {
 
 export interface GcpHarness extends Harness {
   readonly project: string
+  /** What src/ is given for the simulated cloud. */
+  readonly target: CloudTarget
 }
 
-/** The terraform harness with a real object store behind Cloud Storage: fake-gcs-server, as `mlp` builds it. */
+/** The terraform harness, with Google Cloud's API over TLS and a real object store behind it: fake-gcs-server. */
 export async function startGcpHarness(): Promise<GcpHarness> {
-  const storage = await startObjectStore()
   const harness = await startHarness([gcp])
-  Object.assign(harness.world.endpoints, { gcs: storage.url })
+  const { world } = harness
+  const authority = await createCertificateAuthority('sandbox test')
+  const leaf = await issueCertificate(authority, {
+    commonName: '127.0.0.1',
+    usage: ['server'],
+    ipAddresses: ['127.0.0.1'],
+    dnsNames: ['localhost'],
+  })
+  await writeFile(world.caFile, authority.certificatePem)
+  setDefaultCACertificates([...getCACertificates('default'), authority.certificatePem])
+  const server = createTlsServer({ cert: leaf.certificatePem, key: leaf.keyPem }, (request, response) => {
+    gcp.handle(request, response, world).catch(error => response.destroy(error))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  if (typeof address !== 'object' || address === null) throw new Error('the API has no port')
+  const url = `https://127.0.0.1:${address.port}`
+  const storage = await startObjectStore(url)
+  Object.assign(world.endpoints, { gcs: storage.url, gcp: url })
   return {
     ...harness,
-    project: harness.world.secrets.gcpProjectId,
+    project: world.secrets.gcpProjectId,
+    target: gcp.target(world),
     async close() {
+      server.closeAllConnections()
+      await new Promise(resolve => server.close(resolve))
       await harness.close()
       await storage.close()
     },
   }
 }
 
-export async function startObjectStore(): Promise<{ readonly url: string; close(): Promise<void> }> {
+/** `publicUrl`: where its clients see it, behind Google Cloud's API. */
+async function startObjectStore(
+  publicUrl: string,
+): Promise<{ readonly url: string; close(): Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'mlp-gcs-'))
   const port = await freePort()
   const program =
@@ -89,17 +120,9 @@ export async function startObjectStore(): Promise<{ readonly url: string; close(
   const child = spawn(
     program,
     [
-      ...[
-        '-scheme',
-        'http',
-        '-host',
-        '127.0.0.1',
-        '-port',
-        String(port),
-        '-public-host',
-        `127.0.0.1:${port}`,
-      ],
-      ...['-filesystem-root', folder, '-log-level', 'error'],
+      ...['-scheme', 'http', '-host', '127.0.0.1', '-port', String(port)],
+      ...['-public-host', new URL(publicUrl).host],
+      ...['-external-url', publicUrl, '-filesystem-root', folder, '-log-level', 'error'],
     ],
     { stdio: 'ignore' },
   )

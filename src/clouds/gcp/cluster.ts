@@ -1,7 +1,9 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import * as z from 'zod'
 import type { ClusterAccess } from '../cloud.ts'
 import { refusalError, unreachableError } from './errors.ts'
 import type { GcpPlatform } from './platform.ts'
+import { backoffMs } from './rest.ts'
 
 /** What mlp reads of container.v1.Cluster; the client fills every field, enums as their names. */
 const cluster = z.object({
@@ -16,8 +18,25 @@ const cluster = z.object({
 })
 export type GkeCluster = z.output<typeof cluster>
 
-const notFoundCode = 5
-const retryableRequestTimeoutMs = 60_000
+/** https://grpc.io/docs/guides/status-codes: the client uses them over REST as well. */
+const grpc = {
+  deadlineExceeded: 4,
+  notFound: 5,
+  permissionDenied: 7,
+  exhausted: 8,
+  unavailable: 14,
+  unauthenticated: 16,
+}
+const httpStatuses = new Map<unknown, number>([
+  [grpc.permissionDenied, 403],
+  [grpc.exhausted, 429],
+  [grpc.unavailable, 503],
+  [grpc.unauthenticated, 401],
+])
+/** Overload and broken connections pass; asking for a cluster again does no harm. */
+const passing: ReadonlySet<unknown> = new Set([grpc.deadlineExceeded, grpc.exhausted, grpc.unavailable])
+const attempts = 4
+const requestTimeoutMs = 20_000
 
 /** The cluster of that name in the platform's region, asked through Google's own client; undefined when there is none. */
 export async function findCluster(
@@ -25,15 +44,21 @@ export async function findCluster(
   name: string,
   signal: AbortSignal,
 ): Promise<GkeCluster | undefined> {
-  signal.throwIfAborted()
   const client = await openClient(platform)
+  const path = `projects/${platform.project}/locations/${platform.region}/clusters/${name}`
   try {
-    const path = `projects/${platform.project}/locations/${platform.region}/clusters/${name}`
-    const [answer] = await client.getCluster({ name: path }, { timeout: retryableRequestTimeoutMs })
-    return cluster.parse(answer)
-  } catch (error) {
-    if (codeOf(error) === notFoundCode || codeOf(error) === 404) return undefined
-    throw clusterError(platform, error)
+    for (let attempt = 1; ; attempt++) {
+      signal.throwIfAborted()
+      try {
+        // The client's own retries take a minute to say that nothing answers.
+        const [answer] = await client.getCluster({ name: path }, { timeout: requestTimeoutMs, retry: null })
+        return cluster.parse(answer)
+      } catch (error) {
+        if (codeOf(error) === grpc.notFound) return undefined
+        if (attempt === attempts || !passing.has(codeOf(error))) throw clusterError(platform, error)
+        await delay(backoffMs(attempt), undefined, { signal })
+      }
+    }
   } finally {
     await client.close()
   }
@@ -80,16 +105,17 @@ function codeOf(error: unknown): unknown {
   return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
 }
 
-/** gRPC status codes: https://grpc.io/docs/guides/status-codes */
-const httpStatuses: Readonly<Record<number, number>> = { 7: 403, 8: 429, 14: 503, 16: 401 }
-
 function clusterError(platform: GcpPlatform, error: unknown): Error {
   const code = codeOf(error)
   const endpoint = platform.options.target.endpoints['container'] ?? 'https://container.googleapis.com'
-  if (typeof code !== 'number') return unreachableError(new URL(endpoint), error)
+  // A request that never got an answer carries the network's error as its cause.
+  const unanswered = error instanceof Error && error.cause !== undefined && codeOf(error.cause) !== undefined
+  if (typeof code !== 'number' || (passing.has(code) && unanswered)) {
+    return unreachableError(new URL(endpoint), error)
+  }
   const message = error instanceof Error ? error.message : String(error)
   return refusalError({
-    status: httpStatuses[code] ?? code,
+    status: httpStatuses.get(code) ?? 400,
     body: JSON.stringify({ error: { message } }),
     service: 'container',
     request: `GET cluster ${platform.names.cluster}`,

@@ -57,6 +57,9 @@ const places: Readonly<Record<string, (values: Values, platform: GcpPlatform) =>
 /** Grants are additive: making one that is there already changes nothing and is no conflict. */
 const repeatable = /_iam_member$/
 
+/** What lies in something that is ours by its own name or label. */
+const insideOurs: ReadonlySet<string> = new Set(['google_sql_database'])
+
 type Values = (attribute: string) => string
 
 const found = z.looseObject({
@@ -185,7 +188,8 @@ function requireOurs(platform: GcpPlatform, resource: PlannedResource, answer: z
   const labels = answer.labels ?? answer.settings?.userLabels
   const ours =
     labels === undefined
-      ? beginsWithOurName(platform, resource.values) ||
+      ? insideOurs.has(resource.type) ||
+        beginsWithOurName(platform, resource.values) ||
         answer.description?.includes(platform.platformId) === true
       : labels[platformIdKey.gcp] === platform.platformId
   if (ours) return

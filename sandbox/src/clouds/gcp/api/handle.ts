@@ -90,7 +90,7 @@ export async function handle(
     const known = error instanceof CloudError
     if (!known)
       world.log(
-        `gcp: ${request.method} ${request.url}: ${error instanceof Error ? error.stack : String(error)}`,
+        `gcp: ${request.method} ${request.url?.split('?')[0]}: ${error instanceof Error ? error.stack : String(error)}`,
       )
     const shown = known ? error : new CloudError('internalError', 'Internal error encountered.', 500)
     respond(response, shown.httpStatus, errorBody(shown))
