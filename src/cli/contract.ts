@@ -1,0 +1,137 @@
+import * as z from 'zod'
+
+/*
+ * The JSON that other programs read. Fields may be added; anything else needs a new schemaVersion, and a reason in
+ * docs/decisions.md.
+ */
+
+export const documentVersion = 1
+const schemaVersion = z.literal(documentVersion)
+const cloud = z.enum(['aws', 'gcp', 'azure', 'all'])
+const target = z.enum(['sandbox', 'cloud'])
+const environment = z.enum(['dev', 'staging', 'prod'])
+const instant = z.iso.datetime()
+
+const money = z
+  .object({ amount: z.number(), currency: z.string(), source: z.string(), asOf: z.string() })
+  .nullable()
+const leftover = z.object({
+  cloud,
+  type: z.string(),
+  id: z.string(),
+  name: z.string(),
+  reason: z.string(),
+})
+
+/** `mlp status --json`: memory only, so `asOf` says when the world last confirmed it. */
+export const statusDocument = z.object({
+  schemaVersion,
+  target,
+  project: z.string(),
+  environment,
+  asOf: instant.nullable(),
+  phases: z.array(
+    z.object({
+      number: z.int().min(1).max(8),
+      name: z.string(),
+      state: z.enum(['pending', 'running', 'done', 'failed']),
+      steps: z.array(
+        z.object({
+          id: z.string(),
+          cloud,
+          state: z.enum(['pending', 'running', 'done', 'failed', 'skipped', 'stale']),
+          why: z.string(),
+          by: z.string().nullable(),
+          finishedAt: instant.nullable(),
+        }),
+      ),
+    }),
+  ),
+})
+
+/** `mlp verify --json` and `mlp doctor --json`. Healthy: no fail, error or blocked. */
+export const checkDocument = z.object({
+  schemaVersion,
+  healthy: z.boolean(),
+  checks: z.array(
+    z.object({
+      id: z.string(),
+      phase: z.int(),
+      cloud: z.string(),
+      title: z.string(),
+      status: z.enum(['pass', 'warn', 'fail', 'error', 'blocked', 'skipped']),
+      detail: z.string(),
+      remedy: z.array(z.string()),
+      durationMs: z.number(),
+    }),
+  ),
+})
+
+const documentError = z.object({
+  code: z.string(),
+  summary: z.string(),
+  detail: z.string().optional(),
+  remedy: z.array(z.string()),
+  command: z.string().optional(),
+})
+
+/** `mlp plan --json`. */
+export const planDocument = z.object({
+  schemaVersion,
+  actions: z.array(
+    z.object({
+      step: z.string(),
+      cloud,
+      subject: z.string(),
+      action: z.enum(['create', 'change', 'replace', 'destroy', 'read', 'run']),
+      why: z.string(),
+      destroysData: z.boolean(),
+      seconds: z.number().nullable(),
+      monthlyCost: money,
+      command: z.string().optional(),
+    }),
+  ),
+  unchanged: z.array(z.string()),
+  errors: z.array(z.object({ step: z.string(), error: documentError })),
+  quotas: z.array(z.object({ cloud, name: z.string(), needed: z.number(), allowed: z.number().nullable() })),
+  cost: z.object({ monthly: z.array(z.object({ amount: z.number(), currency: z.string() })) }),
+})
+
+/** The first line of every NDJSON stream. */
+export const versionEvent = z.object({
+  at: instant,
+  type: z.literal('version'),
+  ui: z.literal('1.0'),
+  mlp: z.string(),
+})
+
+/** The last line of `bootstrap|phase|teardown --json`. */
+export const runFinishedEvent = z.object({
+  at: instant,
+  type: z.literal('run-finished'),
+  result: z.enum(['ok', 'failed', 'refused', 'interrupted']),
+  exitCode: z.int(),
+  durationMs: z.number(),
+  done: z.int(),
+  skipped: z.int(),
+  failed: z.int(),
+  total: z.int(),
+  removed: z.array(leftover).optional(),
+  kept: z.array(leftover).optional(),
+  left: z.array(leftover).optional(),
+})
+
+export type StatusDocument = z.infer<typeof statusDocument>
+export type CheckDocument = z.infer<typeof checkDocument>
+export type PlanDocument = z.infer<typeof planDocument>
+
+/** JSON Schemas by document, for other programs. */
+export function contractSchemas(): Readonly<Record<string, unknown>> {
+  return {
+    status: z.toJSONSchema(statusDocument),
+    checks: z.toJSONSchema(checkDocument),
+    plan: z.toJSONSchema(planDocument),
+    version: z.toJSONSchema(versionEvent),
+    'run-finished': z.toJSONSchema(runFinishedEvent),
+  }
+}

@@ -1,0 +1,107 @@
+import { toEventError } from '../../engine/failure.ts'
+import type { PlanSummary } from '../../engine/plan.ts'
+import type { PlannedAction } from '../../engine/step.ts'
+import { documentVersion, type PlanDocument, planDocument } from '../contract.ts'
+import type { Io } from '../io.ts'
+import type { GlobalOptions } from '../options.ts'
+import { chooseColour } from './choose.ts'
+import { marks, type Palette, palette } from './palette.ts'
+import { cut, wrap } from './text.ts'
+
+/** Writes a plan to standard output, as JSON where that was asked for. */
+export function showPlan(
+  plan: PlanSummary,
+  options: Pick<GlobalOptions, 'json' | 'color' | 'verbose'>,
+  io: Pick<Io, 'stdout' | 'env'>,
+): void {
+  if (options.json) {
+    io.stdout.write(`${JSON.stringify(planJson(plan))}\n`)
+    return
+  }
+  const colour = chooseColour(options.color, { isTty: io.stdout.isTTY === true, env: io.env })
+  const columns = io.stdout.columns ?? 100
+  const lines = planReport(plan, { columns, palette: palette(colour), verbose: options.verbose })
+  io.stdout.write(`${lines.join('\n')}\n`)
+}
+
+export function planJson(plan: PlanSummary): PlanDocument {
+  return planDocument.parse({
+    schemaVersion: documentVersion,
+    actions: plan.actions,
+    unchanged: plan.unchanged,
+    errors: plan.errors.map(({ step, error }) => ({ step, error: toEventError(error) })),
+    quotas: [],
+    cost: { monthly: monthlyCosts(plan.actions) },
+  })
+}
+
+const symbols: Readonly<Record<PlannedAction['action'], string>> = {
+  create: '+',
+  change: '~',
+  replace: '±',
+  destroy: '-',
+  read: '?',
+  run: '>',
+}
+
+/** What would be done, step by step, with what would lose data said first and the literal commands last. */
+export function planReport(
+  plan: PlanSummary,
+  options: { readonly columns: number; readonly palette: Palette; readonly verbose: boolean },
+): readonly string[] {
+  const { columns, palette: colours } = options
+  const losses = plan.actions.filter(action => action.destroysData)
+  const bySteps = [...Map.groupBy(plan.actions, action => action.step)].flatMap(([step, actions]) => [
+    colours.strong(step),
+    ...actions.flatMap(action => [
+      paint(action, colours)(cut(`  ${symbols[action.action]} ${action.action} ${action.subject}`, columns)),
+      ...wrap(action.why, columns, '      '),
+    ]),
+  ])
+  const commands = [
+    ...new Set(plan.actions.flatMap(({ command }) => (command === undefined ? [] : [command]))),
+  ]
+  return [
+    ...(losses.length === 0
+      ? []
+      : [
+          colours.bad(`${marks.warn} loses data:`),
+          ...losses.map(({ subject }) => colours.bad(`  ${subject}`)),
+          '',
+        ]),
+    ...bySteps,
+    ...plan.errors.flatMap(({ step, error }) => [
+      colours.bad(`${marks.bad} ${step} could not be planned: ${error.code}`),
+      ...wrap(error.message, columns, '    '),
+      ...error.remedy.flatMap(line => wrap(`-> ${line}`, columns, '    ')),
+    ]),
+    ...(commands.length === 0 ? [] : ['', 'commands:', ...commands.map(command => `  ${command}`)]),
+    '',
+    summary(plan, colours),
+  ]
+}
+
+function summary(plan: PlanSummary, colours: Palette): string {
+  const counts = Map.groupBy(plan.actions, ({ action }) => action)
+  const what = [...counts].map(([action, list]) => `${list.length} to ${action}`)
+  const cost = monthlyCosts(plan.actions).map(
+    ({ amount, currency }) => `about ${amount.toFixed(2)} ${currency} a month`,
+  )
+  const unchanged = `${plan.unchanged.length} steps as they should be`
+  if (what.length === 0 && plan.errors.length === 0) return colours.good(`Nothing to do: ${unchanged}.`)
+  return [...what, unchanged, ...cost].join(', ')
+}
+
+/** By currency; what has no price is not in it. */
+function monthlyCosts(actions: readonly PlannedAction[]): readonly { amount: number; currency: string }[] {
+  const priced = actions.flatMap(({ monthlyCost }) => (monthlyCost === null ? [] : [monthlyCost]))
+  return [...Map.groupBy(priced, ({ currency }) => currency)].map(([currency, list]) => ({
+    currency,
+    amount: list.reduce((sum, { amount }) => sum + amount, 0),
+  }))
+}
+
+function paint(action: PlannedAction, colours: Palette): (text: string) => string {
+  if (action.destroysData || action.action === 'destroy' || action.action === 'replace') return colours.bad
+  return action.action === 'create' ? colours.good : colours.warn
+}
