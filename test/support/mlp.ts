@@ -72,6 +72,11 @@ export async function createPlayground(extra: Readonly<Record<string, string>> =
   }
 }
 
+/** mlp in a folder of the caller's, on whatever target its mlp.yaml names. */
+export function runMlp(folder: string, args: readonly string[]): Promise<Finished> {
+  return startMlp(folder, {}, args).finished
+}
+
 function startMlp(cwd: string, env: Readonly<Record<string, string>>, args: readonly string[]): Running {
   const startedAt = performance.now()
   const child = spawn(process.execPath, [mlpPath, ...args], {

@@ -1,13 +1,11 @@
 import type { ExitCode } from '../../engine/errors.ts'
-import { exitCodes, MlpError } from '../../engine/errors.ts'
 import type { Io } from '../io.ts'
 import type { BootstrapOptions } from '../options.ts'
+import { runPhases } from '../run-phases.ts'
 
-export async function runBootstrap(_options: BootstrapOptions, _io: Io): Promise<ExitCode> {
-  throw new MlpError({
-    code: 'MLP1010',
-    summary: 'mlp bootstrap is not there yet',
-    remedy: [],
-    exitCode: exitCodes.usage,
-  })
+/** Builds the platform, phase after phase, or what `--from`, `--to` and `--cloud` leave of it. */
+export function runBootstrap(options: BootstrapOptions, io: Io): Promise<ExitCode> {
+  const first = options.from ?? 1
+  const last = options.to ?? 8
+  return runPhases({ command: 'bootstrap', options, io, wanted: phase => phase >= first && phase <= last })
 }

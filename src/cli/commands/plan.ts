@@ -1,13 +1,21 @@
-import type { ExitCode } from '../../engine/errors.ts'
-import { exitCodes, MlpError } from '../../engine/errors.ts'
+import { type ExitCode, exitCodes } from '../../engine/errors.ts'
+import { planSteps } from '../../engine/plan.ts'
+import { phases } from '../../phases/index.ts'
 import type { Io } from '../io.ts'
 import type { PlanOptions } from '../options.ts'
+import { openSession } from '../session.ts'
+import { showPlan } from '../views/plan-report.ts'
 
-export async function runPlan(_options: PlanOptions, _io: Io): Promise<ExitCode> {
-  throw new MlpError({
-    code: 'MLP1010',
-    summary: 'mlp plan is not there yet',
-    remedy: [],
-    exitCode: exitCodes.usage,
-  })
+/** What every phase would do, and why. Changes nothing. */
+export async function runPlan(options: PlanOptions, io: Io): Promise<ExitCode> {
+  await using session = await openSession({ command: 'plan', options, io, changes: false })
+  const first = options.from ?? 1
+  const last = options.to ?? 8
+  const steps = phases
+    .filter(({ number }) => number >= first && number <= last)
+    .flatMap(phase => phase.steps(session.config))
+    .filter(({ cloud }) => session.works(cloud))
+  const plan = await planSteps({ steps, makeContext: session.makeContext, state: session.state })
+  showPlan(plan, options, io)
+  return plan.errors.length === 0 ? exitCodes.done : exitCodes.stepFailed
 }

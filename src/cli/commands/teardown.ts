@@ -1,13 +1,63 @@
-import type { ExitCode } from '../../engine/errors.ts'
-import { exitCodes, MlpError } from '../../engine/errors.ts'
+import { type ExitCode, exitCodes } from '../../engine/errors.ts'
+import type { Leftover } from '../../engine/events.ts'
+import { undoSteps } from '../../engine/undo.ts'
+import { sweep } from '../../phases/1-infrastructure/sweep.ts'
+import { phases } from '../../phases/index.ts'
+import type { Context } from '../../phases/phase.ts'
 import type { Io } from '../io.ts'
 import type { TeardownOptions } from '../options.ts'
+import { openSession } from '../session.ts'
 
-export async function runTeardown(_options: TeardownOptions, _io: Io): Promise<ExitCode> {
-  throw new MlpError({
-    code: 'MLP1010',
-    summary: 'mlp teardown is not there yet',
-    remedy: [],
-    exitCode: exitCodes.usage,
+/** Takes the platform back in reverse order, then looks in the clouds, without any state, for what is still there. */
+export async function runTeardown(options: TeardownOptions, io: Io): Promise<ExitCode> {
+  await using session = await openSession({ command: 'teardown', options, io, changes: true })
+  const first = options.from ?? 1
+  const last = options.to ?? 8
+  const steps = phases
+    .filter(({ number }) => number >= first && number <= last)
+    .flatMap(phase => phase.steps(session.config))
+    .filter(({ cloud }) => session.works(cloud))
+  const context = session.makeContext(() => undefined)
+  if (!(await confirmed(context))) return exitCodes.refused
+  session.started(steps)
+  const undone = await undoSteps({
+    steps,
+    makeContext: session.makeContext,
+    state: session.state,
+    guard: session.guard,
   })
+  if (undone.result !== 'ok' || first > 1) return session.finish(undone)
+  const found = await sweep(session.clouds, {
+    destroyData: context.consent.destroyData,
+    signal: session.signal,
+  })
+  const left = [...undone.left, ...found.left]
+  return session.finish({
+    ...undone,
+    kept: distinct([...undone.kept, ...found.kept]),
+    left,
+    ...(left.length === 0 ? {} : { result: 'failed' as const, exitCode: exitCodes.stepFailed }),
+  })
+}
+
+/** Names the target and the blast radius before anything is touched. */
+async function confirmed(context: Context): Promise<boolean> {
+  const { consent, config, target } = context
+  const found = await sweep(context.clouds, { destroyData: consent.destroyData, signal: context.signal })
+  const details = [...context.clouds.values()].map(({ name, title }) => {
+    const count = (rows: readonly Leftover[]) => rows.filter(({ cloud }) => cloud === name).length
+    const account = target.clouds[name]?.account
+    return `${title}${account === undefined ? '' : ` ${account}`}: ${count(found.left)} to delete, ${count(found.kept)} kept`
+  })
+  return await consent.approve({
+    id: 'teardown',
+    message: `Tear down ${config.project} (${config.environment}) on the ${target.name} target${consent.destroyData ? ', data included' : ''}? There is no undo.`,
+    details,
+    safe: false,
+    flag: '--confirm <project>',
+  })
+}
+
+function distinct(leftovers: readonly Leftover[]): readonly Leftover[] {
+  return [...new Map(leftovers.map(each => [`${each.cloud} ${each.id}`, each])).values()]
 }

@@ -28,3 +28,31 @@ const dataBearing: ReadonlySet<string> = new Set([
 export function holdsData(type: string): boolean {
   return dataBearing.has(type)
 }
+
+/** What a teardown takes away even when data is kept: clusters, what they made, and what costs by the hour. */
+const runningPlatform: ReadonlySet<string> = new Set([
+  'aws_eip',
+  'aws_eks_access_entry',
+  'aws_eks_addon',
+  'aws_eks_cluster',
+  'aws_eks_node_group',
+  'aws_eks_pod_identity_association',
+  'aws_elasticache_replication_group',
+  'aws_instance',
+  'aws_lb',
+  'aws_nat_gateway',
+  'aws_network_interface',
+  'google_compute_router_nat',
+  'google_container_cluster',
+  'google_container_node_pool',
+  'google_redis_cluster',
+  'azurerm_kubernetes_cluster',
+  'azurerm_kubernetes_cluster_node_pool',
+  'azurerm_managed_redis',
+  'azurerm_nat_gateway',
+  'azurerm_public_ip',
+])
+
+export function runsThePlatform(type: string): boolean {
+  return runningPlatform.has(type)
+}

@@ -1,0 +1,50 @@
+import type { Cloud, CloudName } from '../clouds/cloud.ts'
+import type { CloudOptions } from '../clouds/cloud-options.ts'
+import type { Target } from '../clouds/target.ts'
+import { platformId } from '../config/names.ts'
+import type { Config } from '../config/schema.ts'
+
+/** Each adapter brings its SDK, so each is loaded only when its cloud is configured. */
+const adapters: Readonly<Record<CloudName, () => Promise<(options: CloudOptions) => Cloud>>> = {
+  aws: async () => (await import('../clouds/aws/aws-cloud.ts')).createAwsCloud,
+  gcp: async () => (await import('../clouds/gcp/gcp-cloud.ts')).createGcpCloud,
+  azure: async () => (await import('../clouds/azure/azure-cloud.ts')).createAzureCloud,
+}
+
+/** The adapters of the configured clouds, or of those in `only`. */
+export async function createClouds(
+  config: Config,
+  target: Target,
+  only: readonly CloudName[] | undefined,
+): Promise<ReadonlyMap<CloudName, Cloud>> {
+  const names = (['aws', 'gcp', 'azure'] as const).filter(
+    name => config.clouds[name] !== undefined && (only === undefined || only.includes(name)),
+  )
+  const clouds = await Promise.all(
+    names.map(async name => {
+      const create = await adapters[name]()
+      const cloudTarget = target.clouds[name] ?? {
+        account: accountOf(config, name),
+        environment: {},
+        endpoints: {},
+        backend: {},
+      }
+      return [
+        name,
+        create({ config, target: cloudTarget, caFile: target.caFile, platformId: platformId(config) }),
+      ] as const
+    }),
+  )
+  return new Map(clouds)
+}
+
+function accountOf(config: Config, name: CloudName): string {
+  switch (name) {
+    case 'aws':
+      return config.clouds.aws?.accountId ?? ''
+    case 'gcp':
+      return config.clouds.gcp?.projectId ?? ''
+    case 'azure':
+      return config.clouds.azure?.subscriptionId ?? ''
+  }
+}

@@ -1,0 +1,65 @@
+import { type ExitCode, exitCodes, MlpError } from '../engine/errors.ts'
+import { runSteps } from '../engine/run.ts'
+import { phases } from '../phases/index.ts'
+import type { PhaseNumber, PlatformStep } from '../phases/phase.ts'
+import type { Io } from './io.ts'
+import type { BootstrapOptions, PhaseOptions } from './options.ts'
+import { openSession, type Session } from './session.ts'
+
+export interface PhasesRun {
+  readonly command: string
+  readonly options: BootstrapOptions | PhaseOptions
+  readonly io: Io
+  readonly wanted: (phase: PhaseNumber) => boolean
+  readonly only?: string | undefined
+  readonly force?: boolean
+}
+
+/** What `bootstrap` and `phase` share: steps of the wanted phases are applied, those before are only asked about. */
+export async function runPhases(run: PhasesRun): Promise<ExitCode> {
+  await using session = await openSession({
+    command: run.command,
+    options: run.options,
+    io: run.io,
+    changes: true,
+  })
+  const steps = stepsOf(session, run)
+  refuseUnknownStep(steps, run.only)
+  const asked = steps.filter(({ phase }) => !run.wanted(phase)).map(({ step }) => step.id)
+  session.started(steps.filter(({ phase }) => run.wanted(phase)).map(({ step }) => step))
+  const summary = await runSteps({
+    steps: steps.map(({ step }) => step),
+    makeContext: session.makeContext,
+    state: session.state,
+    runId: session.runId,
+    guard: session.guard,
+    askOnly: new Set(asked),
+    ...(run.force ? { force: true } : {}),
+    ...(run.only === undefined ? {} : { only: run.only }),
+  })
+  return session.finish(summary)
+}
+
+interface NumberedStep {
+  readonly phase: PhaseNumber
+  readonly step: PlatformStep
+}
+
+function stepsOf(session: Session, run: PhasesRun): readonly NumberedStep[] {
+  const last = Math.max(...phases.map(({ number }) => number).filter(number => run.wanted(number)))
+  return phases
+    .filter(({ number }) => number <= last)
+    .flatMap(phase => phase.steps(session.config).map(step => ({ phase: phase.number, step })))
+    .filter(({ step }) => session.works(step.cloud))
+}
+
+function refuseUnknownStep(steps: readonly NumberedStep[], id: string | undefined): void {
+  if (id === undefined || steps.some(({ step }) => step.id === id)) return
+  throw new MlpError({
+    code: 'MLP1012',
+    summary: `there is no step ${id}`,
+    detail: `There are: ${steps.map(({ step }) => step.id).join(', ')}.`,
+    remedy: ['docs/steps.md lists all steps.'],
+    exitCode: exitCodes.usage,
+  })
+}

@@ -1,0 +1,41 @@
+import { readFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import type { Target } from '../clouds/target.ts'
+import type { Config } from '../config/schema.ts'
+
+export interface TargetOptions {
+  readonly config: Config
+  readonly platformFolder: string
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly signal: AbortSignal
+  readonly report: (message: string) => void
+}
+
+/** Where the sandbox lives: MLP_SANDBOX_HOME, or `.mlp/sandbox` beside mlp.yaml. */
+export function sandboxHome(
+  platformFolder: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): string {
+  const chosen = environment['MLP_SANDBOX_HOME']
+  return chosen === undefined || chosen === '' ? join(platformFolder, '.mlp', 'sandbox') : resolve(chosen)
+}
+
+/** The real clouds need nothing from us; the sandbox is started when it does not run. */
+export async function resolveTarget(options: TargetOptions): Promise<Target> {
+  if (options.config.target === 'cloud')
+    return { name: 'cloud', environment: {}, caFile: undefined, clouds: {} }
+  const { ensureSandbox } = await import('./sandbox-client.ts')
+  const target = await ensureSandbox({
+    home: sandboxHome(options.platformFolder, options.environment),
+    signal: options.signal,
+    report: options.report,
+  })
+  if (target.caFile !== undefined) await trust(target.caFile)
+  return target
+}
+
+/** This process also believes the sandbox's certificate authority, whose key never left this machine. */
+async function trust(caFile: string): Promise<void> {
+  setDefaultCACertificates([...getCACertificates('default'), await readFile(caFile, 'utf8')])
+}
