@@ -164,6 +164,8 @@ function controllerManagerFlags(
     'cluster-cidr': record.podCidr,
     'allocate-node-cidrs': 'true',
     'service-cluster-ip-range': record.serviceCidr,
+    // A new node's not-ready taint goes at this pace.
+    'node-monitor-period': '1s',
     'leader-elect': 'false',
     'secure-port': '0',
     profiling: 'false',
