@@ -57,6 +57,9 @@ export function commandLineEnvironment(world: World): Readonly<Record<string, st
     CLOUDSDK_CORE_ACCOUNT: operatorEmail,
     CLOUDSDK_CORE_DISABLE_PROMPTS: '1',
     CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE: world.caFile,
+    // In the shell these would win over gcloud's own setting; the Azure CLI wants the same file.
+    REQUESTS_CA_BUNDLE: world.caFile,
+    CURL_CA_BUNDLE: undefined,
     CLOUDSDK_AUTH_ACCESS_TOKEN_FILE: tokenFile,
     CLOUDSDK_API_ENDPOINT_OVERRIDES_CONTAINER: `${world.endpoints.gcp}/`,
     CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE: `${world.endpoints.gcp}/storage/v1/`,
@@ -73,6 +76,14 @@ gs_json_host = ${host}
 gs_json_port = ${port}
 gs_host = ${host}
 gs_port = ${port}
+gs_oauth2_refresh_token = ${refreshToken(world)}
+
+[OAuth2]
+client_id = ${clientId}
+client_secret = ${clientSecret(world)}
+provider_label = mlp sandbox
+provider_authorization_uri = ${world.endpoints.gcp}/oauth2/auth
+provider_token_uri = ${world.endpoints.gcp}/oauth2/token
 
 [Boto]
 is_secure = True
