@@ -1,10 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { SandboxHome } from './home.ts'
 import type { ProcessSpec } from './kubernetes/process-supervisor.ts'
+import { listens } from './processes/listens.ts'
 import type { Supervisor } from './processes/supervisor.ts'
 
 export const emulatorNames = ['s3', 'gcs', 'blob'] as const
@@ -23,7 +23,7 @@ export async function startEmulator(
   findProgram: FindProgram,
   processes: Supervisor,
 ): Promise<void> {
-  await processes.ensure(await specification(name, home, findProgram))
+  await processes.ensure(await specification(name, home, findProgram), home.ports[name])
   await untilListening(home.ports[name], name)
 }
 
@@ -102,17 +102,4 @@ async function untilListening(port: number, name: EmulatorName): Promise<void> {
     if (Date.now() > deadline) throw new Error(`the object store ${name} does not listen on port ${port}`)
     await delay(pollMs)
   }
-}
-
-/** Whether something accepts connections on this loopback port. */
-export function listens(port: number): Promise<boolean> {
-  return new Promise(resolve => {
-    const socket = connect({ host: '127.0.0.1', port })
-    const done = (answer: boolean) => {
-      socket.destroy()
-      resolve(answer)
-    }
-    socket.once('connect', () => done(true))
-    socket.once('error', () => done(false))
-  })
 }

@@ -2,7 +2,6 @@
  * The sandbox's daemon: `node main.ts HOME` serves until it is told to stop; `node main.ts HOME stop` ends what a
  * daemon that died left running. Exits 0 at once when another daemon serves this home.
  */
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod'
 import { takeLock } from './lock.ts'
@@ -13,16 +12,26 @@ const [home, action] = z
   .tuple([z.string().startsWith('/'), z.literal('stop').optional()])
   .parse(process.argv.slice(2))
 
-if (action === 'stop') {
-  mkdirSync(home, { recursive: true, mode: 0o700 })
+const log = openLog(join(home, 'log', 'daemon.log'))
+try {
+  if (action === 'stop') await stopLeftovers()
+  else await serve()
+} catch (error) {
+  log(error instanceof Error ? (error.stack ?? error.message) : String(error))
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.exit(1)
+}
+
+async function stopLeftovers(): Promise<void> {
   const lock = takeLock(join(home, 'daemon.lock'))
-  if (lock !== undefined) {
-    const supervisor = await openSupervisor(join(home, 'processes'), openLog(join(home, 'log', 'daemon.log')))
-    await supervisor.stopAll()
-    supervisor.detach()
-    lock[Symbol.dispose]()
-  }
-} else {
+  if (lock === undefined) return
+  const supervisor = await openSupervisor(join(home, 'processes'), log)
+  await supervisor.stopAll()
+  supervisor.detach()
+  lock[Symbol.dispose]()
+}
+
+async function serve(): Promise<void> {
   // The clouds are much to load, and nothing of them is needed to stop.
   const { startDaemon } = await import('./daemon.ts')
   const { simulatedClouds } = await import('./clouds/index.ts')

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { request } from 'node:http'
 import { dirname, join } from 'node:path'
@@ -98,13 +98,14 @@ export async function ensureSandbox(options: SandboxOptions): Promise<Target> {
     } else {
       const failed = status.starting.filter(part => part.state === 'failed')
       const down = failed.length > 0 || status.processes.some(one => one.state === 'failed')
-      if (!down && status.starting.length === 0) return targetSchema.parse(await ask(home, 'GET', '/target'))
+      const settled = status.starting.length === 0 && status.processes.every(one => one.state === 'running')
+      if (settled) return targetSchema.parse(await ask(home, 'GET', '/target'))
       if (down && retried && status.starting.every(part => part.state === 'failed')) throw partFailed(status)
       if (down && !retried) {
         retried = true
         await ask(home, 'POST', '/start')
       }
-      say(`the sandbox is waiting for ${status.starting.map(part => part.name).join(', ')}`)
+      say(`the sandbox is waiting for ${waitingFor(status).join(', ')}`)
     }
     if (Date.now() > deadline)
       throw startFailed(home, `it is not ready after ${startTimeoutMs / 60_000} minutes`)
@@ -136,6 +137,7 @@ export async function stopSandbox(home: string): Promise<void> {
     await delay(pollMs)
   }
   // What a daemon that was killed left running is ended by a process that knows how.
+  const before = outputSize(home)
   const output = openOutput(home)
   const cleaner = spawn(process.execPath, [daemonProgram(), home, 'stop'], {
     stdio: ['ignore', output, output],
@@ -145,7 +147,7 @@ export async function stopSandbox(home: string): Promise<void> {
     .tuple([z.int().nullable()])
     .rest(z.unknown())
     .parse(await once(cleaner, 'exit'))
-  if (exitCode !== 0) throw startFailed(home, await lastWords(home))
+  if (exitCode !== 0) throw startFailed(home, await lastWords(home, before))
 }
 
 /** Stops it and deletes everything it kept. */
@@ -154,12 +156,19 @@ export async function removeSandbox(home: string): Promise<void> {
   await rm(home, { recursive: true, force: true })
 }
 
+function waitingFor(status: SandboxStatus): readonly string[] {
+  const parts = status.starting.map(part => part.name)
+  const processes = status.processes.filter(one => one.state !== 'running').map(one => one.name)
+  return [...new Set([...parts, ...processes])]
+}
+
 interface DaemonStart {
   ended: boolean
   failure: string | undefined
 }
 
 function startDaemon(home: string): DaemonStart {
+  const before = outputSize(home)
   const output = openOutput(home)
   const child = spawn(process.execPath, [daemonProgram(), home], {
     cwd: home,
@@ -176,7 +185,7 @@ function startDaemon(home: string): DaemonStart {
     // Exit 0: another daemon was quicker.
     if (code === 0) start.ended = true
     else
-      void lastWords(home).then(words => {
+      void lastWords(home, before).then(words => {
         start.failure = words
       })
   })
@@ -192,8 +201,14 @@ function outputFile(home: string): string {
   return join(home, 'log', 'daemon.out')
 }
 
-async function lastWords(home: string): Promise<string> {
-  return (await readFile(outputFile(home), 'utf8')).trim().split('\n').slice(-10).join('\n')
+function outputSize(home: string): number {
+  return statSync(outputFile(home), { throwIfNoEntry: false })?.size ?? 0
+}
+
+/** What it wrote since then, the end of it. */
+async function lastWords(home: string, since: number): Promise<string> {
+  const output = await readFile(outputFile(home))
+  return output.subarray(since).toString('utf8').trim().split('\n').slice(-10).join('\n')
 }
 
 /** The sandbox is a program beside mlp, not a part of it: it is found, never imported. */

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import * as z from 'zod'
 import type { ProcessSpec, ProcessSupervisor } from '../kubernetes/process-supervisor.ts'
+import { listens } from './listens.ts'
 import { identify, type ProcessIdentity } from './process-identity.ts'
 
 const recordSchema = z.strictObject({
@@ -27,6 +28,11 @@ export interface ProcessStatus {
 }
 
 export interface Supervisor extends ProcessSupervisor {
+  /**
+   * With `port`, the loopback port it will listen on: throws when another program has taken it, which would
+   * otherwise be mistaken for the one that was started.
+   */
+  ensure(spec: ProcessSpec, port?: number): Promise<void>
   list(): readonly ProcessStatus[]
   /** Ends every process, also those that an earlier daemon started. */
   stopAll(): Promise<void>
@@ -138,7 +144,7 @@ export async function openSupervisor(folder: string, log: (message: string) => v
   watch.unref()
 
   return {
-    ensure: spec =>
+    ensure: (spec, port) =>
       exclusively(spec.name, async () => {
         const specification = createHash('sha256').update(JSON.stringify(spec)).digest('hex')
         const known = supervised.get(spec.name)
@@ -164,6 +170,8 @@ export async function openSupervisor(folder: string, log: (message: string) => v
           }
           await end(spec.name)
         }
+        if (port !== undefined && (await listens(port)))
+          throw new Error(`port ${port} of 127.0.0.1 is taken by another program`)
         supervised.set(spec.name, entry)
         await launch(entry)
       }),

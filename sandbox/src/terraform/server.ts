@@ -38,9 +38,11 @@ export async function startProviderServer(
       connection.close()
       connections.delete(connection)
     })
-    socket.on('error', error =>
-      options.world.log(`${options.cloud.name}: terraform connection: ${error.message}`),
-    )
+    socket.on('error', error => {
+      // terraform leaves by closing its end while the last frame is on its way.
+      if (!('code' in error && error.code === 'ECONNRESET'))
+        options.world.log(`${options.cloud.name}: terraform connection: ${error.message}`)
+    })
   })
   listener.listen(socketPath)
   await once(listener, 'listening')
