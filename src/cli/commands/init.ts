@@ -39,7 +39,7 @@ export async function runInit(options: InitOptions, io: Io): Promise<ExitCode> {
   if (options.json) {
     io.stdout.write(`${JSON.stringify({ schemaVersion: 1, folder, file, git, repeat })}\n`)
   } else if (!options.quiet) {
-    io.stderr.write(report(answers, folder, io.cwd, git, repeat))
+    io.stdout.write(report(answers, folder, io.cwd, git, repeat))
   }
   return exitCodes.done
 }
