@@ -31,7 +31,9 @@ function cloudFor(config: Config, change: Partial<GcpHarness['target']> = {}): C
 }
 
 async function inventoryOf(cloud: Cloud): Promise<CloudResource[]> {
-  return Array.fromAsync(cloud.inventory(signal))
+  const found: CloudResource[] = []
+  for await (const resource of cloud.inventory(signal)) found.push(resource)
+  return found
 }
 
 async function outputsOf(root: TerraformRoot): Promise<JsonObject> {
@@ -268,7 +270,7 @@ describe("terraform's own gcs backend", () => {
         'harness_override.tf': 'terraform {\n  backend "gcs" {}\n}\n',
         'mlp.backend.json': JSON.stringify(backend.config),
       })
-      const environment = {
+      const environment: Record<string, string> = {
         ...(await cloud.terraformEnvironment(signal)),
         SSL_CERT_FILE: harness.world.caFile,
       }
