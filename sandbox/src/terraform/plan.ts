@@ -83,14 +83,36 @@ function planNested(
   if (nested.nesting_mode === 'list')
     return items.map((item, index) => planItem(nested.block, item, before[index], path, rules))
 
-  // An element of a set has no place of its own: it is the old one when planning it over the old one changes nothing.
+  return planSet(nested.block, items, before, path, rules)
+}
+
+/**
+ * An element of a set has no place of its own: it is the old one when planning it over the old one changes nothing.
+ * The most specific elements choose first, since one that leaves a computed attribute open fits several.
+ */
+function planSet(
+  block: BlockSchema,
+  items: readonly Value[],
+  before: readonly Value[],
+  path: string,
+  rules: PlanRules,
+): readonly Value[] {
   const left = [...before]
-  const planned = items.map(item => {
-    const match = left.findIndex(old => same(planItem(nested.block, item, old, path, rules), old))
-    return match === -1 ? planItem(nested.block, item, undefined, path, rules) : left.splice(match, 1)[0]
-  })
-  const whole = planned.filter(item => item !== undefined)
-  return same([...whole].sort(byText), [...before].sort(byText)) ? before : whole
+  const planned = items
+    .toSorted((a, b) => specificity(b) - specificity(a))
+    .map(item => {
+      const match = left.findIndex(old => same(planItem(block, item, old, path, rules), old))
+      const [old] = match === -1 ? [] : left.splice(match, 1)
+      return old ?? planItem(block, item, undefined, path, rules)
+    })
+  return left.length === 0 && same(planned.toSorted(byText), before.toSorted(byText)) ? before : planned
+}
+
+/** How many values are given. */
+function specificity(value: Value): number {
+  if (isList(value)) return value.reduce<number>((sum, item) => sum + specificity(item), 0)
+  if (isObject(value)) return Object.values(value).reduce<number>((sum, item) => sum + specificity(item), 0)
+  return value === null ? 0 : 1
 }
 
 function planItem(
