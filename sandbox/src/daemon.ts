@@ -2,7 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
 import * as z from 'zod'
-import type { ToolName } from '../../src/tools/toolchain/toolchain.ts'
+import { MlpError } from '../../src/engine/errors.ts'
 import { type EmulatorName, emulatorNames, emulatorProcessName, startEmulator } from './emulators.ts'
 import { createFaults, faultSchema } from './faults.ts'
 import { openHome, type PortName, type SandboxHome, writeAtomically } from './home.ts'
@@ -15,6 +15,7 @@ import { takeLock } from './lock.ts'
 import { openLog } from './log.ts'
 import { identify } from './processes/process-identity.ts'
 import { openSupervisor } from './processes/supervisor.ts'
+import type { Programs } from './programs.ts'
 import { type PartState, sandboxStatus } from './status.ts'
 import { openSqliteStore } from './store/sqlite-store.ts'
 import { loadSchemas } from './terraform/schema.ts'
@@ -25,8 +26,7 @@ export interface DaemonOptions {
   /** Absolute folder of everything the sandbox keeps. */
   readonly home: string
   readonly clouds: readonly SimulatedCloud[]
-  /** Absolute path of a program; waits while it is built. */
-  readonly findProgram: (tool: ToolName) => Promise<string>
+  readonly programs: Programs
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Called when the sandbox was asked to stop and everything has ended. */
   readonly onStopped: () => void
@@ -70,7 +70,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
 
   const clusters = await openClusterManager({
     home: home.folder,
-    program: options.findProgram,
+    program: name => options.programs.find(name),
     processes,
     reviewer: key => ({
       url: tokenReviewUrl(`https://127.0.0.1:${home.ports[cloudNames.parse(key.split('/')[0])]}`, key),
@@ -109,7 +109,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
           log(
             `${name} does not start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
           )
-          starting.set(name, { state: 'failed', why: error instanceof Error ? error.message : String(error) })
+          starting.set(name, { state: 'failed', why: explain(error) })
           throw error
         },
       )
@@ -118,7 +118,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
     return beginning
   }
   const emulator = (name: EmulatorName) =>
-    bringUp(emulatorProcessName(name), () => startEmulator(name, home, options.findProgram, processes))
+    bringUp(emulatorProcessName(name), () => startEmulator(name, home, options.programs, processes))
   /** All parts side by side; those that run already stay as they are. Failures are noted, see `status`. */
   function bringUpAll(): void {
     for (const name of emulatorNames) emulator(name).catch(() => undefined)
@@ -208,6 +208,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
         processes,
         clusters,
         starting,
+        programs: options.programs,
         faults,
       }),
     target: () => ({
@@ -240,6 +241,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
 
   bringUpAll()
   return { stop: stopOnce }
+}
+
+function explain(error: unknown): string {
+  if (!(error instanceof MlpError)) return error instanceof Error ? error.message : String(error)
+  return [error.message, error.detail, ...error.remedy].filter(line => line !== undefined).join('\n')
 }
 
 function endpoints(home: SandboxHome): World['endpoints'] {

@@ -6,12 +6,10 @@ import type { SandboxHome } from './home.ts'
 import type { ProcessSpec } from './kubernetes/process-supervisor.ts'
 import { listens } from './processes/listens.ts'
 import type { Supervisor } from './processes/supervisor.ts'
+import type { Programs } from './programs.ts'
 
 export const emulatorNames = ['s3', 'gcs', 'blob'] as const
 export type EmulatorName = (typeof emulatorNames)[number]
-
-/** The programs that the emulators need; azurite runs on this Node. */
-export type FindProgram = (name: 'versitygw' | 'fake-gcs-server') => Promise<string>
 
 const readyTimeoutMs = 30_000
 const pollMs = 50
@@ -20,10 +18,10 @@ const pollMs = 50
 export async function startEmulator(
   name: EmulatorName,
   home: SandboxHome,
-  findProgram: FindProgram,
+  programs: Programs,
   processes: Supervisor,
 ): Promise<void> {
-  await processes.ensure(await specification(name, home, findProgram), home.ports[name])
+  await processes.ensure(await specification(name, home, programs), home.ports[name])
   await untilListening(home.ports[name], name)
 }
 
@@ -34,7 +32,7 @@ export function emulatorProcessName(name: EmulatorName): string {
 async function specification(
   name: EmulatorName,
   home: SandboxHome,
-  findProgram: FindProgram,
+  programs: Programs,
 ): Promise<ProcessSpec> {
   const cwd = join(home.folder, 'emulators', name)
   const data = join(cwd, 'data')
@@ -49,7 +47,7 @@ async function specification(
     case 's3':
       return {
         ...common,
-        file: await findProgram('versitygw'),
+        file: await programs.find('versitygw'),
         args: ['--port', address, '--quiet', '--keep-alive', 'posix', data],
         // The root user's keys are read from the environment, so that no process list shows them.
         env: {
@@ -61,7 +59,7 @@ async function specification(
     case 'gcs':
       return {
         ...common,
-        file: await findProgram('fake-gcs-server'),
+        file: await programs.find('fake-gcs-server'),
         args: [
           ...['-scheme', 'http', '-host', '127.0.0.1', '-port', String(home.ports.gcs)],
           ...[

@@ -35,11 +35,11 @@ async function serve(): Promise<void> {
   // The clouds are much to load, and nothing of them is needed to stop.
   const { startDaemon } = await import('./daemon.ts')
   const { simulatedClouds } = await import('./clouds/index.ts')
-  const { findProgram } = await import('./programs.ts')
+  const { openPrograms } = await import('./programs.ts')
   const daemon = await startDaemon({
     home,
     clouds: simulatedClouds,
-    findProgram,
+    programs: openPrograms(process.env, log),
     environment: process.env,
     onStopped: () => process.exit(0),
   })

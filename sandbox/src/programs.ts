@@ -1,13 +1,36 @@
-import { readdir } from 'node:fs/promises'
-import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createToolchain } from '../../src/tools/toolchain/create-toolchain.ts'
 import type { ToolName } from '../../src/tools/toolchain/toolchain.ts'
 
-/** The engine's absolute path in the toolchain's cache. */
-export async function findProgram(tool: ToolName): Promise<string> {
-  const folder = join(homedir(), '.cache', 'mlp', 'tools', tool)
-  const versions = (await readdir(folder)).toSorted()
-  const version = versions.at(-1)
-  if (version === undefined) throw new Error(`${tool} has not been built`)
-  return join(folder, version, tool)
+export interface Programs {
+  /** Absolute path of a program of the pinned version; waits while it is downloaded or built. */
+  find(tool: ToolName): Promise<string>
+  /** What is being fetched or built now, and how far that is. */
+  progress(): ReadonlyMap<string, string>
+}
+
+/** The engines, from the toolchain that mlp itself uses: one cache, one build of each. */
+export function openPrograms(
+  environment: Readonly<Record<string, string | undefined>>,
+  log: (message: string) => void,
+): Programs {
+  const progress = new Map<string, string>()
+  const toolchain = createToolchain({
+    packageRoot: fileURLToPath(new URL('../..', import.meta.url)),
+    environment,
+    emit: event => {
+      if (event.type === 'tool-progress') progress.set(event.tool, event.message)
+      if (event.type === 'notice') log(event.message)
+    },
+  })
+  return {
+    async find(tool) {
+      try {
+        return await toolchain.path(tool)
+      } finally {
+        progress.delete(tool)
+      }
+    },
+    progress: () => progress,
+  }
 }

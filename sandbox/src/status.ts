@@ -4,6 +4,7 @@ import type { SandboxHome } from './home.ts'
 import type { Clusters } from './kubernetes/cluster-manager.ts'
 import { residentBytes } from './processes/process-identity.ts'
 import type { Supervisor } from './processes/supervisor.ts'
+import type { Programs } from './programs.ts'
 import type { ResourceStore } from './store/resource-store.ts'
 import type { SimulatedCloud } from './world.ts'
 
@@ -19,6 +20,7 @@ export interface StatusSources {
   readonly processes: Supervisor
   readonly clusters: Clusters
   readonly starting: ReadonlyMap<string, PartState>
+  readonly programs: Programs
   readonly faults: Faults
 }
 
@@ -80,6 +82,7 @@ export async function sandboxStatus(sources: StatusSources): Promise<object> {
       endpoint,
       running: clusters.describe(key) !== undefined,
     })),
+    building: [...sources.programs.progress()].map(([name, message]) => ({ name, message })),
     faults: sources.faults.list(),
     starting: [...sources.starting].map(([name, part]) => ({ name, ...part })),
   }

@@ -1,19 +1,15 @@
-/** A daemon as a process of its own, with the test cloud: `node core-daemon-entry.ts HOME PROGRAMS_JSON`. */
+/** A daemon as a process of its own, with the test cloud: `node core-daemon-entry.ts HOME`. */
 import * as z from 'zod'
 import { startDaemon } from '../src/daemon.ts'
+import { openPrograms } from '../src/programs.ts'
 import { testCloud } from './core-test-cloud.ts'
 
-const [home, programs] = z.tuple([z.string(), z.string()]).parse(process.argv.slice(2))
-const files = z.record(z.string(), z.string()).parse(JSON.parse(programs))
+const [home] = z.tuple([z.string()]).parse(process.argv.slice(2))
 
 const daemon = await startDaemon({
   home,
   clouds: [testCloud],
-  findProgram: async tool => {
-    const file = files[tool]
-    if (file === undefined) throw new Error(`this test has no ${tool}`)
-    return file
-  },
+  programs: openPrograms(process.env, () => undefined),
   environment: process.env,
   onStopped: () => process.exit(0),
 })

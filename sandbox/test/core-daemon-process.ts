@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import * as z from 'zod'
-import { findProgram } from '../src/programs.ts'
 
 const statusSchema = z.object({
   pid: z.int(),
@@ -25,13 +24,9 @@ const statusSchema = z.object({
 export type Status = z.output<typeof statusSchema>
 
 /** A daemon with the test cloud, as a process that a test may kill. */
-export async function spawnDaemon(home: string, environment: NodeJS.ProcessEnv = {}): Promise<ChildProcess> {
-  const programs = {
-    versitygw: await findProgram('versitygw'),
-    'fake-gcs-server': await findProgram('fake-gcs-server'),
-  }
+export function spawnDaemon(home: string, environment: NodeJS.ProcessEnv = {}): ChildProcess {
   const entry = fileURLToPath(new URL('core-daemon-entry.ts', import.meta.url))
-  return spawn(process.execPath, [entry, home, JSON.stringify(programs)], {
+  return spawn(process.execPath, [entry, home], {
     env: { ...process.env, MLP_SANDBOX_TIME_SCALE: '0', ...environment },
     stdio: 'inherit',
   })

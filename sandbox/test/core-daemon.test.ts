@@ -31,7 +31,7 @@ afterEach(async () => {
 async function start(environment?: NodeJS.ProcessEnv): Promise<ChildProcess> {
   const running = daemons.find(daemon => daemon.exitCode === null && daemon.signalCode === null)
   if (running !== undefined) return running
-  const daemon = await spawnDaemon(home, environment)
+  const daemon = spawnDaemon(home, environment)
   daemons.push(daemon)
   return daemon
 }
@@ -123,7 +123,7 @@ test('an object store that is killed comes back by itself, with its data', async
 })
 
 test('of two daemons started at once one serves and the other ends without an error', async () => {
-  const both = await Promise.all([spawnDaemon(home), spawnDaemon(home)])
+  const both = [spawnDaemon(home), spawnDaemon(home)]
   daemons.push(...both)
   const loser = await Promise.race(both.map(async one => once(one, 'exit').then(() => one)))
   expect(loser.exitCode).toBe(0)

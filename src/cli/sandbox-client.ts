@@ -63,6 +63,7 @@ const statusSchema = z.object({
   clusters: z.array(
     z.object({ name: z.string(), version: z.string(), endpoint: z.string(), running: z.boolean() }),
   ),
+  building: z.array(z.object({ name: z.string(), message: z.string() })),
   starting: z.array(
     z.object({ name: z.string(), state: z.enum(['starting', 'failed']), why: z.string().optional() }),
   ),
@@ -105,7 +106,7 @@ export async function ensureSandbox(options: SandboxOptions): Promise<Target> {
         retried = true
         await ask(home, 'POST', '/start')
       }
-      say(`the sandbox is waiting for ${waitingFor(status).join(', ')}`)
+      say(`the sandbox is waiting for ${waitingFor(status)}`)
     }
     if (Date.now() > deadline)
       throw startFailed(home, `it is not ready after ${startTimeoutMs / 60_000} minutes`)
@@ -156,10 +157,12 @@ export async function removeSandbox(home: string): Promise<void> {
   await rm(home, { recursive: true, force: true })
 }
 
-function waitingFor(status: SandboxStatus): readonly string[] {
+function waitingFor(status: SandboxStatus): string {
+  const [program] = status.building
+  if (program !== undefined) return `${program.name}: ${program.message}`
   const parts = status.starting.map(part => part.name)
   const processes = status.processes.filter(one => one.state !== 'running').map(one => one.name)
-  return [...new Set([...parts, ...processes])]
+  return [...new Set([...parts, ...processes])].join(', ')
 }
 
 interface DaemonStart {

@@ -102,9 +102,12 @@ function describeStatus(status: SandboxStatus): string {
     one =>
       `  ${one.name}  Kubernetes ${one.version}  ${one.endpoint}  ${one.running ? 'running' : 'starting'}`,
   )
-  const waiting = status.starting.map(
-    part => `  ${part.name}  ${part.state}${part.why === undefined ? '' : `: ${part.why}`}`,
-  )
+  const waiting = [
+    ...status.building.map(program => `  ${program.name}  ${program.message}`),
+    ...status.starting.map(
+      part => `  ${part.name}  ${part.state}${part.why === undefined ? '' : `: ${part.why}`}`,
+    ),
+  ]
   return [
     `Sandbox in ${status.home}, since ${status.startedAt}, ${mebibytes(total)} of memory in all`,
     '',
