@@ -1,17 +1,7 @@
+import type { toolNames } from './versions.ts'
+
 /** Every tool and engine that toolchain/versions.json pins. */
-export type ToolName =
-  | 'terraform'
-  | 'helm'
-  | 'istioctl'
-  | 'kubectl'
-  | 'k6'
-  | 'etcd'
-  | 'kube-apiserver'
-  | 'kube-controller-manager'
-  | 'kube-scheduler'
-  | 'kwok'
-  | 'versitygw'
-  | 'fake-gcs-server'
+export type ToolName = (typeof toolNames)[number]
 
 export interface Toolchain {
   /**
@@ -31,5 +21,7 @@ export interface ToolReport {
   readonly found: string | null
   readonly origin: 'path' | 'downloaded' | 'built' | 'missing'
   readonly path: string | null
+  /** mlp can download or build it when it is needed. */
+  readonly obtainable: boolean
   readonly remedy: readonly string[]
 }

@@ -1,0 +1,89 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as z from 'zod'
+
+/** In the order in which they are built when all are needed: the engines of a sandbox first. */
+export const toolNames = [
+  'terraform',
+  'etcd',
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'kubectl',
+  'kwok',
+  'versitygw',
+  'fake-gcs-server',
+  'helm',
+  'k6',
+  'istioctl',
+] as const
+
+const version = z.string().regex(/^\d+\.\d+\.\d+$/)
+
+const pinSchema = z.strictObject({
+  version,
+  /** Versions found on PATH that are as good: from (inclusive) to below (exclusive). */
+  accept: z.strictObject({ from: version, below: version }),
+  /** Without one, a binary on PATH cannot be asked and is not used. The first group of the pattern is the version. */
+  versionCommand: z
+    .strictObject({
+      args: z.array(z.string()),
+      env: z.record(z.string(), z.string()).default({}),
+      pattern: z.string(),
+    })
+    .optional(),
+  /** By platform (`linux/amd64`); `member` names the binary in an archive. */
+  downloads: z.partialRecord(
+    z.enum(['linux/amd64', 'linux/arm64', 'darwin/amd64', 'darwin/arm64']),
+    z.strictObject({
+      url: z.url(),
+      sha256: z.string().regex(/^[0-9a-f]{64}$/),
+      member: z.string().optional(),
+    }),
+  ),
+  /** `{version}` in a stamp stands for the version. */
+  build: z
+    .strictObject({ module: z.string(), package: z.string(), stamp: z.record(z.string(), z.string()) })
+    .optional(),
+})
+
+/** Open at the top: other kinds of versions may join the tools. */
+const versionsSchema = z.looseObject({ tools: z.record(z.enum(toolNames), pinSchema) })
+
+export type Pin = z.infer<typeof pinSchema>
+export type Pins = z.infer<typeof versionsSchema>['tools']
+export type Download = NonNullable<Pin['downloads'][keyof Pin['downloads']]>
+export type Build = NonNullable<Pin['build']>
+
+/** toolchain/versions.json of the package. It is part of the program: a mistake in it is a bug. */
+export async function readPins(packageRoot: string): Promise<Pins> {
+  const text = await readFile(join(packageRoot, 'toolchain', 'versions.json'), 'utf8')
+  return versionsSchema.parse(JSON.parse(text)).tools
+}
+
+/** The release file for this machine; undefined where its checksum is not known. */
+export function downloadFor(
+  pin: Pin,
+  os: string = process.platform,
+  cpu: string = process.arch,
+): Download | undefined {
+  const platform = `${os}/${cpu === 'x64' ? 'amd64' : cpu}`
+  const found = Object.entries(pin.downloads).find(([name]) => name === platform)
+  return found?.[1]
+}
+
+/** A pre-release (`1.35.0-rc.1`) never fits: it comes before the release that the range means. */
+export function fits(found: string, { from, below }: Pin['accept']): boolean {
+  const parts = numbers(found)
+  return parts !== undefined && compare(parts, numbers(from)) >= 0 && compare(parts, numbers(below)) < 0
+}
+
+function numbers(text: string): readonly number[] | undefined {
+  const match = /^v?(\d+)\.(\d+)\.(\d+)(?:\+\S*)?$/.exec(text)
+  return match?.slice(1).map(Number)
+}
+
+function compare(left: readonly number[], right: readonly number[] = []): number {
+  const different = left.findIndex((part, index) => part !== right[index])
+  return different === -1 ? 0 : (left[different] ?? 0) - (right[different] ?? 0)
+}
