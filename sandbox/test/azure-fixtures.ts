@@ -1,15 +1,20 @@
 import { spawn } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { request } from 'node:https'
-import { createServer } from 'node:net'
+import { createServer, request } from 'node:https'
+import { type AddressInfo, createServer as createSocketServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import { createAzureCloud } from '../../src/clouds/azure/azure-cloud.ts'
+import type { Cloud } from '../../src/clouds/cloud.ts'
+import type { CloudTarget } from '../../src/clouds/target.ts'
 import { platformId } from '../../src/config/names.ts'
 import { type Config, configSchema } from '../../src/config/schema.ts'
+import { azure } from '../src/clouds/azure/index.ts'
 import { createCertificateAuthority, issueCertificate } from '../src/kubernetes/pki.ts'
-import type { World } from '../src/world.ts'
-import { testSecrets } from './terraform-harness.ts'
+import { type Harness, startHarness, testSecrets } from './terraform-harness.ts'
 
 export interface AzureCase {
   readonly environment?: Config['environment']
@@ -41,57 +46,96 @@ export function azureTestConfig(options: AzureCase = {}): Config {
   })
 }
 
-export const testPlatformId = platformId(azureTestConfig())
-
-export interface BlobFixture extends AsyncDisposable {
-  readonly world: Partial<World>
-  readonly accounts: ReadonlySet<string>
+export interface AzureFixture extends AsyncDisposable {
+  readonly harness: Harness
+  readonly caFile: string
+  /** mlp's own adapter, talking to the simulated Azure as it would to the real one. */
+  cloud(config: Config, target?: Partial<CloudTarget>): Cloud
 }
 
-/** A real azurite behind TLS, as the daemon runs it; every account that is asked for gets the sandbox's key. */
-export async function startBlobService(): Promise<BlobFixture> {
-  const folder = await mkdtemp(join(tmpdir(), 'mlp-blob-'))
+/** The simulated Azure as the daemon runs it: its HTTPS API, azurite with TLS, and terraform's provider. */
+export async function startAzure(): Promise<AzureFixture> {
+  const folder = await mkdtemp(join(tmpdir(), 'mlp-az-'))
   const authority = await createCertificateAuthority('test')
   const server = await issueCertificate(authority, {
-    commonName: 'blob',
+    commonName: 'azure',
     usage: ['server'],
     dnsNames: ['*.blob.core.windows.net', 'localhost'],
     ipAddresses: ['127.0.0.1'],
   })
+  const caFile = join(folder, 'ca.pem')
+  await writeFile(caFile, authority.certificatePem)
   await writeFile(join(folder, 'cert.pem'), server.certificatePem)
   await writeFile(join(folder, 'key.pem'), server.keyPem, { mode: 0o600 })
+  setDefaultCACertificates([...getCACertificates('default'), authority.certificatePem])
+
+  const api = createServer({ cert: server.certificatePem, key: server.keyPem }, (request, response) => {
+    azure.handle(request, response, harness.world).catch((error: unknown) => {
+      response.writeHead(500).end(String(error))
+    })
+  }).listen(0, '127.0.0.1')
+  await once(api, 'listening')
+  const blobs = await startBlobs(folder, authority.certificatePem)
+  const nowhere = ''
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const harness: Harness = await startHarness([azure], {
+    world: {
+      home: folder,
+      caFile,
+      caPem: authority.certificatePem,
+      secrets: {
+        ...testSecrets,
+        tokenSigningKeyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+      },
+      endpoints: {
+        ...{ aws: nowhere, gcp: nowhere, s3: nowhere, gcs: nowhere, proxy: nowhere },
+        azure: `https://127.0.0.1:${portOf(api.address())}`,
+        blob: `https://127.0.0.1:${blobs.port}`,
+      },
+      ensureBlobAccount: blobs.ensureAccount,
+    },
+  })
+  return {
+    harness,
+    caFile,
+    cloud(config, target = {}) {
+      return createAzureCloud({
+        config,
+        target: { ...azure.target(harness.world), ...target },
+        caFile,
+        platformId: platformId(config),
+      })
+    },
+    async [Symbol.asyncDispose]() {
+      await harness.close()
+      api.closeAllConnections()
+      api.close()
+      await blobs.stop()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** azurite takes its accounts when it starts, so a new one restarts it. */
+async function startBlobs(folder: string, ca: string) {
   const port = await freePort()
   const accounts = new Set<string>()
   let running: { stop(): Promise<void> } | undefined
-  const restart = async () => {
-    await running?.stop()
-    running = await startAzurite(folder, port, [...accounts], authority.certificatePem)
-  }
   let last: Promise<void> = Promise.resolve()
   return {
-    accounts,
-    world: {
-      caPem: authority.certificatePem,
-      endpoints: {
-        aws: '',
-        gcp: '',
-        azure: 'https://127.0.0.1:9',
-        s3: '',
-        gcs: '',
-        blob: `https://127.0.0.1:${port}`,
-        proxy: '',
-      },
-      ensureBlobAccount(account) {
-        if (!accounts.has(account)) {
-          accounts.add(account)
-          last = last.then(restart)
-        }
-        return last
-      },
+    port,
+    ensureAccount(account: string): Promise<void> {
+      if (!accounts.has(account)) {
+        accounts.add(account)
+        last = last.then(async () => {
+          await running?.stop()
+          running = await startAzurite(folder, port, [...accounts], ca)
+        })
+      }
+      return last
     },
-    async [Symbol.asyncDispose]() {
+    async stop() {
       await running?.stop()
-      await rm(folder, { recursive: true, force: true })
     },
   }
 }
@@ -140,11 +184,15 @@ async function answers(port: number, ca: string): Promise<boolean> {
 }
 
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
+  const server = createSocketServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('no port')
+  const port = portOf(server.address())
   server.close()
   await once(server, 'close')
+  return port
+}
+
+function portOf(address: AddressInfo | string | null): number {
+  if (address === null || typeof address === 'string') throw new Error('no port')
   return address.port
 }

@@ -162,11 +162,11 @@ function requireParent(id: string, planned: Attributes, store: ResourceStore): v
     throw new CloudError('ParentResourceNotFound', `The parent resource '${owner}' could not be found.`, 404)
 }
 
-function refuseIfLocked(id: string, type: string, store: ResourceStore): void {
+/** A lock protects what it is put on, what is inside, and what contains it. */
+export function refuseIfLocked(id: string, type: string, store: ResourceStore): void {
   if (type === 'azurerm_management_lock') return
   const locks = store.list('azurerm_management_lock').filter(lock => {
     const scope = requiredText(lock.attributes, 'scope')
-    // A lock protects what it is put on, what is inside, and what contains it.
     return isWithin(id, scope) || isWithin(scope, id)
   })
   if (locks.length > 0)

@@ -3,6 +3,7 @@ import { type BehaviourScope, CloudError } from '../../../behaviour.ts'
 import type { World } from '../../../world.ts'
 import { isWithin, lastSegment, sameId } from '../arm-id.ts'
 import { text } from '../attributes.ts'
+import { refuseIfLocked } from '../azure-type.ts'
 import { subscriptionIds } from '../principal.ts'
 import { register, showProvider } from '../resource-providers.ts'
 import { runAction } from './actions.ts'
@@ -123,6 +124,7 @@ async function remove(world: World, path: string): Promise<ArmResponse> {
 async function removeOne(world: World, path: string): Promise<void> {
   const scope = scopeFor(world, path)
   if (/\/resourceGroups\/[^/]+$/i.test(path)) {
+    refuseIfLocked(path, 'azurerm_resource_group', world.store)
     for (let before = -1; ; ) {
       const inside = world.store.all().filter(one => isWithin(one.id, path) && !sameId(one.id, path))
       if (inside.length === 0 || inside.length === before) break
