@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import type { CloudName } from '../clouds/cloud.ts'
 import type { Target } from '../clouds/target.ts'
 import type { Config } from '../config/schema.ts'
 
@@ -38,4 +39,20 @@ export async function resolveTarget(options: TargetOptions): Promise<Target> {
 /** This process also believes the sandbox's certificate authority, whose key never left this machine. */
 async function trust(caFile: string): Promise<void> {
   setDefaultCACertificates([...getCACertificates('default'), await readFile(caFile, 'utf8')])
+}
+
+/** The target says which accounts it has: a sandbox has its own, whatever mlp.yaml says of the real ones. */
+export function withAccounts(config: Config, target: Target): Config {
+  const { aws, gcp, azure } = config.clouds
+  const account = (name: CloudName) => target.clouds[name]?.account
+  return {
+    ...config,
+    clouds: {
+      ...(aws === undefined ? {} : { aws: { ...aws, accountId: account('aws') ?? aws.accountId } }),
+      ...(gcp === undefined ? {} : { gcp: { ...gcp, projectId: account('gcp') ?? gcp.projectId } }),
+      ...(azure === undefined
+        ? {}
+        : { azure: { ...azure, subscriptionId: account('azure') ?? azure.subscriptionId } }),
+    },
+  }
 }

@@ -1,0 +1,218 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import type { Cloud, CloudName } from '../clouds/cloud.ts'
+import type { Target } from '../clouds/target.ts'
+import { loadConfig } from '../config/load.ts'
+import { platformId } from '../config/names.ts'
+import type { Config } from '../config/schema.ts'
+import type { ExitCode } from '../engine/errors.ts'
+import type { Emit, Leftover } from '../engine/events.ts'
+import { watchInterrupts } from '../engine/interrupt.ts'
+import { acquireLease } from '../engine/lock.ts'
+import type { Outputs, RunSummary } from '../engine/run.ts'
+import { openState, type StateStore } from '../engine/state.ts'
+import type { Context, PlatformStep } from '../phases/phase.ts'
+import { createToolchain } from '../tools/toolchain/create-toolchain.ts'
+import { createClouds } from './clouds.ts'
+import { createConsent } from './consent.ts'
+import type { Io } from './io.ts'
+import type { ConsentOptions, GlobalOptions } from './options.ts'
+import { openRunLog } from './run-log.ts'
+import { resolveTarget, withAccounts } from './target.ts'
+import { createView } from './views/create-view.ts'
+
+export interface SessionOptions {
+  readonly command: string
+  readonly options: GlobalOptions &
+    Partial<ConsentOptions> & { readonly cloud?: readonly CloudName[] | undefined }
+  readonly io: Io
+  /** Takes the lease, and asks for consent where it is needed. */
+  readonly changes: boolean
+}
+
+/** One command at work on one platform: everything opened in order, and closed in reverse whatever happens. */
+export interface Session extends AsyncDisposable {
+  readonly config: Config
+  readonly state: StateStore
+  readonly runId: string
+  readonly emit: Emit
+  readonly signal: AbortSignal
+  readonly clouds: ReadonlyMap<CloudName, Cloud>
+  readonly makeContext: (outputs: Outputs) => Context
+  readonly guard: (step: string) => Promise<void>
+  /** Whether this run works on that cloud. */
+  works(cloud: string): boolean
+  started(steps: readonly PlatformStep[]): void
+  /** Tells how it ended; the exit code counts an interrupt by SIGTERM apart. */
+  finish(ending: Ending): ExitCode
+}
+
+/** What `runSteps` and `undoSteps` have in common. */
+export type Ending = Pick<RunSummary, 'result' | 'exitCode' | 'done' | 'skipped' | 'failed' | 'total'> & {
+  readonly removed?: readonly Leftover[]
+  readonly kept?: readonly Leftover[]
+  readonly left?: readonly Leftover[]
+}
+
+const noConsent = {
+  destroyData: false,
+  finalSnapshot: true,
+  allowReplace: [],
+  allowProduction: false,
+  confirm: undefined,
+}
+
+export async function openSession(given: SessionOptions): Promise<Session> {
+  const { options, io } = given
+  const startedAt = performance.now()
+  const stack = new AsyncDisposableStack()
+  try {
+    const configFile = options.config === undefined ? undefined : resolve(io.cwd, options.config)
+    const wanted = await loadConfig({ file: configFile, environment: options.env, target: options.target })
+    const platformFolder = configFile === undefined ? io.cwd : dirname(configFile)
+    const home = join(platformFolder, '.mlp', wanted.target, `${wanted.project}-${wanted.environment}`)
+    await mkdir(home, { recursive: true, mode: 0o700 })
+    const runId = newRunId()
+    const kill = new AbortController()
+    const interrupts = stack.adopt(
+      watchInterrupts({
+        kill(exitCode) {
+          kill.abort()
+          process.exit(exitCode)
+        },
+      }),
+      watch => watch.stop(),
+    )
+    const lease = given.changes
+      ? stack.use(await acquireLease({ file: join(home, 'lock.json'), command: `mlp ${given.command}` }))
+      : undefined
+    const log = stack.use(await openRunLog({ folder: join(home, 'runs'), runId }))
+    // A command that only asks owns standard output: its answer is the one document there.
+    const [viewOptions, viewIo] = given.changes
+      ? [options, io]
+      : [
+          { ...options, json: false },
+          { ...io, stdout: io.stderr },
+        ]
+    const view = stack.adopt(await createView(viewOptions, viewIo, { logFile: log.textFile }), opened =>
+      opened.close(),
+    )
+    const emit: Emit = event => {
+      const stamped = { at: new Date().toISOString(), ...event }
+      interrupts.observe(event)
+      log.write(stamped)
+      view.emit(stamped)
+    }
+    interrupts.announce(emit)
+    if (lease?.notice !== undefined) emit({ type: 'notice', level: 'warning', message: lease.notice })
+    const state = await openState({
+      file: join(home, 'state.json'),
+      mlpVersion: io.version,
+      platformId: platformId(wanted),
+    })
+    for (const message of state.notices) emit({ type: 'notice', level: 'warning', message })
+
+    const toolchain = createToolchain({
+      packageRoot: io.packageRoot,
+      environment: io.env,
+      emit,
+      signal: interrupts.signal,
+    })
+    toolchain.prefetch(['terraform'])
+    const target = await resolveTarget({
+      config: wanted,
+      platformFolder,
+      environment: io.env,
+      signal: interrupts.signal,
+      report: message => emit({ type: 'tool-progress', tool: 'sandbox', message }),
+    })
+    const config = withAccounts(wanted, target)
+    const only = options.cloud === undefined || options.cloud.length === 0 ? undefined : options.cloud
+    const clouds = await createClouds(config, target, only)
+    const consent = createConsent({
+      options: { ...noConsent, ...options },
+      project: config.project,
+      target: target.name,
+      io,
+      signal: interrupts.signal,
+      pauseView: () => view.pause(),
+    })
+    const context = {
+      config,
+      platformId: platformId(config),
+      target,
+      toolchain,
+      clouds,
+      home,
+      platformFolder,
+      configFile,
+      templates: join(io.packageRoot, 'templates'),
+      mlpPath: io.mlpPath,
+      consent,
+      signal: interrupts.signal,
+      killSignal: kill.signal,
+      emit,
+    }
+    const owned = stack.move()
+    return {
+      config,
+      state,
+      runId,
+      emit,
+      signal: interrupts.signal,
+      clouds,
+      makeContext: outputs => ({ ...context, outputs }),
+      guard: async step => lease?.working(step),
+      works: cloud => cloud === 'all' || [...clouds.keys()].some(name => name === cloud),
+      started: steps => emit(runStarted(given.command, runId, config, target, steps)),
+      finish(summary) {
+        const exitCode = interrupts.exitCode() ?? summary.exitCode
+        const { result, done, skipped, failed, total } = summary
+        const proof =
+          summary.removed === undefined
+            ? {}
+            : { removed: summary.removed, kept: summary.kept ?? [], left: summary.left ?? [] }
+        emit({
+          type: 'run-finished',
+          result,
+          exitCode,
+          durationMs: performance.now() - startedAt,
+          done,
+          skipped,
+          failed,
+          total,
+          ...proof,
+        })
+        return exitCode
+      },
+      [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    }
+  } catch (error) {
+    await stack.disposeAsync()
+    throw error
+  }
+}
+
+function runStarted(
+  command: string,
+  runId: string,
+  config: Config,
+  target: Target,
+  steps: readonly PlatformStep[],
+) {
+  return {
+    type: 'run-started' as const,
+    runId,
+    command,
+    target: target.name,
+    project: config.project,
+    environment: config.environment,
+    steps: steps.map(({ id, cloud, title }) => ({ id, cloud, title })),
+  }
+}
+
+/** Sorts by time, and two runs in the same second stay apart. */
+function newRunId(): string {
+  return `${new Date().toISOString().replace(/[-:]/g, '').replace(/\..*/, 'Z')}-${randomBytes(3).toString('hex')}`
+}
