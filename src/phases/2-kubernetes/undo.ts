@@ -35,6 +35,7 @@ export async function undoObjects(
   report: (message: string) => void,
 ): Promise<Undone> {
   const removed: Leftover[] = []
+  const leaving: { readonly found: KubeObject; readonly row: Leftover }[] = []
   const kept: Leftover[] = []
   const left: Leftover[] = []
   for (const { apiVersion, kind } of declaration.kinds) {
@@ -52,18 +53,22 @@ export async function undoObjects(
       }
       report(`removing ${describeRef(refOf(found))}`)
       await client.delete(refOf(found), found.metadata.uid)
-      await client.waitFor(refOf(found), {
-        what: `removing ${describeRef(refOf(found))}`,
-        timeoutMs: deletionTimeoutMs,
-        done: seen => seen === undefined || seen.metadata.uid !== found.metadata.uid,
-      })
-      removed.push(row('made by mlp'))
+      leaving.push({ found, row: row('made by mlp') })
     }
+  }
+  // Namespaces take seconds to empty themselves; they do so side by side.
+  for (const { found, row } of leaving) {
+    await client.waitFor(refOf(found), {
+      what: `removing ${describeRef(refOf(found))}`,
+      timeoutMs: deletionTimeoutMs,
+      done: seen => seen === undefined || seen.metadata.uid !== found.metadata.uid,
+    })
+    removed.push(row)
   }
   return { removed, kept, left }
 }
 
-/** What would go with a namespace although it is not ours. What another object owns counts with its owner. */
+/** What would go with a namespace although it is not ours, or not ours to delete. What an object owns goes with it. */
 async function foreignContent(
   context: Context,
   client: KubeClient,
@@ -77,9 +82,8 @@ async function foreignContent(
   )
   return lists
     .flat()
-    .filter(
-      object => ownerOf(context, object) !== 'ours' && !Array.isArray(object.metadata['ownerReferences']),
-    )
+    .filter(object => ownerOf(context, object) !== 'ours' || isAdopted(object))
+    .filter(object => !Array.isArray(object.metadata['ownerReferences']))
     .map(object => `${object.kind} ${object.metadata.name}`)
     .filter(name => !furniture.has(name))
 }
