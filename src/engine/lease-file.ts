@@ -2,6 +2,7 @@ import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import * as z from 'zod'
 import { systemErrorCode, writeFileAtomically } from './atomic-file.ts'
+import { writing } from './disk-problem.ts'
 import { MlpError } from './errors.ts'
 
 const holderSchema = z.strictObject({
@@ -49,7 +50,7 @@ export async function currentClaim(file: string): Promise<Claim | undefined> {
 export async function followClaim(file: string, after: number, holder: LeaseHolder): Promise<boolean> {
   const fence = after + 1
   const temporary = `${file}.new-${holder.id}`
-  return await writing(file, async () => {
+  return await writing('MLP5224', file, async () => {
     await mkdir(dirname(file), { recursive: true, mode: 0o700 })
     try {
       await writeFile(temporary, textOf(holder), { mode: 0o600, flush: true })
@@ -71,7 +72,9 @@ export async function followClaim(file: string, after: number, holder: LeaseHold
 /** Only for the process that made the claim. False when a higher one stands: the lease is lost. */
 export async function rewriteClaim(file: string, claim: Claim): Promise<boolean> {
   if ((await claimNumbers(file)).at(-1) !== claim.fence) return false
-  await writing(file, () => writeFileAtomically(claimFile(file, claim.fence), textOf(claim.holder)))
+  await writing('MLP5224', file, () =>
+    writeFileAtomically(claimFile(file, claim.fence), textOf(claim.holder)),
+  )
   return (await claimNumbers(file)).at(-1) === claim.fence
 }
 
@@ -81,7 +84,8 @@ async function claimNumbers(file: string): Promise<readonly number[]> {
   try {
     names = await readdir(dirname(file))
   } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return []
+    // Whatever stands in the way of the folder is told, with a remedy, when a claim is written.
+    if (systemErrorCode(error) === 'ENOENT' || systemErrorCode(error) === 'ENOTDIR') return []
     throw error
   }
   return names
@@ -121,28 +125,5 @@ async function readIfThere(file: string): Promise<string | undefined> {
   } catch (error) {
     if (systemErrorCode(error) === 'ENOENT') return undefined
     throw error
-  }
-}
-
-async function writing<T>(file: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    const code = systemErrorCode(error)
-    if (code === undefined) throw error
-    const full = code === 'ENOSPC' || code === 'EDQUOT'
-    throw new MlpError({
-      code: 'MLP5224',
-      summary: full
-        ? `The disk is full: the lock ${file} cannot be written`
-        : `the lock ${file} cannot be written`,
-      detail: error instanceof Error ? error.message : code,
-      remedy: [
-        full
-          ? `Free some space: df -h ${dirname(file)}`
-          : `Make the folder writable: ls -ld ${dirname(file)}`,
-      ],
-      cause: error,
-    })
   }
 }

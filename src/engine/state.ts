@@ -3,6 +3,7 @@ import { copyFile, link, mkdir, readFile, rename, unlink, writeFile } from 'node
 import { hostname, userInfo } from 'node:os'
 import { dirname } from 'node:path'
 import { removeLeftTemporaries, systemErrorCode, writeFileAtomically } from './atomic-file.ts'
+import { writing } from './disk-problem.ts'
 import { exitCodes, MlpError } from './errors.ts'
 import { hashOf, withoutSecrets } from './inputs.ts'
 import type { Json, JsonObject } from './json.ts'
@@ -142,20 +143,20 @@ async function load(
   }
   const text = await readIfThere(options.file)
   if (text === undefined) return { document: empty, migrated: false }
-  await wrapped(options.file, () => removeLeftTemporaries(options.file))
+  await writing('MLP5211', options.file, () => removeLeftTemporaries(options.file))
   const read = readState(text, options.file)
   if (read.kind === 'current') return { document: read.document, migrated: false }
   const stamp = now.toISOString().replaceAll(':', '-')
   if (read.kind === 'migrated') {
     const backup = `${options.file}.version-${read.from}-${stamp}`
-    await wrapped(backup, () => copyFile(options.file, backup))
+    await writing('MLP5211', backup, () => copyFile(options.file, backup))
     notices.push(
       `${options.file} was migrated from version ${read.from} to ${stateSchemaVersion}; the old file is ${backup}`,
     )
     return { document: read.document, migrated: true }
   }
   const kept = `${options.file}.damaged-${stamp}`
-  await wrapped(kept, () => rename(options.file, kept))
+  await writing('MLP5211', kept, () => rename(options.file, kept))
   notices.push(
     `${options.file} could not be understood (${read.reason}). It is kept as ${kept}; nothing is lost but history: every step asks the world again.`,
   )
@@ -178,7 +179,7 @@ async function readIfThere(file: string): Promise<string | undefined> {
 }
 
 async function write(file: string, document: StateDocument): Promise<void> {
-  await wrapped(file, () => writeFileAtomically(file, `${JSON.stringify(document, null, 2)}\n`))
+  await writing('MLP5211', file, () => writeFileAtomically(file, `${JSON.stringify(document, null, 2)}\n`))
 }
 
 /** The key of the hashes that stand for secret inputs; made once, beside the state, so that the state alone tells nothing. */
@@ -186,7 +187,7 @@ async function hashKey(file: string): Promise<Buffer> {
   const found = await readIfThere(file)
   if (found !== undefined && /^[0-9a-f]{64}\n$/.test(found)) return Buffer.from(found.trim(), 'hex')
   const key = randomBytes(32)
-  await wrapped(file, async () => {
+  await writing('MLP5211', file, async () => {
     await mkdir(dirname(file), { recursive: true, mode: 0o700 })
     if (found !== undefined) await unlink(file)
     const temporary = `${file}.${process.pid}.tmp`
@@ -198,28 +199,6 @@ async function hashKey(file: string): Promise<Buffer> {
     await unlink(temporary)
   })
   return Buffer.from((await readFile(file, 'utf8')).trim(), 'hex')
-}
-
-async function wrapped<T>(file: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    const code = systemErrorCode(error)
-    if (code === undefined) throw error
-    const full = code === 'ENOSPC' || code === 'EDQUOT'
-    throw new MlpError({
-      code: 'MLP5211',
-      summary: full ? `The disk is full: ${file} cannot be written` : `${file} cannot be written`,
-      detail: `${error instanceof Error ? error.message : code}. What was recorded before is intact.`,
-      remedy: full
-        ? [
-            `Free some space: df -h ${dirname(file)}`,
-            'Then run the same command again; it goes on from where it stopped.',
-          ]
-        : [`Make the folder writable for ${userInfo().username}: ls -ld ${dirname(file)}`],
-      cause: error,
-    })
-  }
 }
 
 function otherPlatform(options: StateOptions, found: string): MlpError {
