@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startReviewer } from '../../test/support/control-plane.ts'
 import { eventually } from '../../test/support/processes.ts'
-import { cachedProgram } from '../../test/support/programs.ts'
+import { program } from '../../test/support/programs.ts'
 import { openApiClient } from '../src/kubernetes/api-client.ts'
 import { clusterPaths } from '../src/kubernetes/cluster-files.ts'
 import { type Clusters, openClusterManager } from '../src/kubernetes/cluster-manager.ts'
@@ -42,7 +42,7 @@ async function open(): Promise<void> {
   supervisor = await openSupervisor(join(home, 'processes'), () => {})
   clusters = await openClusterManager({
     home,
-    program: async name => cachedProgram(name),
+    program,
     processes: supervisor,
     reviewer: reviewer.of,
     log: () => {},

@@ -18,7 +18,7 @@ import { reviewTokenRequest, tokenReviewUrl } from '../../sandbox/src/kubernetes
 import type { SimulatedCloud, World } from '../../sandbox/src/world.ts'
 import type { ClusterAccess, ClusterToken } from '../../src/clouds/cloud.ts'
 import { createTestProcesses, eventually } from './processes.ts'
-import { cachedProgram } from './programs.ts'
+import { program } from './programs.ts'
 
 export interface TestControlPlane {
   readonly access: ClusterAccess
@@ -39,6 +39,7 @@ export async function startControlPlane(
 ): Promise<TestControlPlane> {
   const home = await mkdtemp(join(tmpdir(), 'mlp-kube-'))
   const key = 'aws/test'
+  const started = options.controllers ? componentNames : componentNames.slice(0, 2)
   const reviewer = await startReviewer()
   const [api = 0, etcd = 0, etcdPeer = 0, kwok = 0] = await findFreePorts(4, new Set())
   const spec = {
@@ -55,12 +56,16 @@ export async function startControlPlane(
   const encryptionKey = await readFile(join(paths.pki, 'secrets-encryption.key'), 'utf8')
   reviewer.secrets.set(key, record.webhookToken)
   await writeConfiguration(paths, record, encryptionKey, reviewer.of(key))
+  const [etcdProgram, apiServer, controllerManager = '', scheduler = '', kwokProgram = ''] =
+    await Promise.all(started.map(program))
+  if (etcdProgram === undefined || apiServer === undefined)
+    throw new Error('etcd and kube-apiserver are needed')
   const specs = componentSpecs(record, paths, {
-    etcd: cachedProgram('etcd'),
-    'kube-apiserver': cachedProgram('kube-apiserver'),
-    'kube-controller-manager': options.controllers ? cachedProgram('kube-controller-manager') : '',
-    'kube-scheduler': options.controllers ? cachedProgram('kube-scheduler') : '',
-    kwok: options.controllers ? cachedProgram('kwok') : '',
+    etcd: etcdProgram,
+    'kube-apiserver': apiServer,
+    'kube-controller-manager': controllerManager,
+    'kube-scheduler': scheduler,
+    kwok: kwokProgram,
   })
   const processes = createTestProcesses()
   const admin = await openApiClient(record, paths)
@@ -71,7 +76,7 @@ export async function startControlPlane(
     await rm(home, { recursive: true, force: true })
   }
   try {
-    for (const name of options.controllers ? componentNames : (['etcd', 'kube-apiserver'] as const)) {
+    for (const name of started) {
       await processes.ensure(specs[name])
     }
     await eventually(
