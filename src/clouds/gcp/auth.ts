@@ -14,7 +14,7 @@ const authorizedUser = z.object({
   token_uri: z.url(),
 })
 
-export interface AccessToken {
+interface AccessToken {
   readonly token: string
   /** ISO 8601 */
   readonly expiresAt: string

@@ -6,7 +6,7 @@ import { operation, waitForOperation } from './operations.ts'
 import type { GcpPlatform } from './platform.ts'
 
 /** APIs that the templates and phase 2 need, by the names `gcloud services enable` takes. */
-export const neededServices = [
+const neededServices = [
   'artifactregistry.googleapis.com',
   'cloudbilling.googleapis.com',
   'cloudkms.googleapis.com',
