@@ -1,9 +1,123 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { CloudError } from '../../../behaviour.ts'
 import type { World } from '../../../world.ts'
+import { isObject } from '../attributes.ts'
+import { authorise } from '../authorise.ts'
+import { parseJson } from '../naming.ts'
+import { type SignableRequest, sha256 } from '../sigv4.ts'
+import { type Answer, type ApiScope, json, toXml, type XmlValue, xmlAnswer } from './answer.ts'
+import { ec2Operations } from './ec2.ts'
+import { eksAnswer } from './eks.ts'
+import { errorAnswer, protocolOf, refusalAnswer } from './errors.ts'
+import { jsonServices } from './json-services.ts'
+import { elasticacheOperations, iamOperations, rdsOperations, stsOperations } from './query-services.ts'
+import { bucketAnswer, forward } from './s3.ts'
+
+const largestBodyBytes = 1 << 20
+
+/** The whole of AWS on one host: checks the signature, and routes by the service in its credential scope. */
 export async function handle(
-  _request: IncomingMessage,
+  request: IncomingMessage,
   response: ServerResponse,
-  _world: World,
+  world: World,
 ): Promise<void> {
-  response.end()
+  const signable: SignableRequest = {
+    method: request.method ?? 'GET',
+    target: request.url ?? '/',
+    headers: headersOf(request),
+  }
+  // Object bodies are large and pass through; the header holds their hash, and the data plane checks it.
+  const body = signable.headers['authorization']?.includes('/s3/') ? undefined : await bodyOf(request)
+  const payloadHash = body === undefined ? (signable.headers['x-amz-content-sha256'] ?? '') : sha256(body)
+  const verdict = authorise(signable, payloadHash, world, new Date())
+  const service = verdict.allowed ? verdict.claim.scope.service : verdict.service
+  const protocol = protocolOf(service) ?? 'rest-json'
+  if (!verdict.allowed) return send(response, refusalAnswer(protocol, verdict.why, verdict.message))
+  const scope: ApiScope = { world, region: verdict.claim.scope.region }
+  try {
+    const answer =
+      service === 's3'
+        ? await bucketAnswer(request, signable.target, () => bodyOf(request).then(String), scope)
+        : answerOf(service, signable, String(body), scope)
+    if (answer === undefined) await forward(request, response, scope)
+    else send(response, answer)
+  } catch (error) {
+    if (!(error instanceof CloudError)) throw error
+    send(response, errorAnswer(protocol, error.code, error.message, error.httpStatus))
+  }
+}
+
+function answerOf(service: string, request: SignableRequest, body: string, scope: ApiScope): Answer {
+  const [path = '/', query = ''] = request.target.split('?')
+  switch (protocolOf(service)) {
+    case 'rest-json':
+      return json(eksAnswer(request.method, path, new URLSearchParams(query), scope), 200, 'application/json')
+    case 'json': {
+      const operation = (request.headers['x-amz-target'] ?? '').split('.').at(-1) ?? ''
+      const run = jsonServices[service]?.[operation]
+      const input = parseJson(body)
+      return json(known(run, operation)(isObject(input) ? input : {}, scope))
+    }
+    case 'ec2': {
+      const input = new URLSearchParams(body || query)
+      const operation = input.get('Action') ?? ''
+      return xmlAnswer(
+        toXml(`${operation}Response`, known(ec2Operations[operation], operation)(input, scope)),
+      )
+    }
+    case 'query': {
+      const input = new URLSearchParams(body || query)
+      const operation = input.get('Action') ?? ''
+      const run = known(queryServices[service]?.[operation], operation)
+      return xmlAnswer(
+        toXml(`${operation}Response`, {
+          [`${operation}Result`]: run(input, scope),
+          ResponseMetadata: { RequestId: '00000000-0000-4000-8000-000000000000' },
+        }),
+      )
+    }
+    default:
+      throw new CloudError('UnknownService', `the sandbox has no service ${service}`, 404)
+  }
+}
+
+type QueryOperation = (input: URLSearchParams, scope: ApiScope) => { readonly [name: string]: XmlValue }
+
+const queryServices: Readonly<Record<string, Readonly<Record<string, QueryOperation>>>> = {
+  sts: stsOperations,
+  iam: iamOperations,
+  rds: rdsOperations,
+  elasticache: elasticacheOperations,
+}
+
+function known<T>(operation: T | undefined, name: string): T {
+  if (operation === undefined)
+    throw new CloudError('InvalidAction', `the sandbox does not answer ${name}`, 400)
+  return operation
+}
+
+function headersOf(request: IncomingMessage): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(request.headers).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.join(',') : (value ?? ''),
+    ]),
+  )
+}
+
+async function bodyOf(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of request) {
+    const bytes = Buffer.from(chunk)
+    size += bytes.length
+    if (size > largestBodyBytes) throw new CloudError('RequestTooLarge', 'Request body is too large', 413)
+    chunks.push(bytes)
+  }
+  return Buffer.concat(chunks)
+}
+
+function send(response: ServerResponse, answer: Answer): void {
+  response.writeHead(answer.status, answer.headers)
+  response.end(answer.body)
 }

@@ -1,0 +1,219 @@
+import { CloudError } from '../../../behaviour.ts'
+import type { Attributes, StoredResource } from '../../../store/resource-store.ts'
+import { firstObject, flag, integer, objects, text, texts } from '../attributes.ts'
+import { imagesOf, imageType } from '../behaviours/ecr.ts'
+import { pendingKeyType } from '../behaviours/kms.ts'
+import { inRegion, tagsOf } from '../naming.ts'
+import type { ApiScope } from './answer.ts'
+
+type Operation = (input: Attributes, scope: ApiScope) => object
+
+function seconds(timestamp: string | undefined): number | undefined {
+  return timestamp === undefined ? undefined : Date.parse(timestamp) / 1000
+}
+
+const ecr: Readonly<Record<string, Operation>> = {
+  DescribeRepositories: (input, { world, region }) => {
+    const wanted = texts(input, 'repositoryNames')
+    const all = inRegion(world, 'aws_ecr_repository', region)
+    const missing = wanted.find(name => !all.some(repository => repository.id === name))
+    if (missing !== undefined)
+      throw new CloudError(
+        'RepositoryNotFoundException',
+        `The repository with name '${missing}' does not exist in the registry with id '${world.secrets.awsAccountId}'`,
+      )
+    return {
+      repositories: all
+        .filter(repository => wanted.length === 0 || wanted.includes(repository.id))
+        .map(({ id, attributes, createdAt }) => ({
+          repositoryName: id,
+          repositoryArn: text(attributes, 'arn'),
+          repositoryUri: text(attributes, 'repository_url'),
+          registryId: text(attributes, 'registry_id'),
+          createdAt: seconds(createdAt),
+          imageTagMutability: text(attributes, 'image_tag_mutability'),
+          imageScanningConfiguration: {
+            scanOnPush: flag(firstObject(attributes, 'image_scanning_configuration'), 'scan_on_push'),
+          },
+        })),
+    }
+  },
+  GetLifecyclePolicy: (input, { world }) => {
+    const name = text(input, 'repositoryName') ?? ''
+    const policy = world.store.get('aws_ecr_lifecycle_policy', name)
+    if (policy === undefined)
+      throw new CloudError(
+        'LifecyclePolicyNotFoundException',
+        `Lifecycle policy does not exist for the repository with name '${name}'`,
+      )
+    return { repositoryName: name, lifecyclePolicyText: text(policy.attributes, 'policy') }
+  },
+  ListTagsForResource: (input, { world }) => ({
+    tags: tagList(
+      world.store.list('aws_ecr_repository').find(one => one.attributes['arn'] === input['resourceArn']),
+    ),
+  }),
+  ListImages: (input, { world }) => ({
+    imageIds: imagesOf({ world }, text(input, 'repositoryName') ?? '').map(image => ({
+      imageDigest: text(image.attributes, 'digest'),
+      imageTag: text(image.attributes, 'tag'),
+    })),
+  }),
+  BatchDeleteImage: (input, { world }) => {
+    const name = text(input, 'repositoryName') ?? ''
+    const digests = new Set(objects(input, 'imageIds').map(image => text(image, 'imageDigest')))
+    const gone = imagesOf({ world }, name).filter(image => digests.has(text(image.attributes, 'digest')))
+    for (const image of gone) world.store.delete(imageType, image.id)
+    return { imageIds: gone.map(image => ({ imageDigest: text(image.attributes, 'digest') })), failures: [] }
+  },
+}
+
+function tagList(resource: StoredResource | undefined): readonly { Key: string; Value: string }[] {
+  return resource === undefined
+    ? []
+    : Object.entries(tagsOf(resource)).map(([Key, Value]) => ({ Key, Value }))
+}
+
+const kms: Readonly<Record<string, Operation>> = {
+  ListAliases: (_input, { world, region }) => ({
+    Truncated: false,
+    Aliases: inRegion(world, 'aws_kms_alias', region).map(({ id, attributes }) => ({
+      AliasName: id,
+      AliasArn: text(attributes, 'arn'),
+      TargetKeyId: text(attributes, 'target_key_arn')?.split('/').at(-1),
+    })),
+  }),
+  ListKeys: (_input, { world, region }) => ({
+    Truncated: false,
+    Keys: [...inRegion(world, 'aws_kms_key', region), ...inRegion(world, pendingKeyType, region)].map(
+      key => ({
+        KeyId: key.id,
+        KeyArn: text(key.attributes, 'arn'),
+      }),
+    ),
+  }),
+  DescribeKey: (input, { world }) => ({ KeyMetadata: showKey(keyOf(input, world), world) }),
+  ListResourceTags: (input, { world }) => ({
+    Truncated: false,
+    Tags: Object.entries(tagsOf(keyOf(input, world))).map(([TagKey, TagValue]) => ({ TagKey, TagValue })),
+  }),
+}
+
+function keyOf(input: Attributes, world: ApiScope['world']): StoredResource {
+  const asked = text(input, 'KeyId') ?? ''
+  const alias = world.store.get('aws_kms_alias', asked.slice(Math.max(asked.indexOf('alias/'), 0)))
+  const id = (text(alias?.attributes ?? {}, 'target_key_arn') ?? asked).split('/').at(-1) ?? ''
+  const key = world.store.get('aws_kms_key', id) ?? world.store.get(pendingKeyType, id)
+  if (key === undefined) throw new CloudError('NotFoundException', `Key '${asked}' does not exist`)
+  return key
+}
+
+function showKey(key: StoredResource, world: ApiScope['world']): object {
+  const pending = key.type === pendingKeyType
+  return {
+    KeyId: key.id,
+    Arn: text(key.attributes, 'arn'),
+    AWSAccountId: world.secrets.awsAccountId,
+    CreationDate: seconds(key.createdAt),
+    Enabled: !pending,
+    Description: text(key.attributes, 'description'),
+    KeyUsage: 'ENCRYPT_DECRYPT',
+    KeyState: pending ? 'PendingDeletion' : 'Enabled',
+    KeyManager: 'CUSTOMER',
+    ...(pending ? { DeletionDate: seconds(text(key.attributes, 'deletion_date')) } : {}),
+  }
+}
+
+const logs: Readonly<Record<string, Operation>> = {
+  DescribeLogGroups: (input, { world, region }) => ({
+    logGroups: inRegion(world, 'aws_cloudwatch_log_group', region)
+      .filter(group => group.id.startsWith(text(input, 'logGroupNamePrefix') ?? ''))
+      .map(({ id, attributes, createdAt }) => ({
+        logGroupName: id,
+        arn: `${text(attributes, 'arn')}:*`,
+        logGroupArn: text(attributes, 'arn'),
+        creationTime: Date.parse(createdAt),
+        retentionInDays: integer(attributes, 'retention_in_days') || undefined,
+        kmsKeyId: text(attributes, 'kms_key_id'),
+      })),
+  }),
+  ListTagsForResource: (input, { world, region }) => {
+    const arn = (text(input, 'resourceArn') ?? '').replace(/:\*$/, '')
+    const group = inRegion(world, 'aws_cloudwatch_log_group', region).find(
+      one => one.attributes['arn'] === arn,
+    )
+    if (group === undefined)
+      throw new CloudError('ResourceNotFoundException', 'The specified log group does not exist.')
+    return { tags: tagsOf(group) }
+  },
+}
+
+const secrets: Readonly<Record<string, Operation>> = {
+  ListSecrets: (_input, { world, region }) => ({
+    SecretList: inRegion(world, 'aws_db_instance', region)
+      .map(db => ({ db, secret: text(firstObject(db.attributes, 'master_user_secret'), 'secret_arn') }))
+      .filter(({ secret }) => secret !== undefined)
+      .map(({ db, secret }) => ({
+        ARN: secret,
+        Name: secret?.split(':').at(-1)?.slice(0, -7),
+        OwningService: 'rds',
+        Tags: [{ Key: 'aws:rds:primaryDBInstanceArn', Value: text(db.attributes, 'arn') }],
+      })),
+  }),
+}
+
+/** Types that the tagging API does not list: IAM's roles, and what has no tags. */
+const untaggedTypes = new Set(['aws_iam_role', 'aws_default_security_group'])
+
+const tagging: Readonly<Record<string, Operation>> = {
+  GetResources: (input, { world, region }) => {
+    const filters = objects(input, 'TagFilters').map(filter => ({
+      key: text(filter, 'Key') ?? '',
+      values: texts(filter, 'Values'),
+    }))
+    const found = world.store.all().filter(resource => {
+      const arn = arnOf(resource, { world, region })
+      if (arn === undefined || untaggedTypes.has(resource.type)) return false
+      const itsRegion = arn.split(':')[3]
+      if (itsRegion !== '' && itsRegion !== region) return false
+      const tags = tagsOf(resource)
+      return filters.every(({ key, values }) => {
+        const value = tags[key]
+        return value !== undefined && (values.length === 0 || values.includes(value))
+      })
+    })
+    return {
+      PaginationToken: '',
+      ResourceTagMappingList: found.map(resource => ({
+        ResourceARN: arnOf(resource, { world, region }),
+        Tags: tagList(resource),
+      })),
+    }
+  },
+}
+
+function arnOf(resource: StoredResource, scope: ApiScope): string | undefined {
+  const own =
+    text(resource.attributes, 'arn') ??
+    text(resource.attributes, 'access_entry_arn') ??
+    text(resource.attributes, 'association_arn')
+  if (own !== undefined) return own
+  const names: Readonly<Record<string, string>> = {
+    aws_nat_gateway: 'natgateway',
+    aws_ebs_volume: 'volume',
+    aws_ebs_snapshot: 'snapshot',
+    aws_network_interface: 'network-interface',
+  }
+  const name = names[resource.type]
+  return name === undefined
+    ? undefined
+    : `arn:aws:ec2:${scope.region}:${scope.world.secrets.awsAccountId}:${name}/${resource.id}`
+}
+
+export const jsonServices: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {
+  ecr,
+  kms,
+  logs,
+  secretsmanager: secrets,
+  tagging,
+}

@@ -1,0 +1,312 @@
+import { CloudError } from '../../../behaviour.ts'
+import type { StoredResource } from '../../../store/resource-store.ts'
+import { firstObject, flag, integer, isObject, objects, text, texts } from '../attributes.ts'
+import { deleteInstance, snapshotType } from '../behaviours/rds.ts'
+import { inRegion, tagsOf } from '../naming.ts'
+import { callerArn } from '../token.ts'
+import { type ApiScope, members, XmlList, type XmlValue } from './answer.ts'
+
+type Operation = (input: URLSearchParams, scope: ApiScope) => { readonly [name: string]: XmlValue }
+
+function tagMembers(resource: StoredResource): XmlValue {
+  return members(Object.entries(tagsOf(resource)).map(([key, value]) => ({ Key: key, Value: value })))
+}
+
+/** All, or the one that was asked for by name, or the service's not-found error. */
+function asked(
+  all: readonly StoredResource[],
+  wanted: string | null,
+  name: (resource: StoredResource) => string | undefined,
+  code: string,
+): readonly StoredResource[] {
+  if (wanted === null) return all
+  const found = all.filter(resource => name(resource) === wanted)
+  if (found.length === 0) throw new CloudError(code, `${wanted} not found.`, 404)
+  return found
+}
+
+export const stsOperations: Readonly<Record<string, Operation>> = {
+  GetCallerIdentity: (_input, { world }) => ({
+    Arn: callerArn(world),
+    UserId: 'AIDASANDBOX0000000000',
+    Account: world.secrets.awsAccountId,
+  }),
+}
+
+export const iamOperations: Readonly<Record<string, Operation>> = {
+  GetRole: (input, { world }) => {
+    const [role] = asked(
+      world.store.list('aws_iam_role'),
+      input.get('RoleName'),
+      role => role.id,
+      'NoSuchEntity',
+    )
+    return { Role: role === undefined ? undefined : showRole(role) }
+  },
+  ListRoles: (_input, { world }) => ({
+    IsTruncated: false,
+    Roles: members(world.store.list('aws_iam_role').map(showRole)),
+  }),
+  ListRoleTags: (input, { world }) => {
+    const [role] = asked(
+      world.store.list('aws_iam_role'),
+      input.get('RoleName'),
+      one => one.id,
+      'NoSuchEntity',
+    )
+    return { IsTruncated: false, Tags: role === undefined ? members([]) : tagMembers(role) }
+  },
+  GetRolePolicy: (input, { world }) => {
+    const id = `${input.get('RoleName')}:${input.get('PolicyName')}`
+    const policy = world.store.get('aws_iam_role_policy', id)
+    if (policy === undefined)
+      throw new CloudError(
+        'NoSuchEntity',
+        `The role policy with name ${input.get('PolicyName')} cannot be found.`,
+        404,
+      )
+    return {
+      RoleName: input.get('RoleName') ?? '',
+      PolicyName: input.get('PolicyName') ?? '',
+      PolicyDocument: encodeURIComponent(text(policy.attributes, 'policy') ?? ''),
+    }
+  },
+  ListAttachedRolePolicies: (input, { world }) => ({
+    IsTruncated: false,
+    AttachedPolicies: members(
+      world.store
+        .list('aws_iam_role_policy_attachment')
+        .filter(attachment => attachment.attributes['role'] === input.get('RoleName'))
+        .map(({ attributes }) => ({
+          PolicyArn: text(attributes, 'policy_arn'),
+          PolicyName: text(attributes, 'policy_arn')?.split('/').at(-1),
+        })),
+    ),
+  }),
+}
+
+function showRole(role: StoredResource): { readonly [name: string]: XmlValue } {
+  const { attributes } = role
+  return {
+    RoleName: role.id,
+    Path: text(attributes, 'path') ?? '/',
+    RoleId: text(attributes, 'unique_id'),
+    Arn: text(attributes, 'arn'),
+    CreateDate: text(attributes, 'create_date'),
+    AssumeRolePolicyDocument: encodeURIComponent(text(attributes, 'assume_role_policy') ?? ''),
+    Tags: tagMembers(role),
+  }
+}
+
+const identifierOf = (db: StoredResource) => text(db.attributes, 'identifier')
+
+export const rdsOperations: Readonly<Record<string, Operation>> = {
+  DescribeDBInstances: (input, { world, region }) => ({
+    DBInstances: new XmlList(
+      'DBInstance',
+      asked(
+        inRegion(world, 'aws_db_instance', region),
+        input.get('DBInstanceIdentifier'),
+        identifierOf,
+        'DBInstanceNotFound',
+      ).map(showInstance),
+    ),
+  }),
+  DescribeDBSubnetGroups: (input, { world, region }) => ({
+    DBSubnetGroups: new XmlList(
+      'DBSubnetGroup',
+      asked(
+        inRegion(world, 'aws_db_subnet_group', region),
+        input.get('DBSubnetGroupName'),
+        group => group.id,
+        'DBSubnetGroupNotFoundFault',
+      ).map(({ id, attributes }) => ({
+        DBSubnetGroupName: id,
+        DBSubnetGroupArn: text(attributes, 'arn'),
+        VpcId: text(attributes, 'vpc_id'),
+        SubnetGroupStatus: 'Complete',
+      })),
+    ),
+  }),
+  DescribeDBParameterGroups: (input, { world, region }) => ({
+    DBParameterGroups: new XmlList(
+      'DBParameterGroup',
+      asked(
+        inRegion(world, 'aws_db_parameter_group', region),
+        input.get('DBParameterGroupName'),
+        group => group.id,
+        'DBParameterGroupNotFound',
+      ).map(({ id, attributes }) => ({
+        DBParameterGroupName: id,
+        DBParameterGroupArn: text(attributes, 'arn'),
+        DBParameterGroupFamily: text(attributes, 'family'),
+        Description: text(attributes, 'description'),
+      })),
+    ),
+  }),
+  DescribeDBSnapshots: (input, { world, region }) => ({
+    DBSnapshots: new XmlList(
+      'DBSnapshot',
+      inRegion(world, snapshotType, region)
+        .filter(({ attributes }) => {
+          const wanted = input.get('DBInstanceIdentifier')
+          return wanted === null || attributes['db_instance_identifier'] === wanted
+        })
+        .map(snapshot => ({
+          DBSnapshotIdentifier: snapshot.id,
+          DBInstanceIdentifier: text(snapshot.attributes, 'db_instance_identifier'),
+          DBSnapshotArn: text(snapshot.attributes, 'arn'),
+          SnapshotType: 'manual',
+          Status: 'available',
+          Engine: text(snapshot.attributes, 'engine'),
+          Encrypted: flag(snapshot.attributes, 'storage_encrypted'),
+          TagList: new XmlList(
+            'Tag',
+            Object.entries(tagsOf(snapshot)).map(([Key, Value]) => ({ Key, Value })),
+          ),
+        })),
+    ),
+  }),
+  ModifyDBInstance: (input, { world, region }) => {
+    const [db] = asked(
+      inRegion(world, 'aws_db_instance', region),
+      input.get('DBInstanceIdentifier'),
+      identifierOf,
+      'DBInstanceNotFound',
+    )
+    if (db === undefined) throw new CloudError('InvalidParameterValue', 'DBInstanceIdentifier is required')
+    const protection = input.get('DeletionProtection')
+    const changed =
+      protection === null
+        ? db
+        : world.store.put(db.type, db.id, { ...db.attributes, deletion_protection: protection === 'true' })
+    return { DBInstance: showInstance(changed) }
+  },
+  DeleteDBInstance: (input, { world, region }) => {
+    const [db] = asked(
+      inRegion(world, 'aws_db_instance', region),
+      input.get('DBInstanceIdentifier'),
+      identifierOf,
+      'DBInstanceNotFound',
+    )
+    if (db === undefined) throw new CloudError('InvalidParameterValue', 'DBInstanceIdentifier is required')
+    deleteInstance(
+      db.attributes,
+      {
+        skipFinalSnapshot: input.get('SkipFinalSnapshot') === 'true',
+        finalSnapshot: input.get('FinalDBSnapshotIdentifier') ?? undefined,
+      },
+      { world },
+    )
+    world.store.delete(db.type, db.id)
+    return { DBInstance: { ...showInstance(db), DBInstanceStatus: 'deleting' } }
+  },
+}
+
+function showInstance(db: StoredResource): { readonly [name: string]: XmlValue } {
+  const { attributes } = db
+  const secret = firstObject(attributes, 'master_user_secret')
+  return {
+    DBInstanceIdentifier: text(attributes, 'identifier'),
+    DBInstanceArn: text(attributes, 'arn'),
+    DbiResourceId: text(attributes, 'resource_id'),
+    DBInstanceStatus: text(attributes, 'status') ?? 'available',
+    DBInstanceClass: text(attributes, 'instance_class'),
+    Engine: text(attributes, 'engine'),
+    EngineVersion: text(attributes, 'engine_version_actual'),
+    Endpoint: { Address: text(attributes, 'address'), Port: integer(attributes, 'port') },
+    AllocatedStorage: integer(attributes, 'allocated_storage'),
+    StorageEncrypted: flag(attributes, 'storage_encrypted'),
+    PubliclyAccessible: flag(attributes, 'publicly_accessible'),
+    MultiAZ: flag(attributes, 'multi_az'),
+    DeletionProtection: flag(attributes, 'deletion_protection'),
+    BackupRetentionPeriod: integer(attributes, 'backup_retention_period'),
+    IAMDatabaseAuthenticationEnabled: flag(attributes, 'iam_database_authentication_enabled'),
+    MasterUserSecret: isObject(secret)
+      ? {
+          SecretArn: text(secret, 'secret_arn'),
+          SecretStatus: text(secret, 'secret_status'),
+          KmsKeyId: text(secret, 'kms_key_id'),
+        }
+      : undefined,
+    TagList: new XmlList(
+      'Tag',
+      Object.entries(tagsOf(db)).map(([Key, Value]) => ({ Key, Value })),
+    ),
+  }
+}
+
+const byId = (resource: StoredResource) => resource.id
+
+export const elasticacheOperations: Readonly<Record<string, Operation>> = {
+  DescribeReplicationGroups: (input, { world, region }) => ({
+    ReplicationGroups: new XmlList(
+      'ReplicationGroup',
+      asked(
+        inRegion(world, 'aws_elasticache_replication_group', region),
+        input.get('ReplicationGroupId'),
+        byId,
+        'ReplicationGroupNotFoundFault',
+      ).map(({ id, attributes }) => ({
+        ReplicationGroupId: id,
+        ARN: text(attributes, 'arn'),
+        Description: text(attributes, 'description'),
+        Status: 'available',
+        MultiAZ: flag(attributes, 'multi_az_enabled') ? 'enabled' : 'disabled',
+        AutomaticFailover: flag(attributes, 'automatic_failover_enabled') ? 'enabled' : 'disabled',
+        TransitEncryptionEnabled: flag(attributes, 'transit_encryption_enabled'),
+        AtRestEncryptionEnabled: text(attributes, 'at_rest_encryption_enabled') === 'true',
+        AuthTokenEnabled: false,
+        CacheNodeType: text(attributes, 'node_type'),
+        MemberClusters: new XmlList('ClusterId', texts(attributes, 'member_clusters')),
+        UserGroupIds: members(texts(attributes, 'user_group_ids')),
+      })),
+    ),
+  }),
+  DescribeCacheSubnetGroups: (input, { world, region }) => ({
+    CacheSubnetGroups: new XmlList(
+      'CacheSubnetGroup',
+      asked(
+        inRegion(world, 'aws_elasticache_subnet_group', region),
+        input.get('CacheSubnetGroupName'),
+        byId,
+        'CacheSubnetGroupNotFoundFault',
+      ).map(({ id, attributes }) => ({
+        CacheSubnetGroupName: id,
+        ARN: text(attributes, 'arn'),
+        VpcId: text(attributes, 'vpc_id'),
+      })),
+    ),
+  }),
+  DescribeUsers: (input, { world, region }) => ({
+    Users: members(
+      asked(inRegion(world, 'aws_elasticache_user', region), input.get('UserId'), byId, 'UserNotFound').map(
+        ({ id, attributes }) => ({
+          UserId: id,
+          UserName: text(attributes, 'user_name'),
+          ARN: text(attributes, 'arn'),
+          Status: 'active',
+          Engine: text(attributes, 'engine'),
+          AccessString: text(attributes, 'access_string'),
+          Authentication: { Type: text(objects(attributes, 'authentication_mode')[0] ?? {}, 'type') },
+        }),
+      ),
+    ),
+  }),
+  DescribeUserGroups: (input, { world, region }) => ({
+    UserGroups: members(
+      asked(
+        inRegion(world, 'aws_elasticache_user_group', region),
+        input.get('UserGroupId'),
+        byId,
+        'UserGroupNotFoundFault',
+      ).map(({ id, attributes }) => ({
+        UserGroupId: id,
+        ARN: text(attributes, 'arn'),
+        Status: 'active',
+        Engine: text(attributes, 'engine'),
+        UserIds: members(texts(attributes, 'user_ids')),
+      })),
+    ),
+  }),
+}

@@ -1,0 +1,82 @@
+import type { Cloud, RootName, TerraformBackend, WorkloadIdentity } from '../cloud.ts'
+import type { CloudOptions } from '../cloud-options.ts'
+import { infrastructureChecks } from './checks.ts'
+import { cluster, identity, token } from './cluster.ts'
+import { findExisting } from './existing.ts'
+import { inventory } from './inventory.ts'
+import { type AwsPlatform, awsPlatform } from './platform.ts'
+import { missingPreparations, preparations, prepare } from './preparation.ts'
+import { releaseData } from './release-data.ts'
+import { rootVariables } from './variables.ts'
+
+/** AWS behind the Cloud contract. Nothing is asked of AWS, and no SDK is loaded, before a method is called. */
+export function createAwsCloud(options: CloudOptions): Cloud {
+  const platform = awsPlatform(options)
+  return {
+    name: 'aws',
+    title: 'AWS',
+    region: platform.aws.region,
+    identity: signal => identity(platform, signal),
+    missingPreparations: signal => missingPreparations(platform, signal),
+    prepare: (signal, report) => prepare(platform, signal, report),
+    preparations: signal => preparations(platform, signal),
+    backend: root => backend(platform, root),
+    terraformEnvironment: async () => ({ ...options.target.environment, AWS_REGION: platform.aws.region }),
+    variables: (root, foundation) => rootVariables(root, options.config, options.platformId, foundation),
+    findExisting: (resource, signal) => findExisting(platform, resource, signal),
+    cluster: signal => cluster(platform, signal),
+    token: clusterName => token(platform, clusterName),
+    infrastructureChecks: () => infrastructureChecks(platform),
+    workloadIdentity: () => workloadIdentity(platform),
+    storageClass: () => ({
+      apiVersion: 'storage.k8s.io/v1',
+      kind: 'StorageClass',
+      metadata: {
+        name: 'mlp-default',
+        annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' },
+      },
+      provisioner: 'ebs.csi.aws.com',
+      parameters: { type: 'gp3', encrypted: 'true' },
+      reclaimPolicy: 'Delete',
+      allowVolumeExpansion: true,
+      // A volume belongs to one zone: wait until the pod has one.
+      volumeBindingMode: 'WaitForFirstConsumer',
+    }),
+    inventory: signal => inventory(platform, signal),
+    releaseData: (data, signal, report) => releaseData(platform, data, signal, report),
+  }
+}
+
+function backend({ names, aws, target }: AwsPlatform, root: RootName): TerraformBackend {
+  return {
+    type: 's3',
+    config: {
+      bucket: names.stateBucket,
+      key: `terraform/${root}.tfstate`,
+      region: aws.region,
+      encrypt: true,
+      use_lockfile: true,
+      ...target.backend,
+    },
+  }
+}
+
+/** Pod Identity binds by association, so that the service accounts themselves need no annotation. */
+function workloadIdentity({ names, aws }: AwsPlatform): WorkloadIdentity {
+  return {
+    serviceAccounts: Object.keys(names.repositories).map(name => ({
+      namespace: 'ml-platform',
+      name,
+      annotations: {},
+      labels: {},
+    })),
+    facts: {
+      provider: 'aws',
+      region: aws.region,
+      account: aws.accountId,
+      models_bucket: names.buckets.models,
+      data_bucket: names.buckets.data,
+      logs_bucket: names.buckets.logs,
+    },
+  }
+}

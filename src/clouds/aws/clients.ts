@@ -1,0 +1,76 @@
+import type { CloudTarget } from '../target.ts'
+
+/** Standard retries: exponential with full jitter, at most 20 s apart; a retry budget ends storms. */
+const attempts = 6
+const connectionTimeoutMs = 5_000
+const requestTimeoutMs = 30_000
+
+/** One client a service, its SDK loaded at first use. */
+export function createClients(target: CloudTarget, region: string) {
+  const settings = {
+    region,
+    maxAttempts: attempts,
+    retryMode: 'standard',
+    requestHandler: { connectionTimeout: connectionTimeoutMs, requestTimeout: requestTimeoutMs },
+    ...endpointOf(target),
+    ...credentialsOf(target),
+  }
+  return {
+    ec2: once(async () => new (await import('@aws-sdk/client-ec2')).EC2Client(settings)),
+    ecr: once(async () => new (await import('@aws-sdk/client-ecr')).ECRClient(settings)),
+    eks: once(async () => new (await import('@aws-sdk/client-eks')).EKSClient(settings)),
+    elasticache: once(
+      async () => new (await import('@aws-sdk/client-elasticache')).ElastiCacheClient(settings),
+    ),
+    iam: once(async () => new (await import('@aws-sdk/client-iam')).IAMClient(settings)),
+    kms: once(async () => new (await import('@aws-sdk/client-kms')).KMSClient(settings)),
+    logs: once(
+      async () => new (await import('@aws-sdk/client-cloudwatch-logs')).CloudWatchLogsClient(settings),
+    ),
+    rds: once(async () => new (await import('@aws-sdk/client-rds')).RDSClient(settings)),
+    s3: once(
+      async () =>
+        new (await import('@aws-sdk/client-s3')).S3Client({
+          ...settings,
+          // A bucket's name cannot stand before an endpoint that is an address.
+          forcePathStyle: target.endpoints['aws'] !== undefined,
+        }),
+    ),
+    sts: once(async () => new (await import('@aws-sdk/client-sts')).STSClient(settings)),
+    tagging: once(
+      async () =>
+        new (await import('@aws-sdk/client-resource-groups-tagging-api')).ResourceGroupsTaggingAPIClient(
+          settings,
+        ),
+    ),
+  }
+}
+export type Clients = ReturnType<typeof createClients>
+
+function endpointOf(target: CloudTarget): { readonly endpoint?: string } {
+  const endpoint = target.endpoints['aws']
+  return endpoint === undefined ? {} : { endpoint }
+}
+
+/** The target's own credentials, else the SDK's default chain, which refreshes them. */
+function credentialsOf(target: CloudTarget) {
+  const accessKeyId = target.environment['AWS_ACCESS_KEY_ID']
+  const secretAccessKey = target.environment['AWS_SECRET_ACCESS_KEY']
+  const sessionToken = target.environment['AWS_SESSION_TOKEN']
+  if (accessKeyId === undefined || secretAccessKey === undefined) return {}
+  return {
+    credentials: {
+      accessKeyId,
+      secretAccessKey,
+      ...(sessionToken === undefined ? {} : { sessionToken }),
+    },
+  }
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
