@@ -173,6 +173,7 @@ const partialSettings = {
       azure: azureSchema.partial().extend(partialCommon).nullable(),
     })
     .partial()
+    .optional()
     .describe('Any of aws, gcp and azure; at least one.'),
   database: z
     .union([database.shape.engine, database])

@@ -1,6 +1,7 @@
 /** The known word that was probably meant, or undefined when none is near. */
 export function suggest(word: string, known: readonly string[]): string | undefined {
   const plain = (text: string) => text.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
+  const begun = known.find(candidate => candidate.length >= 3 && plain(word).startsWith(plain(candidate)))
   let best: { word: string; distance: number } | undefined
   for (const candidate of known) {
     const distance = editDistance(plain(word), plain(candidate))
@@ -8,7 +9,7 @@ export function suggest(word: string, known: readonly string[]): string | undefi
       best = { word: candidate, distance }
     }
   }
-  return best?.word
+  return best?.word ?? begun
 }
 
 /** Fewest insertions, deletions, replacements and swaps of neighbours that turn one text into the other. */
