@@ -181,7 +181,8 @@ describe.each(cases)('$environment with $engine', options => {
         'azurerm_managed_redis',
       ]),
     )
-    expect(before.filter(({ type }) => type === 'azurerm_resource_group')).toHaveLength(3)
+    expect(before.filter(({ type }) => type === 'azurerm_resource_group')).toHaveLength(2)
+    expect(before.map(({ name }) => name)).toContain(`ml-platform-rg-${config.environment}-nodes`)
     await cluster.destroy()
     await cloud.releaseData({ finalSnapshot: true }, signal, () => {})
     await foundation.destroy()

@@ -28,6 +28,8 @@ const terraformTypes: Readonly<Record<string, string>> = {
   'microsoft.sql/servers': 'azurerm_mssql_server',
   'microsoft.sql/servers/databases': 'azurerm_mssql_database',
   'microsoft.containerservice/managedclusters': 'azurerm_kubernetes_cluster',
+  // The machines behind a node pool.
+  'microsoft.compute/virtualmachinescalesets': 'azurerm_kubernetes_cluster_node_pool',
 }
 
 const holdsData: ReadonlySet<string> = new Set([
@@ -37,17 +39,6 @@ const holdsData: ReadonlySet<string> = new Set([
   'azurerm_mssql_server',
   'azurerm_postgresql_flexible_server',
   'azurerm_storage_account',
-])
-
-/** What kept data cannot be without, and what costs nothing beside it. */
-const servesData: ReadonlySet<string> = new Set([
-  'azurerm_resource_group',
-  'azurerm_virtual_network',
-  'azurerm_network_security_group',
-  'azurerm_private_endpoint',
-  'azurerm_private_dns_zone',
-  'azurerm_user_assigned_identity',
-  'azurerm_log_analytics_workspace',
 ])
 
 /**
@@ -65,14 +56,8 @@ export async function* inventory(platform: AzurePlatform, signal: AbortSignal): 
     arm.list(`${base}/resources`, '2024-03-01', resource, signal, filter),
   ])
   for (const { id, name, type, managedBy } of [...groups, ...resources]) {
-    const known = terraformTypes[type.toLowerCase()] ?? type
-    yield {
-      type: known,
-      id,
-      name,
-      holdsData: holdsData.has(known),
-      // Groups that a service manages go with what manages them.
-      ...(servesData.has(known) && !managedBy ? { servesData: true } : {}),
-    }
+    // A group that AKS manages is part of its cluster, and goes with it.
+    const known = managedBy ? 'azurerm_kubernetes_cluster' : (terraformTypes[type.toLowerCase()] ?? type)
+    yield { type: known, id, name, holdsData: holdsData.has(known) }
   }
 }
