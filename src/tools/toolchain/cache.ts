@@ -101,7 +101,7 @@ export function unwritable(error: unknown, folder: string): MlpError | undefined
     code === 'EDQUOT' ||
     code === 'EFBIG' ||
     /no space left on device|disk quota exceeded|file too large/i.test(text)
-  const forbidden = code === 'EACCES' || code === 'EROFS' || code === 'EPERM'
+  const forbidden = code === 'EACCES' || code === 'EROFS' || code === 'EPERM' || code === 'ENOTDIR'
   if (!full && !forbidden) return undefined
   return new MlpError({
     code: 'MLP2015',

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { systemErrorCode } from '../../engine/atomic-file.ts'
 import { MlpError } from '../../engine/errors.ts'
 import { extract } from './archive.ts'
+import { unwritable } from './cache.ts'
 import type { Download } from './versions.ts'
 
 export interface DownloadOptions {
@@ -47,8 +48,11 @@ async function fetchWhole(url: string, part: string, options: DownloadOptions): 
       return
     } catch (error) {
       options.signal.throwIfAborted()
-      const own = systemErrorCode(error)
-      if (own === 'ENOSPC' || own === 'EFBIG' || own === 'EDQUOT' || own === 'EACCES') throw error
+      if (unwritable(error, options.folder) !== undefined) {
+        // Half a file only keeps a full disk full.
+        await rm(part, { force: true })
+        throw error
+      }
       if (attempt === attempts || error instanceof Refused) throw unreachable(url, error)
       const waitMs = 500 * 2 ** attempt * (0.5 + Math.random())
       options.onProgress(`the connection broke (${reasonOf(error)}); trying again`)

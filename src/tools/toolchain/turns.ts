@@ -13,8 +13,17 @@ export async function inTurn<T>(
   onWait: (holder: string) => void,
   work: () => Promise<T>,
 ): Promise<T> {
-  await using _turn = await takeTurn(file, command, signal, onWait)
-  return await work()
+  const turn = await takeTurn(file, command, signal, onWait)
+  let result: T
+  try {
+    result = await work()
+  } catch (error) {
+    // Why the work failed (a full disk, say) may be why the lock cannot be given back; the first is what to tell.
+    await turn.release().catch(() => undefined)
+    throw error
+  }
+  await turn.release()
+  return result
 }
 
 async function takeTurn(

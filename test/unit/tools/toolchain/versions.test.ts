@@ -1,0 +1,30 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { downloadFor, fits, readPins, toolNames } from '../../../../src/tools/toolchain/versions.ts'
+
+const packageRoot = join(import.meta.dirname, '../../../..')
+const pins = await readPins(packageRoot)
+
+test.each(toolNames)('%s: its pin fits its own range, and its files agree with it', async tool => {
+  const { version, accept, downloads, build } = pins[tool]
+  expect(fits(version, accept)).toBe(true)
+  for (const { url } of Object.values(downloads)) {
+    expect(url).toMatch(/^https:/)
+    expect(url).toContain(version)
+  }
+  if (build === undefined) return
+  const folder = join(packageRoot, 'toolchain', 'go', build.module)
+  const module = await readFile(join(folder, 'go.mod'), 'utf8')
+  expect(module).toMatch(new RegExp(`^(tool |\\t)${build.package}$`, 'm'))
+  // Istio publishes no versions through the module proxy, only a commit.
+  if (build.module !== 'istioctl') expect(module).toContain(` v${version}`)
+  expect(await readFile(join(folder, 'go.sum'), 'utf8')).toContain('h1:')
+})
+
+test('every tool can be had on a common machine', () => {
+  for (const tool of toolNames) {
+    const pin = pins[tool]
+    expect(pin.build !== undefined || downloadFor(pin, 'linux', 'x64') !== undefined).toBe(true)
+  }
+})
