@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { testCloud } from './core-test-cloud.ts'
 import { type Harness, startHarness, TerraformFailed, type TerraformRoot } from './terraform-harness.ts'
 
@@ -266,4 +268,29 @@ output "regions" { value = [data.aws_caller_identity.east.user_id, data.aws_call
 `)
   await tf.apply()
   expect(JSON.parse(await tf.run(['output', '-json', 'regions']))).toEqual(['us-east-1', 'us-west-2'])
+})
+
+test('an interrupt ends simulated waiting at once, and what was begun is in the state', async () => {
+  const slow = await startHarness([testCloud], { timeScale: 1 })
+  try {
+    const tf = await slow.root({
+      files: { 'main.tf': `${header}resource "aws_vpc" "v" { cidr_block = "10.0.0.0/16" }` },
+    })
+    await tf.init()
+    const started = Date.now()
+    const apply = spawn('terraform', ['apply', '-auto-approve', '-input=false', '-no-color'], {
+      cwd: tf.folder,
+      env: slow.environment,
+      stdio: 'ignore',
+    })
+    const ended = once(apply, 'exit')
+    await vi.waitUntil(() => slow.world.store.list('aws_vpc').length === 1, { timeout: 10_000 })
+    apply.kill('SIGINT')
+    expect(await ended).toEqual([1, null])
+    // The creation takes 10 s.
+    expect(Date.now() - started).toBeLessThan(9_000)
+    expect(Object.keys(await tf.state())).toEqual(['aws_vpc.v'])
+  } finally {
+    await slow.close()
+  }
 })
