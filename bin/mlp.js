@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // Plain JavaScript without imports that an old Node lacks: it is here to say so.
-import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync, writeSync } from 'node:fs'
 import * as nodeModule from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,19 +9,37 @@ const mlpPath = fileURLToPath(import.meta.url)
 const packageRoot = dirname(dirname(mlpPath))
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 
-if (major > 22 || (major === 22 && minor >= 19)) {
+if (!showHelp()) {
+  if (major > 22 || (major === 22 && minor >= 19)) await start()
+  else await runWithPinnedNode()
+}
+
+async function start() {
   const bundle = join(packageRoot, 'dist', 'mlp.js')
   // In a checkout that was not built, Node runs the TypeScript itself.
   const entry = existsSync(bundle) ? '../dist/mlp.js' : '../src/cli/main.ts'
   nodeModule.enableCompileCache(join(packageRoot, 'dist', 'compile-cache'))
   const { main } = await import(entry)
   await main({ mlpPath, packageRoot })
-} else {
-  runWithPinnedNode()
+}
+
+/** `mlp` and `mlp --help` are the text that the build printed: nobody waits for a command tree to say the same. */
+function showHelp() {
+  const args = process.argv.slice(2)
+  if (args.length > 1 || !['--help', '-h', 'help', undefined].includes(args[0])) return false
+  const help = join(packageRoot, 'dist', 'help.txt')
+  if (!existsSync(help)) return false
+  try {
+    writeSync(1, readFileSync(help, 'utf8'))
+  } catch (error) {
+    // A reader that has seen enough is no error.
+    if (error.code !== 'EPIPE') throw error
+  }
+  return true
 }
 
 /** The package brings its own Node for machines whose Node is too old. */
-function runWithPinnedNode() {
+async function runWithPinnedNode() {
   const pinned = join(packageRoot, 'node_modules', 'node', 'bin', 'node')
   if (!existsSync(pinned) || process.env.MLP_PINNED_NODE === '1') {
     process.stderr.write(
@@ -33,6 +50,7 @@ function runWithPinnedNode() {
     process.exitCode = 2
     return
   }
+  const { spawn } = await import('node:child_process')
   const child = spawn(pinned, [mlpPath, ...process.argv.slice(2)], {
     stdio: 'inherit',
     env: { ...process.env, MLP_PINNED_NODE: '1' },

@@ -1,6 +1,7 @@
 // Bundles src/ into dist/: one entry, a chunk for each lazily imported command, and the small libraries with it.
 // Cloud SDKs and the Kubernetes client stay outside: they are large, and each is imported only when it is used.
-import { readFile, rm } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 
@@ -29,3 +30,7 @@ await build({
   },
   logLevel: 'warning',
 })
+
+// The help text that bin/mlp.js shows at once; made by the bundle itself, so it cannot differ from it.
+const help = execFileSync(process.execPath, [join(root, 'bin/mlp.js'), '--help'], { encoding: 'utf8' })
+await writeFile(join(root, 'dist/help.txt'), help)
