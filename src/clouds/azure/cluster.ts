@@ -1,3 +1,4 @@
+import { parse } from 'yaml'
 import * as z from 'zod'
 import type { ClusterAccess, ClusterToken } from '../cloud.ts'
 import { sdkError, unexpectedAnswerError } from './errors.ts'
@@ -19,10 +20,9 @@ export async function clusterAccess(
 ): Promise<ClusterAccess | undefined> {
   const { names } = platform
   const request = `managed cluster ${names.cluster}`
-  const [{ ContainerServiceClient }, credential, { parse }] = await Promise.all([
+  const [{ ContainerServiceClient }, credential] = await Promise.all([
     import('@azure/arm-containerservice'),
     platform.credential(),
-    import('yaml'),
   ])
   const client = new ContainerServiceClient(credential, platform.subscriptionId, {
     endpoint: platform.armEndpoint,
