@@ -47,27 +47,27 @@ export interface KubeClientOptions {
   readonly patienceMs?: number
 }
 
-export interface ListQuery {
+interface ListQuery {
   readonly apiVersion: string
   readonly kind: string
   readonly namespace?: string
   readonly labelSelector?: string
 }
 
-export interface ResourceKind {
+interface ResourceKind {
   readonly apiVersion: string
   readonly kind: string
   readonly listable: boolean
 }
 
-export interface ApplyOptions {
+interface ApplyOptions {
   /** Asks the API server what would be, changes nothing. */
   readonly dryRun?: boolean
   /** Takes fields over from other managers; only with the operator's consent. */
   readonly force?: boolean
 }
 
-export interface Wait {
+interface Wait {
   readonly what: string
   readonly timeoutMs: number
   done(object: KubeObject | undefined): boolean

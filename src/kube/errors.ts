@@ -147,7 +147,7 @@ export function waitedTooLong(label: ClusterLabel, what: string, timeoutMs: numb
   })
 }
 
-export function where(label: ClusterLabel): string {
+function where(label: ClusterLabel): string {
   return `cluster ${label.cluster} (${label.cloud}, ${label.endpoint})`
 }
 

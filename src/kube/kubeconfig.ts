@@ -16,7 +16,7 @@ export interface KubeContext {
 }
 
 /** How kubectl gets a token: by running us. */
-export interface ExecPlugin {
+interface ExecPlugin {
   /** Absolute path of node. */
   readonly command: string
   readonly args: readonly string[]

@@ -8,7 +8,7 @@ import type { ClusterRecord } from './cluster-record.ts'
 const requestTimeoutMs = 20_000
 const fieldManager = 'sandbox'
 
-export interface ApiAnswer {
+interface ApiAnswer {
   readonly status: number
   readonly body: unknown
 }

@@ -43,7 +43,7 @@ export interface Clusters extends ClusterManager {
   webhookToken(key: string): string | undefined
 }
 
-export interface ClusterStatus {
+interface ClusterStatus {
   readonly key: string
   readonly version: string
   readonly endpoint: string

@@ -4,7 +4,7 @@ import type { NodeSpec } from '../world.ts'
 import type { ApiClient } from './api-client.ts'
 import { kubernetesRelease } from './versions.ts'
 
-export const nodeGroupLabel = 'sandbox.mlp.dev/node-group'
+const nodeGroupLabel = 'sandbox.mlp.dev/node-group'
 
 const nodeSchema = z.looseObject({
   metadata: z.looseObject({ name: z.string(), labels: z.record(z.string(), z.string()).default({}) }),
@@ -127,7 +127,7 @@ function nodeStatus(spec: NodeSpec, address: string): object {
 }
 
 /** EC2 names a node after its address; other clouds' get one of 100.64.0.0/16, the same for the same name where it is free. */
-export function nodeAddress(name: string, taken: ReadonlySet<string>): string {
+function nodeAddress(name: string, taken: ReadonlySet<string>): string {
   const named = /^ip-(\d{1,3})-(\d{1,3})-(\d{1,3})-(\d{1,3})(\.|$)/.exec(name)
   if (named !== null) return named.slice(1, 5).join('.')
   const start = createHash('sha256').update(name).digest().readUInt16BE(0)

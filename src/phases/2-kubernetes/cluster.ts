@@ -1,14 +1,8 @@
 import type { Cloud, CloudName, ClusterAccess } from '../../clouds/cloud.ts'
 import { MlpError } from '../../engine/errors.ts'
 import { type KubeClient, openKubeClient } from '../../kube/client.ts'
+import { cloudOf } from '../1-infrastructure/cloud-of.ts'
 import type { Context } from '../phase.ts'
-
-/** The adapter of a configured cloud. A step of a cloud that the run has no adapter for is a bug. */
-export function cloudOf(context: Context, name: CloudName): Cloud {
-  const cloud = context.clouds.get(name)
-  if (cloud === undefined) throw new Error(`no adapter for ${name} in this run`)
-  return cloud
-}
 
 /** A client for a cluster that stands, with the cloud's own tokens. */
 export function openCluster(

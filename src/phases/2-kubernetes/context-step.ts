@@ -15,8 +15,9 @@ import {
   userKubeconfigPath,
   writeKubeconfig,
 } from '../../kube/kubeconfig.ts'
+import { cloudOf } from '../1-infrastructure/cloud-of.ts'
 import type { Context, PlatformStep } from '../phase.ts'
-import { cloudOf, requireAccess } from './cluster.ts'
+import { requireAccess } from './cluster.ts'
 
 /** Where the sandbox or the caches were put by the environment; kubectl may run without it. */
 const carriedVariables = ['MLP_SANDBOX_HOME', 'MLP_CACHE']

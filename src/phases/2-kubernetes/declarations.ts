@@ -5,11 +5,11 @@ import { MlpError } from '../../engine/errors.ts'
 import type { Json, JsonObject } from '../../engine/json.ts'
 import type { StepId } from '../../engine/step.ts'
 import { type KubeObject, kubeObjectSchema } from '../../kube/objects.ts'
+import { cloudOf } from '../1-infrastructure/cloud-of.ts'
 import type { Context } from '../phase.ts'
-import { cloudOf } from './cluster.ts'
 import { loadOne, loadTemplate } from './templates.ts'
 
-export type ObjectStepName =
+type ObjectStepName =
   | 'namespaces'
   | 'workload-identity'
   | 'cloud-credentials'
