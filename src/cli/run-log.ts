@@ -48,11 +48,12 @@ export async function openRunLog(options: RunLogOptions): Promise<RunLog> {
     })
   }
   let problem: string | undefined
+  let closed = false
   return {
     textFile,
     problem: () => problem,
     write(event) {
-      if (problem !== undefined) return
+      if (closed || problem !== undefined) return
       try {
         writeSync(files.events, `${JSON.stringify(event)}\n`)
         const text = logText(event)
@@ -62,6 +63,9 @@ export async function openRunLog(options: RunLogOptions): Promise<RunLog> {
       }
     },
     async [Symbol.asyncDispose]() {
+      // The numbers of closed files are given to others: nothing may be written to them any more.
+      if (closed) return
+      closed = true
       closeSync(files.events)
       closeSync(files.text)
     },
