@@ -29,7 +29,7 @@ const kinds: readonly Kind[] = [
   {
     code: 'MLP3005',
     pattern:
-      /^(Throttl\w*|RequestLimitExceeded|RequestThrottled\w*|TooManyRequestsException|SlowDown|BandwidthLimitExceeded|ProvisionedThroughputExceededException)$/,
+      /^(Throttl\w*|RequestLimitExceeded|RequestThrottled\w*|TooManyRequestsException|429|SlowDown|BandwidthLimitExceeded|ProvisionedThroughputExceededException)$/,
     summary: 'AWS kept throttling after every retry',
     remedy: ['Wait a minute, then run the same command again; it continues where it stopped.'],
   },
@@ -82,5 +82,14 @@ function namesOf(error: unknown): readonly string[] {
   const service = 'Code' in error && typeof error.Code === 'string' ? [error.Code] : []
   const below = error.cause instanceof Error ? namesOf(error.cause) : []
   const gathered = error instanceof AggregateError ? error.errors.flatMap(namesOf) : []
-  return [...service, ...code, error.name, ...gathered, ...below]
+  // The answer to a HEAD has no body to name an error in.
+  const status = statusOf(error)
+  return [...service, ...code, error.name, ...gathered, ...below, ...(status === undefined ? [] : [status])]
+}
+
+function statusOf(error: Error): string | undefined {
+  if (!('$metadata' in error) || typeof error.$metadata !== 'object' || error.$metadata === null)
+    return undefined
+  const { $metadata: metadata } = error
+  return 'httpStatusCode' in metadata ? String(metadata.httpStatusCode) : undefined
 }

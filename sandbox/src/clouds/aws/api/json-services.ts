@@ -171,8 +171,10 @@ const tagging: Readonly<Record<string, Operation>> = {
       key: text(filter, 'Key') ?? '',
       values: texts(filter, 'Values'),
     }))
+    const wanted = texts(input, 'ResourceARNList')
     const found = world.store.all().filter(resource => {
       const arn = arnOf(resource, { world, region })
+      if (wanted.length > 0 && (arn === undefined || !wanted.includes(arn))) return false
       if (arn === undefined || untaggedTypes.has(resource.type)) return false
       const itsRegion = arn.split(':')[3]
       if (itsRegion !== '' && itsRegion !== region) return false
