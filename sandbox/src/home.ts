@@ -20,7 +20,7 @@ const secretsSchema: z.ZodType<SandboxSecrets> = z.strictObject({
   azureStorageAccountKey: z.string(),
 })
 
-export const portNames = ['aws', 'gcp', 'azure', 's3', 'gcs', 'blob', 'proxy'] as const
+const portNames = ['aws', 'gcp', 'azure', 's3', 'gcs', 'blob', 'proxy'] as const
 export type PortName = (typeof portNames)[number]
 const port = z.int().positive()
 const portsSchema = z.strictObject({

@@ -22,7 +22,8 @@ const pollMs = 100
 /** Object stores that are built from source take minutes on a machine that has never run mlp. */
 const startTimeoutMs = 15 * 60_000
 const stopTimeoutMs = 60_000
-const requestTimeoutMs = 10_000
+/** Generous: engines may be building on every processor. */
+const requestTimeoutMs = 60_000
 
 const texts = z.record(z.string(), z.string())
 const targetSchema = z.object({

@@ -11,21 +11,21 @@ const require = createRequire(import.meta.url)
 const saveEveryMs = 200
 const { MLP_STORAGE_KEY: key } = z.object({ MLP_STORAGE_KEY: z.string() }).parse(process.env)
 
-const prototypeOf = (name: string, at: 'default' | 'module') => {
-  const loaded: unknown = require(name)
+/** azurite's own copy of its database, whichever version that is. */
+const requireOfAzurite = createRequire(require.resolve('azurite/package.json'))
+
+const prototypeOf = (load: NodeJS.Require, name: string, at: 'default' | 'module') => {
+  const loaded: unknown = load(name)
   const exported = at === 'default' ? z.object({ default: z.unknown() }).parse(loaded).default : loaded
   if (typeof exported !== 'function') throw new Error(`${name} exports no class`)
   return z.custom<object>(value => typeof value === 'object' && value !== null).parse(exported.prototype)
 }
 
-Object.assign(prototypeOf('azurite/dist/src/common/AccountDataStore.js', 'default'), {
+Object.assign(prototypeOf(require, 'azurite/dist/src/common/AccountDataStore.js', 'default'), {
   getAccount: (name: string) => ({ name, key1: Buffer.from(key, 'base64') }),
 })
 
-const loki = prototypeOf(
-  require.resolve('lokijs', { paths: [require.resolve('azurite/package.json')] }),
-  'module',
-)
+const loki = prototypeOf(requireOfAzurite, 'lokijs', 'module')
 Object.defineProperty(loki, 'autosaveInterval', { get: () => saveEveryMs, set: () => undefined })
 
 require('azurite/dist/src/blob/main.js')

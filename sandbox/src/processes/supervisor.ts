@@ -18,7 +18,7 @@ const recordSchema = z.strictObject({
 })
 type ProcessRecord = z.output<typeof recordSchema>
 
-export interface ProcessStatus {
+interface ProcessStatus {
   readonly name: string
   readonly pid: number | undefined
   /** `failed`: it ended too often; see its log file. */

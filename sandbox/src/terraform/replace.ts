@@ -2,7 +2,7 @@ import { meansTheSame, same } from './plan.ts'
 import type { BlockSchema } from './schema.ts'
 import { isList, isObject, isUnknown, type Value, type ValueObject } from './value.ts'
 
-export type PathStep = { readonly attribute_name: string } | { readonly element_key_int: number }
+type PathStep = { readonly attribute_name: string } | { readonly element_key_int: number }
 export type Path = readonly PathStep[]
 
 /**

@@ -72,7 +72,7 @@ const planFacts = z.object({
   defaults: z.record(z.string(), z.unknown()).default({}),
 })
 /** What the real provider's own definition says beyond the schema; paths as 'block.attribute', indices left out. */
-export type PlanFacts = z.output<typeof planFacts>
+type PlanFacts = z.output<typeof planFacts>
 
 export interface ResourceSchema extends VersionedSchema {
   readonly facts: PlanFacts

@@ -10,7 +10,7 @@ export interface ProviderServer extends AsyncDisposable {
   readonly reattach: Readonly<Record<string, ReattachConfig>>
 }
 
-export interface ReattachConfig {
+interface ReattachConfig {
   readonly Protocol: 'grpc'
   readonly ProtocolVersion: 6
   readonly Pid: number

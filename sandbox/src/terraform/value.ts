@@ -34,7 +34,7 @@ export function isWhollyKnown(value: Value): boolean {
 }
 
 /** A behaviour gave a value that the official schema does not allow; a mistake in the sandbox itself. */
-export class ValueError extends Error {
+class ValueError extends Error {
   constructor(path: string, message: string) {
     super(`${path === '' ? 'the resource' : path}: ${message}`)
     this.name = 'ValueError'
