@@ -156,7 +156,7 @@ export async function* inventory(platform: GcpPlatform, signal: AbortSignal): As
       const reason = isStateBucket ? "terraform's state and mlp's record" : keptBecause
       yield {
         type,
-        id: found.selfLink ?? found.name,
+        id: type === 'google_storage_bucket' ? found.name : (found.selfLink ?? found.name),
         name: found.email ?? found.name.slice(found.name.lastIndexOf('/') + 1),
         holdsData: holdsData ?? false,
         ...(reason === undefined ? {} : { keptBecause: reason }),

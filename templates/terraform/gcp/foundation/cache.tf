@@ -11,7 +11,7 @@ resource "google_redis_cluster" "main" {
   replica_count               = local.size.cache_replicas
   authorization_mode          = "AUTH_MODE_IAM_AUTH"
   transit_encryption_mode     = "TRANSIT_ENCRYPTION_MODE_SERVER_AUTHENTICATION"
-  deletion_protection_enabled = local.size.deletion_protection
+  deletion_protection_enabled = false # nothing to lose, and a dormant platform gives it up
 
   psc_configs {
     network = google_compute_network.main.id
