@@ -66,7 +66,7 @@ export async function runCommand(context: ExecContext, command: CommandSpec): Pr
   const secrets = command.secrets ?? []
   refuseSecretArguments(command)
   const mask = createMask(secrets)
-  const quoted = quoteCommand(command, mask)
+  const quoted = quoteCommand({ ...command, env: notInherited(command.env) }, mask)
 
   const { execa } = await import('execa')
   if (context.signal.aborted) throw interrupted({ file: command.file, quoted, started: false })
@@ -204,6 +204,13 @@ function environmentOf(changes: CommandSpec['env'] = {}): Record<string, string>
     if (value !== undefined) environment[name] = value
   }
   return environment
+}
+
+/** What a person's own shell would lack: a value that mlp itself was started with is in there, too. */
+function notInherited(changes: CommandSpec['env'] = {}): CommandSpec['env'] {
+  return Object.fromEntries(
+    Object.entries(changes).filter(([name, value]) => value === undefined || process.env[name] !== value),
+  )
 }
 
 /** One line as a person may see it: masked, and without the sequences that would move a terminal's cursor. */

@@ -53,7 +53,7 @@ async function fetchWhole(url: string, part: string, options: DownloadOptions): 
         await rm(part, { force: true })
         throw error
       }
-      if (attempt === attempts || error instanceof Refused) throw unreachable(url, error)
+      if (attempt === attempts || isFinal(error)) throw unreachable(url, error)
       const waitMs = 500 * 2 ** attempt * (0.5 + Math.random())
       options.onProgress(`the connection broke (${reasonOf(error)}); trying again`)
       await sleep(waitMs, undefined, { signal: options.signal })
@@ -63,6 +63,12 @@ async function fetchWhole(url: string, part: string, options: DownloadOptions): 
 
 /** The server answered, and will answer the same again. */
 class Refused extends Error {}
+
+/** A name that does not exist (a machine without the internet) will not exist in a second either. */
+function isFinal(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined
+  return error instanceof Refused || systemErrorCode(cause) === 'ENOTFOUND'
+}
 
 async function fetchRest(url: string, part: string, options: DownloadOptions): Promise<void> {
   const haveBytes = await sizeOf(part)

@@ -1,11 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { MlpError } from '../../../src/engine/errors.ts'
 import type { EventBody } from '../../../src/engine/events.ts'
 import { processStartedAt } from '../../../src/engine/process-identity.ts'
 import { type CommandSpec, type ExecContext, runCommand } from '../../../src/tools/exec.ts'
+
+// Every test starts processes, which takes its time on a busy machine.
+vi.setConfig({ testTimeout: 60_000 })
 
 let folder: string
 beforeAll(async () => {
@@ -166,6 +169,17 @@ describe('what a failure says', () => {
       Array.from({ length: 10 }, (_, index) => `trouble ${index + 21}`),
     )
     expect(error.command).toMatch(new RegExp(`^cd ${folder} && \\S+/node --input-type=module --eval '`))
+  })
+
+  test('a command without what every command inherits', async () => {
+    const error = await failureOf(
+      runCommand(recordedContext(), {
+        file: 'false',
+        args: [],
+        env: { ...process.env, ADDED: 'yes', GONE: undefined },
+      }),
+    )
+    expect(error.command).toBe('env -u GONE ADDED=yes false')
   })
 
   test.each([

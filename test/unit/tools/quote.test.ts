@@ -1,8 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { createMask } from '../../../src/tools/masking.ts'
 import { quoteCommand } from '../../../src/tools/quote.ts'
+
+// Every test starts processes, which takes its time on a busy machine.
+vi.setConfig({ testTimeout: 60_000 })
 
 const printable = fc.string({ unit: 'grapheme' }).filter(text => !text.includes('\0') && text.isWellFormed())
 

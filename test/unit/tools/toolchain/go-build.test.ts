@@ -3,8 +3,11 @@ import { once } from 'node:events'
 import { access, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { createWorld, listen, release, type World } from './world.ts'
+
+// Every test starts processes, which takes its time on a busy machine.
+vi.setConfig({ testTimeout: 60_000 })
 
 const run = promisify(execFile)
 const oneTool = join(import.meta.dirname, 'one-tool.ts')
@@ -145,7 +148,7 @@ test('a builder killed in the middle leaves nothing half-made and blocks nobody'
   } finally {
     process.kill(goPid, 'SIGKILL')
   }
-}, 30_000)
+})
 
 test('a second process waits for the one that builds, and says for whom', async () => {
   await using world = await createWorld()
@@ -177,4 +180,4 @@ test('a second process waits for the one that builds, and says for whom', async 
   await writeFile(go, '')
   expect(await second).toBe((await first).stdout)
   expect(await readFile(join(world.packageRoot, 'builds'), 'utf8')).toBe('build\n')
-}, 30_000)
+})

@@ -3,9 +3,11 @@ import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { expect, test } from 'vitest'
-import { toolChecks } from '../../../../src/tools/toolchain/tool-checks.ts'
+import { expect, test, vi } from 'vitest'
 import { createWorld, listen, release, type World } from './world.ts'
+
+// Every test starts processes, which takes its time on a busy machine.
+vi.setConfig({ testTimeout: 60_000 })
 
 const run = promisify(execFile)
 const oneTool = join(import.meta.dirname, 'one-tool.ts')
@@ -136,7 +138,7 @@ test('a server that is in trouble is asked three times, one that refuses once', 
     await expect(world.toolchain().path('k6')).rejects.toMatchObject({ code: 'MLP2012' })
     expect(requests).toBe(times)
   }
-}, 20_000)
+})
 
 test('a failure in the background is told to the one who needs the tool, who may try again', async () => {
   await using world = await createWorld()
@@ -186,23 +188,21 @@ test.skipIf(!unprivilegedMount)('a full disk is called one, and leaves nothing b
   expect(stdout).not.toContain('.making')
 })
 
-test('doctor: what fits passes, what mlp can get warns, what it cannot fails with a remedy', async () => {
+test('the report says what is there, what mlp can get, and what a person has to install', async () => {
   await using world = await createWorld()
-  await world.script('etcd', answering('1.2.3'))
+  const file = await world.script('etcd', answering('1.2.3'))
   await world.script('kwok', answering('9.9.9'))
   await world.pin({
     etcd: { versionCommand },
     kwok: { versionCommand, build: { module: 'kwok', package: 'kwok', stamp: {} } },
   })
-  const rows = await toolChecks(world.toolchain())
-  const byId = new Map(rows.map(row => [row.id, row]))
-  expect(byId.get('0.all.tool-etcd')).toMatchObject({ status: 'pass', remedy: [] })
-  expect(byId.get('0.all.tool-kwok')).toMatchObject({
-    status: 'warn',
-    detail: expect.stringContaining('9.9.9'),
-  })
-  expect(byId.get('0.all.tool-helm')).toMatchObject({
-    status: 'fail',
+  const reports = new Map((await world.toolchain().report()).map(report => [report.tool, report]))
+  expect(reports.get('etcd')).toMatchObject({ origin: 'path', path: file, found: '1.2.3', remedy: [] })
+  expect(reports.get('kwok')).toMatchObject({ origin: 'missing', found: '9.9.9', obtainable: true })
+  expect(reports.get('helm')).toMatchObject({
+    origin: 'missing',
+    found: null,
+    obtainable: false,
     remedy: [expect.stringContaining('Install helm 1.2.3')],
   })
 })
