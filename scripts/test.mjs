@@ -19,7 +19,9 @@ const suites = [
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter(name => !suites.some(([known]) => known === name))
 if (unknown.length > 0) {
-  process.stderr.write(`no suite named ${unknown.join(', ')}; there are: ${suites.map(([name]) => name).join(', ')}\n`)
+  process.stderr.write(
+    `no suite named ${unknown.join(', ')}; there are: ${suites.map(([name]) => name).join(', ')}\n`,
+  )
   process.exit(2)
 }
 
@@ -34,7 +36,9 @@ for (const [name, command] of suites) {
 
 process.stdout.write('\nsuite        result   seconds\n')
 for (const { name, exitCode, seconds } of results) {
-  process.stdout.write(`${name.padEnd(12)} ${(exitCode === 0 ? 'passed' : `exit ${exitCode}`).padEnd(8)} ${seconds.toFixed(1)}\n`)
+  process.stdout.write(
+    `${name.padEnd(12)} ${(exitCode === 0 ? 'passed' : `exit ${exitCode}`).padEnd(8)} ${seconds.toFixed(1)}\n`,
+  )
 }
 const failed = results.filter(({ exitCode }) => exitCode !== 0)
 process.stdout.write(`\nsuites: ${results.length - failed.length} passed, ${failed.length} failed\n`)

@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process'
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -223,6 +225,22 @@ test('the official CLI works unmodified', async () => {
   const credential = JSON.parse(await cli('eks', 'get-token', '--cluster-name', names.cluster))
   expect(await aws.reviewToken(credential.status.token, names.cluster, harness.world)).toBeDefined()
 }, 120_000)
+
+test("terraform's own s3 backend keeps state and lock in the state bucket", async () => {
+  await cloud.prepare(signal, () => {})
+  const folder = await mkdtemp(join(harness.world.home, 'backend-'))
+  await writeFile(
+    join(folder, 'main.tf'),
+    'terraform {\n  backend "s3" {}\n}\nresource "terraform_data" "x" {\n  input = "kept"\n}\n',
+  )
+  const backend = cloud.backend('foundation')
+  await writeFile(join(folder, 'backend.json'), JSON.stringify(backend.config))
+  const environment = { ...harness.environment, ...(await cloud.terraformEnvironment(signal)) }
+  const terraform = (...args: string[]) => run('terraform', args, { cwd: folder, env: environment })
+  await terraform('init', '-backend-config=backend.json', '-input=false', '-no-color')
+  await terraform('apply', '-auto-approve', '-input=false', '-no-color')
+  expect((await terraform('state', 'pull')).stdout).toContain('"kept"')
+}, 60_000)
 
 test('teardown releases data, and the inventory is then empty but for what is kept', async () => {
   const { store } = harness.world

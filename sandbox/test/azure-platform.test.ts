@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as z from 'zod'
+import { findableTypes } from '../../src/clouds/azure/existing.ts'
 import type { Cloud, CloudResource, RootName } from '../../src/clouds/cloud.ts'
 import type { JsonObject } from '../../src/engine/json.ts'
 import { azure } from '../src/clouds/azure/index.ts'
@@ -198,7 +199,9 @@ test('templates hold only types that have a behaviour with a source', async () =
   for (const root of ['foundation', 'cluster'] as const)
     for (const file of (await readdir(templates(root))).filter(name => name.endsWith('.tf'))) {
       const text = await readFile(`${templates(root)}/${file}`, 'utf8')
-      for (const [, type = ''] of text.matchAll(/^resource "([a-z_0-9]+)"/gm))
+      for (const [, type = ''] of text.matchAll(/^resource "([a-z_0-9]+)"/gm)) {
         expect(known.get(type)?.source, `${file}: ${type}`).toMatch(/https:|azurerm/)
+        expect(findableTypes, `${file}: ${type} must be findable after a lost state`).toContain(type)
+      }
     }
 })

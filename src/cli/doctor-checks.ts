@@ -20,10 +20,10 @@ export function machineChecks(folder: string): readonly DoctorCheck[] {
       id: '0.all.node',
       phase: 0,
       cloud: 'all',
-      title: 'Node',
+      title: `Node ${process.version}`,
       why: 'mlp uses what Node 22.19 brought',
       // bin/mlp.js refuses an older one, so this only tells which it is.
-      run: async () => ({ status: 'pass', detail: `${process.version}, ${process.execPath}` }),
+      run: async () => ({ status: 'pass', detail: process.execPath }),
     },
     {
       id: '0.all.disk-space',
@@ -55,14 +55,15 @@ export function toolChecks(reports: readonly ToolReport[]): readonly DoctorCheck
     id: `0.all.${report.tool}`,
     phase: 0,
     cloud: 'all',
-    title: report.tool,
+    // A pass shows its title only: version and origin belong there.
+    title: `${report.tool} ${report.found ?? report.wanted} (${report.origin === 'path' ? 'on PATH' : report.origin})`,
     why: `mlp runs ${report.tool} ${report.wanted}`,
     run: async () => toolFinding(report),
   }))
 }
 
 function toolFinding({ wanted, found, origin, path, remedy }: ToolReport): Finding {
-  if (origin !== 'missing') return { status: 'pass', detail: `${found ?? wanted}, ${origin}, ${path ?? ''}` }
+  if (origin !== 'missing') return { status: 'pass', detail: path ?? '' }
   const other = found === null ? 'not found' : `found ${found}`
   return { status: 'warn', detail: `${other}; ${wanted} is fetched when it is needed`, remedy }
 }

@@ -72,9 +72,17 @@ export async function* inventory(platform: AwsPlatform, signal: AbortSignal): As
     for await (const resource of list(platform, signal)) {
       if (seen.has(resource.id)) continue
       seen.add(resource.id)
-      yield resource
+      const keptBecause = reasonToKeep(platform, resource)
+      yield keptBecause === undefined ? resource : { ...resource, keptBecause }
     }
   }
+}
+
+function reasonToKeep({ names }: AwsPlatform, { type, name }: CloudResource): string | undefined {
+  if (type === 'aws_s3_bucket' && name === names.stateBucket) return "holds terraform's state"
+  const isLast = name.startsWith(`${names.database}-final-`) || name === `${names.database}-last`
+  if (type !== 'aws_db_snapshot' || !isLast) return undefined
+  return 'the last snapshot of a deleted database; delete it in RDS when nobody needs it any more'
 }
 
 /** The tagging API lists for a while what is deleted already; keys for the weeks of their deletion window. */

@@ -57,7 +57,13 @@ export async function preparations(platform: AwsPlatform, signal: AbortSignal): 
 function kept({ names }: AwsPlatform): readonly Leftover[] {
   const bucket = names.stateBucket
   return [
-    { cloud: 'aws', type: 'aws_s3_bucket', id: bucket, name: bucket, reason: "holds terraform's state" },
+    {
+      cloud: 'aws',
+      type: 'aws_s3_bucket',
+      id: `arn:aws:s3:::${bucket}`,
+      name: bucket,
+      reason: "holds terraform's state",
+    },
   ]
 }
 
