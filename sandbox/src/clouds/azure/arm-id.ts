@@ -15,10 +15,6 @@ export function subscriptionId(id: string): string | undefined {
   return /^\/subscriptions\/([^/]+)/i.exec(id)?.[1]
 }
 
-export function resourceGroupName(id: string): string | undefined {
-  return /^\/subscriptions\/[^/]+\/resourceGroups\/([^/]+)/i.exec(id)?.[1]
-}
-
 /** The group's id of anything inside of a group. */
 export function resourceGroupId(id: string): string | undefined {
   return /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+/i.exec(id)?.[0]

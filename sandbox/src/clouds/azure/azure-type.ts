@@ -22,7 +22,7 @@ export interface ArmProjection {
   fromArm?(id: string, body: Attributes): Attributes
 }
 
-export interface ArmBody {
+interface ArmBody {
   readonly kind?: string
   readonly sku?: object
   readonly identity?: object
@@ -52,7 +52,7 @@ export interface Definition {
   readonly arm?: ArmProjection
 }
 
-export interface NameRule {
+interface NameRule {
   readonly attribute: string
   readonly pattern: RegExp
   readonly text: string
@@ -102,7 +102,7 @@ export function azureType(definition: Definition): AzureType {
 }
 
 /** The resource that an ARM id names, whatever its type. Keys have an ARM id beside the one terraform uses. */
-export function findById(store: ResourceStore, id: string): StoredResource | undefined {
+function findById(store: ResourceStore, id: string): StoredResource | undefined {
   return store
     .all()
     .find(

@@ -9,7 +9,7 @@ const always = ['microsoft.resources', 'microsoft.authorization']
 const registrationSeconds = 60
 
 /** https://learn.microsoft.com/azure/azure-resource-manager/management/resource-providers-and-types */
-export function registrationState(
+function registrationState(
   store: ResourceStore,
   namespace: string,
 ): 'Registered' | 'Registering' | 'NotRegistered' {

@@ -16,7 +16,7 @@ const claimsSchema = z.object({
   appid: z.string(),
   tid: z.string(),
 })
-export type Claims = z.infer<typeof claimsSchema>
+type Claims = z.infer<typeof claimsSchema>
 
 export type Verdict =
   | { readonly valid: true; readonly claims: Claims }

@@ -9,7 +9,7 @@ import { azureType } from '../azure-type.ts'
  * Azure's built-in roles that the platform uses.
  * Source: https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
  */
-export const builtInRoles: Readonly<Record<string, string>> = {
+const builtInRoles: Readonly<Record<string, string>> = {
   Owner: '8e3af657-a8ff-443c-a75c-2fe8c4bcb635',
   Contributor: 'b24988ac-6180-42a0-ab88-20f7382dd24c',
   Reader: 'acdd72a7-3385-48ef-bd42-f606fba81ae7',
