@@ -143,7 +143,7 @@ const plannedChange = z
     replacePaths: (change.replace_paths ?? []).map(path => path.join('.')),
     importing: change.importing !== undefined,
   }))
-export type PlannedChange = z.output<typeof plannedChange>
+type PlannedChange = z.output<typeof plannedChange>
 
 const planFile = z.object({ resource_changes: z.array(plannedChange).default([]) })
 const stateFile = z.object({
@@ -244,7 +244,7 @@ export const testSecrets: SandboxSecrets = {
 }
 
 /** Remembers clusters and nodes instead of starting processes. */
-export function fakeClusters(): ClusterManager {
+function fakeClusters(): ClusterManager {
   const clusters = new Map<string, { endpoint: string; caPem: string; issuer: string }>()
   return {
     async create(key) {

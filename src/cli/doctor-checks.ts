@@ -39,7 +39,7 @@ export function machineChecks(folder: string): readonly DoctorCheck[] {
   ]
 }
 
-export function diskFinding(freeBytes: number, folder: string): Finding {
+function diskFinding(freeBytes: number, folder: string): Finding {
   const detail = `${(freeBytes / gibibyte).toFixed(1)} GiB free at ${folder}`
   if (freeBytes >= disk.wanted) return { status: 'pass', detail }
   return {
@@ -83,7 +83,7 @@ export async function cloudChecks(config: Config): Promise<readonly DoctorCheck[
   }))
 }
 
-export async function identityFinding(
+async function identityFinding(
   cloud: Pick<Cloud, 'name' | 'title' | 'identity'>,
   wanted: string,
   signal: AbortSignal,

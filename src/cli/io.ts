@@ -6,7 +6,7 @@ export type Output = Writable & {
   readonly columns?: number
   readonly rows?: number
 }
-export type Input = Readable & { readonly isTTY?: boolean }
+type Input = Readable & { readonly isTTY?: boolean }
 
 /** The world as a command sees it; made once in main.ts, replaced as a whole in tests. */
 export interface Io {

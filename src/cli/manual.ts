@@ -6,7 +6,7 @@ export interface ManualPage {
   readonly examples: readonly Example[]
 }
 
-export interface Example {
+interface Example {
   readonly line: string
   readonly comment: string
 }

@@ -52,7 +52,7 @@ const rangeShape = {
   cloud: z.array(cloud).default([]),
 }
 
-export const globalOptions = z.object(globalShape)
+const globalOptions = z.object(globalShape)
 export const consentOptions = z.object({ ...globalShape, ...consentShape })
 export const initOptions = z.object({
   ...globalShape,
@@ -121,7 +121,6 @@ export const completionOptions = z.object({
 export type GlobalOptions = z.infer<typeof globalOptions>
 export type ConsentOptions = z.infer<typeof consentOptions>
 export type InitOptions = z.infer<typeof initOptions>
-export type LoginOptions = z.infer<typeof loginOptions>
 export type DoctorOptions = z.infer<typeof doctorOptions>
 export type PlanOptions = z.infer<typeof planOptions>
 export type BootstrapOptions = z.infer<typeof bootstrapOptions>
@@ -129,8 +128,6 @@ export type PhaseOptions = z.infer<typeof phaseOptions>
 export type VerifyOptions = z.infer<typeof verifyOptions>
 export type StatusOptions = z.infer<typeof statusOptions>
 export type TeardownOptions = z.infer<typeof teardownOptions>
-export type ReportOptions = z.infer<typeof reportOptions>
-export type RenderOptions = z.infer<typeof renderOptions>
 export type TokenOptions = z.infer<typeof tokenOptions>
 export type UnlockOptions = z.infer<typeof unlockOptions>
 export type SandboxOptions = z.infer<typeof sandboxOptions>

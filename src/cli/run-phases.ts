@@ -1,5 +1,6 @@
 import { type ExitCode, exitCodes, MlpError } from '../engine/errors.ts'
 import { runSteps } from '../engine/run.ts'
+import { mergeContextsForUser } from '../phases/2-kubernetes/context-step.ts'
 import { phases } from '../phases/index.ts'
 import type { PhaseNumber, PlatformStep } from '../phases/phase.ts'
 import type { Io } from './io.ts'
@@ -37,6 +38,14 @@ export async function runPhases(run: PhasesRun): Promise<ExitCode> {
     ...(run.force ? { force: true } : {}),
     ...(run.only === undefined ? {} : { only: run.only }),
   })
+  if (run.options.mergeKubeconfig && summary.result === 'ok') {
+    const { file, changed } = await mergeContextsForUser(session.makeContext(() => undefined))
+    session.emit({
+      type: 'notice',
+      level: 'info',
+      message: changed ? `contexts added to ${file}` : `contexts are in ${file} already`,
+    })
+  }
   return session.finish(summary)
 }
 

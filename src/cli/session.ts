@@ -49,7 +49,7 @@ export interface Session extends AsyncDisposable {
 }
 
 /** What `runSteps` and `undoSteps` have in common. */
-export type Ending = Pick<RunSummary, 'result' | 'exitCode' | 'done' | 'skipped' | 'failed' | 'total'> & {
+type Ending = Pick<RunSummary, 'result' | 'exitCode' | 'done' | 'skipped' | 'failed' | 'total'> & {
   readonly removed?: readonly Leftover[]
   readonly kept?: readonly Leftover[]
   readonly left?: readonly Leftover[]

@@ -28,7 +28,7 @@ export function showError(
   return shown.exitCode
 }
 
-export function errorText(error: MlpError): string {
+function errorText(error: MlpError): string {
   const blocks = [`Error ${error.code}: ${error.message}`]
   if (error.detail !== undefined && error.detail !== '') blocks.push(indent(error.detail))
   if (error.command !== undefined) blocks.push(`Command:\n${indent(error.command)}`)

@@ -59,12 +59,12 @@ const common = {
   ),
   network,
 }
-export const awsSchema = z.strictObject({
+const awsSchema = z.strictObject({
   accountId: text(/^\d{12}$/, 'the 12 digits of the account, in quotes', 'AWS account id, in quotes.'),
   region: text(/^[a-z]{2}(-[a-z]+)+-\d$/, 'an AWS region such as us-east-1', 'AWS region.'),
   ...common,
 })
-export const gcpSchema = z.strictObject({
+const gcpSchema = z.strictObject({
   projectId: text(
     /^[a-z][a-z0-9-]{4,28}[a-z0-9]$/,
     '6 to 30 lower-case letters, digits and hyphens, as `gcloud projects list` shows it',
@@ -75,7 +75,7 @@ export const gcpSchema = z.strictObject({
 })
 const guid = (what: string) =>
   z.guid({ error: `a UUID, as \`az account show\` shows it` }).describe(`Azure ${what}.`)
-export const azureSchema = z.strictObject({
+const azureSchema = z.strictObject({
   subscriptionId: guid('subscription id'),
   tenantId: guid('tenant id; found out from the subscription when it is missing').optional(),
   location: text(

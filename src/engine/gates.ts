@@ -9,7 +9,7 @@ export interface Gate<Ctx extends EngineContext> {
   ask(context: Ctx): Promise<GateAnswer>
 }
 
-export type GateAnswer =
+type GateAnswer =
   | { readonly outcome: 'passed' | 'warned'; readonly detail: string }
   | {
       readonly outcome: 'refused'

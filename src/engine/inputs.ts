@@ -46,7 +46,7 @@ export function describeChanges(before: Json, after: Json, path = ''): readonly 
     const keys = new Set([...Object.keys(before), ...Object.keys(after)])
     return [...keys].sort().flatMap(key => {
       const inner = path === '' ? key : `${path}.${key}`
-      const [from, to] = [before[key], after[key]]
+      const [from, to] = [own(before, key), own(after, key)]
       if (from === undefined) return to === undefined ? [] : [`${inner} added: ${brief(to)}`]
       if (to === undefined) return [`${inner} removed`]
       return describeChanges(from, to, inner)
@@ -56,6 +56,11 @@ export function describeChanges(before: Json, after: Json, path = ''): readonly 
     return before.flatMap((item, index) => describeChanges(item, after[index] ?? null, `${name}[${index}]`))
   }
   return [`${name} ${brief(before)} -> ${brief(after)}`]
+}
+
+/** A key such as `toString` must not be found on every object. */
+function own(object: JsonObject, key: string): Json | undefined {
+  return Object.hasOwn(object, key) ? object[key] : undefined
 }
 
 function brief(value: Json): string {

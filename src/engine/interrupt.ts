@@ -4,7 +4,7 @@ import type { Emit, EventBody } from './events.ts'
 type Signal = 'SIGINT' | 'SIGTERM'
 
 /** The part of node's `process` that is needed, so that a test can stand in for it. */
-export interface SignalSource {
+interface SignalSource {
   on(signal: Signal, listener: (signal: Signal) => void): unknown
   off(signal: Signal, listener: (signal: Signal) => void): unknown
 }

@@ -30,7 +30,7 @@ export interface StateStore {
   forget(step: string): Promise<void>
 }
 
-export interface Fingerprint {
+interface Fingerprint {
   readonly inputs: Json
   readonly hash: string
 }

@@ -4,7 +4,7 @@ export interface Patience {
   readonly afterTerminateMs: number
 }
 
-export const defaultPatience: Patience = { afterInterruptMs: 10_000, afterTerminateMs: 5_000 }
+const defaultPatience: Patience = { afterInterruptMs: 10_000, afterTerminateMs: 5_000 }
 
 export interface Stopper {
   /** One SIGINT, and then as long as it takes: terraform may need minutes to save what it did. Repeats do nothing. */

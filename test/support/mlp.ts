@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import * as z from 'zod'
 
 /** The program as users start it. */
-export const mlpPath = fileURLToPath(new URL('../../bin/mlp.js', import.meta.url))
+const mlpPath = fileURLToPath(new URL('../../bin/mlp.js', import.meta.url))
 
 export interface Finished {
   readonly exitCode: number | null

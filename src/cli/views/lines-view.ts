@@ -13,12 +13,15 @@ export interface LinesSettings extends ViewSettings {
   readonly heartbeatMs?: number
 }
 
+/** At most one line of progress a step in this time, unless --verbose. */
+const quietMs = 10_000
+
 /** One plain line an event: for CI, pipes, dumb terminals and screen readers. */
 export function linesView(out: Output, settings: LinesSettings): View {
   const model = new RunModel()
   const colours = palette(settings.colour)
   const now = settings.now ?? (() => new Date())
-  const lastMessage = new Map<string, string>()
+  const lastMessage = new Map<string, { readonly message: string; readonly atMs: number }>()
   const folded = new Map<string, string[]>()
   const held: string[] = []
   let paused = false
@@ -32,9 +35,12 @@ export function linesView(out: Output, settings: LinesSettings): View {
     lastWrite = now().getTime()
     out.write(`${line}\n`)
   }
+  // A step says what it is at some times a second; a log wants its beginning, its end, and the heartbeat between.
   const progress = (key: string, name: string, message: string): void => {
-    if (settings.quiet || lastMessage.get(key) === message) return
-    lastMessage.set(key, message)
+    const last = lastMessage.get(key)
+    const soon = last !== undefined && now().getTime() - last.atMs < quietMs
+    if (settings.quiet || last?.message === message || (soon && !settings.verbose)) return
+    lastMessage.set(key, { message, atMs: now().getTime() })
     const line = `${name}: ${plainText(message)}`
     if (settings.githubActions) folded.set(key, [...(folded.get(key) ?? []), line])
     else write(line)

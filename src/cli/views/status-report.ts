@@ -98,7 +98,7 @@ export function statusReport(
 }
 
 /** The one command that brings the platform on. */
-export function nextCommand(status: StatusDocument): string {
+function nextCommand(status: StatusDocument): string {
   return status.phases.every(({ state }) => state === 'done') ? 'mlp verify' : 'mlp bootstrap'
 }
 

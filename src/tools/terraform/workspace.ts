@@ -24,7 +24,7 @@ export interface Workspace {
 }
 
 export const planFile = 'mlp.tfplan'
-export const variablesFile = 'mlp.auto.tfvars.json'
+const variablesFile = 'mlp.auto.tfvars.json'
 export const backendFile = 'mlp.backend.json'
 export const adoptionFile = 'mlp_adopt.tf.json'
 

@@ -79,9 +79,9 @@ describe('mlp init', () => {
   })
 
   test.each([
-    [['init'], 5, /MLP5001[^]*--target or --yes/],
-    [['init', '--yes', '--target', 'cloud'], 5, /AWS account[^]*--aws-account/],
-    [['init', '--yes', '--aws-account', '12'], 2, /MLP1008[^]*clouds.aws.accountId: found "12"/],
+    [['init'], 5, /MLP5001[\s\S]*--target or --yes/],
+    [['init', '--yes', '--target', 'cloud'], 5, /AWS account[\s\S]*--aws-account/],
+    [['init', '--yes', '--aws-account', '12'], 2, /MLP1008[\s\S]*clouds.aws.accountId: found "12"/],
     [['init', '--yes', '--project', 'No Name'], 2, /project: found "No Name"/],
   ])('mlp %j writes nothing', async (args, exitCode, expected) => {
     const { io, err } = quietIo(folder)

@@ -264,7 +264,7 @@ function filtersOf(input: Input): readonly Filter[] {
 }
 
 /** `Name.1`, `Name.2` … in order. */
-export function numbered(input: Input, name: string): readonly string[] {
+function numbered(input: Input, name: string): readonly string[] {
   const values: string[] = []
   for (let index = 1; ; index += 1) {
     const value = input.get(`${name}.${index}`)
