@@ -195,6 +195,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
     return stopping
   }
 
+  // Before anybody can ask: a status without parts that are starting means that all are up.
+  bringUpAll()
   const controlSocket = join(home.socketFolder, 'control.sock')
   const control = await startControl(controlSocket, {
     faults,
@@ -239,7 +241,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
   )
   log(`daemon ${process.pid} serves ${home.folder}`)
 
-  bringUpAll()
   return { stop: stopOnce }
 }
 
