@@ -11,7 +11,8 @@ import type { Programs } from './programs.ts'
 export const emulatorNames = ['s3', 'gcs', 'blob'] as const
 export type EmulatorName = (typeof emulatorNames)[number]
 
-const readyTimeoutMs = 30_000
+/** Generous: engines may be building on every processor. */
+const readyTimeoutMs = 120_000
 const pollMs = 50
 
 /** Starts one object store's data plane, or adopts it, and waits until it listens. */

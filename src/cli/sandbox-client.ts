@@ -248,9 +248,7 @@ async function ask(home: string, method: 'GET' | 'POST', path: string): Promise<
         else reject(new Error(`the sandbox answered ${response.statusCode} to ${method} ${path}: ${body}`))
       })
     })
-    outgoing.on('timeout', () =>
-      outgoing.destroy(new Error('the sandbox does not answer its control socket')),
-    )
+    outgoing.on('timeout', () => outgoing.destroy(silent(home)))
     outgoing.on('error', error => {
       const gone =
         'code' in error && ['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(String(error.code))
@@ -258,6 +256,14 @@ async function ask(home: string, method: 'GET' | 'POST', path: string): Promise<
       else reject(error)
     })
     outgoing.end()
+  })
+}
+
+function silent(home: string): MlpError {
+  return new MlpError({
+    code: 'MLP5206',
+    summary: `the sandbox does not answer within ${requestTimeoutMs / 1000} s`,
+    remedy: [`read ${join(home, 'log', 'daemon.log')}`, 'mlp sandbox stop, then the same command again'],
   })
 }
 
