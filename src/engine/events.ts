@@ -55,8 +55,6 @@ export type EventBody =
       readonly cloud?: string
       readonly command: string
       readonly cwd?: string
-      /** Leads its own process group. */
-      readonly pid?: number
     }
   | {
       readonly type: 'tool-output'

@@ -11,8 +11,8 @@ interface SignalSource {
 
 export interface InterruptOptions {
   readonly source?: SignalSource
-  /** At the second signal: kill these tools (each leads its own process group) and end the process with this code. */
-  readonly kill: (exitCode: ExitCode, toolPids: readonly number[]) => void
+  /** At the second signal: kill the tools that run, and end the process with this code. */
+  readonly kill: (exitCode: ExitCode) => void
 }
 
 export interface Interrupts {
@@ -36,7 +36,6 @@ export function watchInterrupts(options: InterruptOptions): Interrupts {
   const source = options.source ?? process
   const controller = new AbortController()
   const runningSteps = new Set<string>()
-  const toolPids = new Map<string, number>()
   const early: EventBody[] = []
   let emit: Emit = event => early.push(event)
   let code: ExitCode | undefined
@@ -46,7 +45,7 @@ export function watchInterrupts(options: InterruptOptions): Interrupts {
     code ??= signal === 'SIGTERM' ? exitCodes.terminated : exitCodes.interrupted
     emit({ type: 'interrupt', signal, count, finishing: [...runningSteps] })
     if (count === 1) controller.abort()
-    else if (count === 2) options.kill(code, [...toolPids.values()])
+    else if (count === 2) options.kill(code)
   }
   const signals: readonly Signal[] = ['SIGINT', 'SIGTERM']
   for (const signal of signals) source.on(signal, onSignal)
@@ -60,8 +59,6 @@ export function watchInterrupts(options: InterruptOptions): Interrupts {
     observe(event) {
       if (event.type === 'step-started') runningSteps.add(event.step)
       else if (event.type === 'step-finished') runningSteps.delete(event.step)
-      else if (event.type === 'command-started' && event.pid !== undefined) toolPids.set(event.id, event.pid)
-      else if (event.type === 'command-finished') toolPids.delete(event.id)
     },
     stop() {
       for (const signal of signals) source.off(signal, onSignal)

@@ -266,7 +266,7 @@ function whyApplied(record: StepRecord | undefined, status: Status, changes: rea
 function notThere<Ctx extends EngineContext>(step: Step<Ctx>, status: Status): MlpError {
   const phase = step.id.split('.')[0]
   return new MlpError({
-    code: 'MLP5202',
+    code: 'MLP5242',
     summary: `${step.id} (${step.title}) is needed, and is not there`,
     detail: `The world says: ${status.state}${status.why === undefined ? '' : `, ${status.why}`}.`,
     remedy: [`mlp bootstrap --to ${phase}`],
@@ -278,7 +278,7 @@ function notConfirmed<Ctx extends EngineContext>(step: Step<Ctx>, status: Status
   const said = status.why === undefined ? status.state : `${status.state}, ${status.why}`
   const asked = status.state !== 'unknown'
   return new MlpError({
-    code: asked ? 'MLP5200' : 'MLP5201',
+    code: asked ? 'MLP5240' : 'MLP5241',
     summary: asked
       ? `${step.id} says that it is done, but the world disagrees: ${said}`
       : `${step.id} was applied, but the world could not be asked whether it holds: ${said}`,

@@ -165,7 +165,7 @@ function outcomeOf<Ctx extends EngineContext>(
   const things = (list: readonly Leftover[]): string => list.map(each => each.name).join(', ')
   if (undone.left.length > 0) {
     const error = new MlpError({
-      code: 'MLP5203',
+      code: 'MLP5243',
       summary: `${step.id} left ${undone.left.length} behind: ${things(undone.left)}`,
       detail: undone.left.map(each => `${each.cloud} ${each.type} ${each.id}: ${each.reason}`).join('\n'),
       remedy: ['Run the same command again; if they stay, remove them by hand: they may still be billed.'],

@@ -119,16 +119,16 @@ describe('what is done, and why', () => {
     const next = worldStep(world, '1.aws.next', { needs: ['1.aws.net'] })
     const summary = await run(world, state, [liar, next])
     expect(summary).toMatchObject({ result: 'failed', exitCode: 3, failed: 1, blocked: 1 })
-    expect(summary.errors).toMatchObject([{ step: '1.aws.net', error: { code: 'MLP5200' } }])
+    expect(summary.errors).toMatchObject([{ step: '1.aws.net', error: { code: 'MLP5240' } }])
     expect(summary.outputs.size).toBe(0)
-    expect(state.get('1.aws.net')).toMatchObject({ state: 'failed', error: { code: 'MLP5200' } })
+    expect(state.get('1.aws.net')).toMatchObject({ state: 'failed', error: { code: 'MLP5240' } })
   })
 
   test('a step whose world cannot be asked afterwards is not called done either', async () => {
     const [world, state] = [emptyWorld(), await temporaryState()]
     const status = async (): Promise<Status> => ({ state: 'unknown', why: 'timeout' })
     const summary = await run(world, state, [worldStep(world, '1.aws.net', { status })])
-    expect(summary.errors).toMatchObject([{ error: { code: 'MLP5201' } }])
+    expect(summary.errors).toMatchObject([{ error: { code: 'MLP5241' } }])
   })
 })
 
@@ -265,7 +265,7 @@ describe('only some steps', () => {
     const askOnly = new Set(['1.aws.net', '1.aws.cluster'])
     const summary = await run(world, state, lane(world), { askOnly })
     expect(summary).toMatchObject({ result: 'refused', exitCode: 5, failed: 1, blocked: 2 })
-    expect(summary.errors[0]?.error).toMatchObject({ code: 'MLP5202', remedy: ['mlp bootstrap --to 1'] })
+    expect(summary.errors[0]?.error).toMatchObject({ code: 'MLP5242', remedy: ['mlp bootstrap --to 1'] })
     expect(world.things.size).toBe(0)
   })
 })

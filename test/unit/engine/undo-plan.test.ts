@@ -100,7 +100,7 @@ describe('undo', () => {
     expect(summary.kept).toEqual([thing('data')])
     expect(summary.left).toEqual([thing('stray')])
     expect(summary.errors).toMatchObject([
-      { step: '2.aws.names', error: { code: 'MLP5203', detail: expect.stringContaining('stray') } },
+      { step: '2.aws.names', error: { code: 'MLP5243', detail: expect.stringContaining('stray') } },
     ])
     expect([...state.all().keys()]).toEqual(['2.aws.names'])
   })
