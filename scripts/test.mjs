@@ -8,7 +8,7 @@ const suites = [
   ['types', 'tsc -p .'],
   ['imports', 'depcruise src sandbox/src bin --config .dependency-cruiser.mjs'],
   ['dead-code', 'knip'],
-  ['audit', 'npm audit --omit=dev --audit-level=high'],
+  ['audit', 'node scripts/audit.mjs'],
   ['build', 'node scripts/build.mjs'],
   ['unit', 'vitest run --project unit --coverage'],
   ['sandbox', 'vitest run --project sandbox'],

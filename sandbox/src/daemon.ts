@@ -16,11 +16,12 @@ import { openLog } from './log.ts'
 import { identify } from './processes/process-identity.ts'
 import { openSupervisor } from './processes/supervisor.ts'
 import type { Programs } from './programs.ts'
+import type { SimulatedCloud } from './simulated-cloud.ts'
 import { type PartState, sandboxStatus } from './status.ts'
 import { openSqliteStore } from './store/sqlite-store.ts'
 import { loadSchemas } from './terraform/schema.ts'
 import { startProviderServer } from './terraform/server.ts'
-import type { SimulatedCloud, World } from './world.ts'
+import type { World } from './world.ts'
 
 export interface DaemonOptions {
   /** Absolute folder of everything the sandbox keeps. */

@@ -5,8 +5,8 @@ import type { Clusters } from './kubernetes/cluster-manager.ts'
 import { residentBytes } from './processes/process-identity.ts'
 import type { Supervisor } from './processes/supervisor.ts'
 import type { Programs } from './programs.ts'
+import type { SimulatedCloud } from './simulated-cloud.ts'
 import type { ResourceStore } from './store/resource-store.ts'
-import type { SimulatedCloud } from './world.ts'
 
 /** A part of the sandbox that has not come up yet. */
 export type PartState = { readonly state: 'starting' } | { readonly state: 'failed'; readonly why: string }

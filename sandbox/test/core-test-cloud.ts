@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type Behaviour, CloudError } from '../src/behaviour.ts'
-import type { SimulatedCloud } from '../src/world.ts'
+import type { SimulatedCloud } from '../src/simulated-cloud.ts'
 
 /**
  * A cloud of a few types of the official aws schema, chosen for their shapes: flat with defaults, attribute sets of

@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as z from 'zod'
 import { createFaults, type Faults } from '../src/faults.ts'
+import type { SimulatedCloud } from '../src/simulated-cloud.ts'
 import type { Attributes } from '../src/store/resource-store.ts'
 import { openSqliteStore } from '../src/store/sqlite-store.ts'
 import { loadSchemas } from '../src/terraform/schema.ts'
 import { startProviderServer } from '../src/terraform/server.ts'
-import type { ClusterManager, SandboxSecrets, SimulatedCloud, World } from '../src/world.ts'
+import type { ClusterManager, SandboxSecrets, World } from '../src/world.ts'
 
 /**
  * Runs the real terraform against simulated clouds, without the daemon: real provider servers, a real store, a fake

@@ -5,7 +5,7 @@ import { phases } from '../phases/index.ts'
 import type { PhaseNumber, PlatformStep } from '../phases/phase.ts'
 import type { Io } from './io.ts'
 import type { BootstrapOptions, PhaseOptions } from './options.ts'
-import { openSession, type Session } from './session.ts'
+import { type Session, withSession } from './session.ts'
 
 export interface PhasesRun {
   readonly command: string
@@ -17,13 +17,19 @@ export interface PhasesRun {
 }
 
 /** What `bootstrap` and `phase` share: steps of the wanted phases are applied, those before are only asked about. */
-export async function runPhases(run: PhasesRun): Promise<ExitCode> {
-  await using session = await openSession({
-    command: run.command,
-    options: run.options,
-    io: run.io,
-    changes: true,
-  })
+export function runPhases(run: PhasesRun): Promise<ExitCode> {
+  return withSession(
+    {
+      command: run.command,
+      options: run.options,
+      io: run.io,
+      changes: true,
+    },
+    session => applyPhases(run, session),
+  )
+}
+
+async function applyPhases(run: PhasesRun, session: Session): Promise<ExitCode> {
   const steps = stepsOf(session, run)
   refuseUnknownStep(steps, run.only)
   const asked = steps.filter(({ phase }) => !run.wanted(phase)).map(({ step }) => step.id)

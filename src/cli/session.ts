@@ -63,7 +63,20 @@ const noConsent = {
   confirm: undefined,
 }
 
-export async function openSession(given: SessionOptions): Promise<Session> {
+/** Opens a session, works in it, and closes it whatever happens. Throws what opening or the work throws. */
+export async function withSession<T>(
+  given: SessionOptions,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const session = await openSession(given)
+  try {
+    return await work(session)
+  } finally {
+    await session[Symbol.asyncDispose]()
+  }
+}
+
+async function openSession(given: SessionOptions): Promise<Session> {
   const { options, io } = given
   const startedAt = performance.now()
   const stack = new AsyncDisposableStack()

@@ -1,4 +1,4 @@
-import type { SimulatedCloud } from '../world.ts'
+import type { SimulatedCloud } from '../simulated-cloud.ts'
 import { aws } from './aws/index.ts'
 import { azure } from './azure/index.ts'
 import { gcp } from './gcp/index.ts'

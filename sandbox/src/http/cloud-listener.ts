@@ -4,7 +4,8 @@ import { createServer, type Server } from 'node:https'
 import type { FaultKind, Faults } from '../faults.ts'
 import type { KeyPair } from '../kubernetes/pki.ts'
 import { tokenReviewPath } from '../kubernetes/token-review.ts'
-import type { SimulatedCloud, World } from '../world.ts'
+import type { SimulatedCloud } from '../simulated-cloud.ts'
+import type { World } from '../world.ts'
 
 export interface CloudListenerOptions {
   readonly cloud: SimulatedCloud

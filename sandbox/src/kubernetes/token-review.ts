@@ -1,7 +1,8 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import * as z from 'zod'
-import type { SimulatedCloud, World } from '../world.ts'
+import type { SimulatedCloud } from '../simulated-cloud.ts'
+import type { World } from '../world.ts'
 
 /** The daemon hands requests below this path to `reviewTokenRequest`, on any of its TLS listeners. */
 export const tokenReviewPath = '/_sandbox/tokenreview/'

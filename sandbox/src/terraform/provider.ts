@@ -2,7 +2,8 @@ import { type handleUnaryCall, status, type UntypedServiceImplementation } from 
 import type * as z from 'zod'
 import { type BehaviourScope, CloudError, type DataSourceBehaviour } from '../behaviour.ts'
 import type { Faults } from '../faults.ts'
-import type { SimulatedCloud, World } from '../world.ts'
+import type { SimulatedCloud } from '../simulated-cloud.ts'
+import type { World } from '../world.ts'
 import {
   applyRequest,
   configureRequest,

@@ -3,12 +3,17 @@ import { planSteps } from '../../engine/plan.ts'
 import { phases } from '../../phases/index.ts'
 import type { Io } from '../io.ts'
 import type { PlanOptions } from '../options.ts'
-import { openSession } from '../session.ts'
+import { type Session, withSession } from '../session.ts'
 import { showPlan } from '../views/plan-report.ts'
 
 /** What every phase would do, and why. Changes nothing. */
-export async function runPlan(options: PlanOptions, io: Io): Promise<ExitCode> {
-  await using session = await openSession({ command: 'plan', options, io, changes: false })
+export function runPlan(options: PlanOptions, io: Io): Promise<ExitCode> {
+  return withSession({ command: 'plan', options, io, changes: false }, session =>
+    planIn(options, io, session),
+  )
+}
+
+async function planIn(options: PlanOptions, io: Io, session: Session): Promise<ExitCode> {
   const first = options.from ?? 1
   const last = options.to ?? 8
   const steps = phases

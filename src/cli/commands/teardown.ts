@@ -6,11 +6,16 @@ import { phases } from '../../phases/index.ts'
 import type { Context } from '../../phases/phase.ts'
 import type { Io } from '../io.ts'
 import type { TeardownOptions } from '../options.ts'
-import { openSession } from '../session.ts'
+import { type Session, withSession } from '../session.ts'
 
 /** Takes the platform back in reverse order, then looks in the clouds, without any state, for what is still there. */
-export async function runTeardown(options: TeardownOptions, io: Io): Promise<ExitCode> {
-  await using session = await openSession({ command: 'teardown', options, io, changes: true })
+export function runTeardown(options: TeardownOptions, io: Io): Promise<ExitCode> {
+  return withSession({ command: 'teardown', options, io, changes: true }, session =>
+    tearDownIn(options, io, session),
+  )
+}
+
+async function tearDownIn(options: TeardownOptions, session: Session): Promise<ExitCode> {
   const first = options.from ?? 1
   const last = options.to ?? 8
   const steps = phases

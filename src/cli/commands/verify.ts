@@ -6,15 +6,20 @@ import { phases } from '../../phases/index.ts'
 import type { PlatformCheck } from '../../phases/phase.ts'
 import type { Io } from '../io.ts'
 import type { VerifyOptions } from '../options.ts'
-import { openSession, type Session } from '../session.ts'
+import { type Session, withSession } from '../session.ts'
 import { showChecks } from '../views/check-report.ts'
 import { writeJunit } from '../views/junit.ts'
 
 const betweenTriesMs = 5_000
 
 /** Every check of what is applied; phases that were never applied are skipped, and said so. */
-export async function runVerify(options: VerifyOptions, io: Io): Promise<ExitCode> {
-  await using session = await openSession({ command: 'verify', options, io, changes: false })
+export function runVerify(options: VerifyOptions, io: Io): Promise<ExitCode> {
+  return withSession({ command: 'verify', options, io, changes: false }, session =>
+    verifyIn(options, io, session),
+  )
+}
+
+async function verifyIn(options: VerifyOptions, io: Io, session: Session): Promise<ExitCode> {
   const deadline = performance.now() + (options.wait ?? 0)
   let rows = await ask(session, options)
   while (!healthy(rows) && performance.now() < deadline && !session.signal.aborted) {

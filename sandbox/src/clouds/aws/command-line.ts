@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { SimulatedCloud, World } from '../../world.ts'
+import type { SimulatedCloud } from '../../simulated-cloud.ts'
+import type { World } from '../../world.ts'
 import { defaultRegion } from './naming.ts'
 
 /** Credentials and endpoint as every AWS SDK, the CLI and terraform's s3 backend read them. */

@@ -1,4 +1,4 @@
-import type { SimulatedCloud } from '../../world.ts'
+import type { SimulatedCloud } from '../../simulated-cloud.ts'
 import { handle } from './api/handle.ts'
 import { behaviours } from './behaviours/all.ts'
 import { commandLineEnvironment, target } from './command-line.ts'

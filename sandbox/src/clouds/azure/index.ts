@@ -1,5 +1,6 @@
 import { clusterAdminsGroup } from '../../kubernetes/rbac.ts'
-import type { SimulatedCloud, World } from '../../world.ts'
+import type { SimulatedCloud } from '../../simulated-cloud.ts'
+import type { World } from '../../world.ts'
 import { handle } from './api/server.ts'
 import { isWithin, lastSegment } from './arm-id.ts'
 import { requiredText, text } from './attributes.ts'

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { SimulatedCloud, World } from '../../world.ts'
+import type { SimulatedCloud } from '../../simulated-cloud.ts'
+import type { World } from '../../world.ts'
 import { serviceNames } from './api/handle.ts'
 import { clientId, clientSecret, issueToken, operatorEmail, refreshToken } from './tokens.ts'
 

@@ -1,5 +1,5 @@
 import { clusterAdminsGroup } from '../../kubernetes/rbac.ts'
-import type { SimulatedCloud } from '../../world.ts'
+import type { SimulatedCloud } from '../../simulated-cloud.ts'
 import { commandLineEnvironment, target } from './access.ts'
 import { handle } from './api/handle.ts'
 import { behaviours } from './behaviours/all.ts'
