@@ -11,7 +11,7 @@ import { type Session, withSession } from '../session.ts'
 /** Takes the platform back in reverse order, then looks in the clouds, without any state, for what is still there. */
 export function runTeardown(options: TeardownOptions, io: Io): Promise<ExitCode> {
   return withSession({ command: 'teardown', options, io, changes: true }, session =>
-    tearDownIn(options, io, session),
+    tearDownIn(options, session),
   )
 }
 
