@@ -19,7 +19,8 @@ import { createConsent } from './consent.ts'
 import type { Io } from './io.ts'
 import type { ConsentOptions, GlobalOptions } from './options.ts'
 import { openRunLog } from './run-log.ts'
-import { resolveTarget, withAccounts } from './target.ts'
+import { tellSandboxBuilds } from './sandbox-builds.ts'
+import { resolveTarget, sandboxHome, withAccounts } from './target.ts'
 import { createView } from './views/create-view.ts'
 
 export interface SessionOptions {
@@ -140,6 +141,8 @@ async function openSession(given: SessionOptions): Promise<Session> {
       signal: interrupts.signal,
       report: message => emit({ type: 'tool-progress', tool: 'sandbox', message }),
     })
+    if (given.changes && target.name === 'sandbox')
+      stack.use(tellSandboxBuilds(sandboxHome(platformFolder, io.env), emit))
     const config = withAccounts(wanted, target)
     const only = options.cloud === undefined || options.cloud.length === 0 ? undefined : options.cloud
     const clouds = await createClouds(config, target, only)

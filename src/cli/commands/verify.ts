@@ -7,7 +7,7 @@ import type { PlatformCheck } from '../../phases/phase.ts'
 import type { Io } from '../io.ts'
 import type { VerifyOptions } from '../options.ts'
 import { type Session, withSession } from '../session.ts'
-import { showChecks } from '../views/check-report.ts'
+import { showChecks } from '../show-checks.ts'
 import { writeJunit } from '../views/junit.ts'
 
 const betweenTriesMs = 5_000
@@ -30,9 +30,18 @@ async function verifyIn(options: VerifyOptions, io: Io, session: Session): Promi
     rows = await ask(session, options)
   }
   if (options.junit !== undefined) await writeJunit(options.junit, rows)
-  showChecks('verify', rows, options, io)
+  showChecks(rows, { ...options, output: options.quiet ? 'short' : options.output, categoryOf }, io)
   return healthy(rows) ? exitCodes.done : exitCodes.checkFailed
 }
+
+const titles: Readonly<Record<string, string>> = {
+  aws: 'AWS',
+  gcp: 'Google Cloud',
+  azure: 'Azure',
+  all: 'everywhere',
+}
+
+const categoryOf = ({ phase, cloud }: CheckRow) => `phase ${phase}, ${titles[cloud] ?? cloud}`
 
 async function ask(session: Session, options: VerifyOptions): Promise<readonly CheckRow[]> {
   const context = session.makeContext(() => undefined)

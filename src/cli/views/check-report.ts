@@ -1,9 +1,6 @@
 import type { CheckRow } from '../../engine/check.ts'
 import { type CheckDocument, checkDocument, documentVersion } from '../contract.ts'
-import type { Io } from '../io.ts'
-import type { GlobalOptions } from '../options.ts'
-import { chooseColour } from './choose.ts'
-import { marks, type Palette, palette } from './palette.ts'
+import { marks, type Palette } from './palette.ts'
 import { wrap } from './text.ts'
 
 export interface CheckReportOptions {
@@ -22,37 +19,6 @@ function isHealthy(rows: readonly CheckRow[]): boolean {
 
 export function checkJson(rows: readonly CheckRow[]): CheckDocument {
   return checkDocument.parse({ schemaVersion: documentVersion, healthy: isHealthy(rows), checks: rows })
-}
-
-const clouds: Readonly<Record<string, string>> = {
-  aws: 'AWS',
-  gcp: 'Google Cloud',
-  azure: 'Azure',
-  all: 'everywhere',
-}
-
-/** Writes checks to standard output: under a heading a phase and cloud, or as JSON where that was asked for. */
-export function showChecks(
-  command: 'verify' | 'doctor',
-  rows: readonly CheckRow[],
-  options: Pick<GlobalOptions, 'json' | 'color' | 'quiet'> & { readonly output?: 'full' | 'short' },
-  io: Pick<Io, 'stdout' | 'env'>,
-): void {
-  if (options.json) {
-    io.stdout.write(`${JSON.stringify(checkJson(rows))}\n`)
-    return
-  }
-  const colour = chooseColour(options.color, { isTty: io.stdout.isTTY === true, env: io.env })
-  const lines = checkReport(rows, {
-    columns: io.stdout.columns ?? 100,
-    palette: palette(colour),
-    output: options.quiet ? 'short' : (options.output ?? 'full'),
-    categoryOf: row => {
-      const where = clouds[row.cloud] ?? row.cloud
-      return command === 'doctor' ? where : `phase ${row.phase}, ${where}`
-    },
-  })
-  io.stdout.write(`${lines.join('\n')}\n`)
 }
 
 /** Checks by category, hints below each, totals, and the failed ones once more at the end, where eyes are. */

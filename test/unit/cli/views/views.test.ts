@@ -1,7 +1,8 @@
 import { PassThrough } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { contractSchemas, runFinishedEvent, versionEvent } from '../../../../src/cli/contract.ts'
-import { checkJson, checkReport, showChecks } from '../../../../src/cli/views/check-report.ts'
+import { showChecks } from '../../../../src/cli/show-checks.ts'
+import { checkJson, checkReport } from '../../../../src/cli/views/check-report.ts'
 import { chooseColour, chooseView } from '../../../../src/cli/views/choose.ts'
 import { junitXml } from '../../../../src/cli/views/junit.ts'
 import { linesView } from '../../../../src/cli/views/lines-view.ts'
@@ -225,9 +226,10 @@ describe('checks', () => {
   })
   test('as JSON on standard output when asked for', () => {
     const stdout = new PassThrough()
-    showChecks('verify', rows, { json: true, quiet: false, color: undefined }, { stdout, env: {} })
+    const shown = { color: undefined, output: 'full' as const, categoryOf: () => 'phase 1, AWS' }
+    showChecks(rows, { ...shown, json: true }, { stdout, env: {} })
     expect(JSON.parse(stdout.read().toString())).toMatchObject({ schemaVersion: 1, healthy: false })
-    showChecks('verify', rows, { json: false, quiet: false, color: undefined }, { stdout, env: {} })
+    showChecks(rows, { ...shown, json: false }, { stdout, env: {} })
     expect(stdout.read().toString()).toContain('phase 1, AWS\n')
   })
   test('JUnit: counts by kind, and what XML needs escaped', () => {

@@ -1,0 +1,33 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Emit } from '../engine/events.ts'
+import { sandboxStatus } from './sandbox-client.ts'
+
+const pollMs = 2_000
+
+/**
+ * Tells what the sandbox builds while a run waits for its clusters: on a machine that has never run mlp that takes
+ * minutes, and terraform says only "still creating".
+ */
+export function tellSandboxBuilds(home: string, emit: Emit): AsyncDisposable {
+  const ending = new AbortController()
+  const telling = tellUntil(home, emit, ending.signal)
+  return {
+    async [Symbol.asyncDispose]() {
+      ending.abort()
+      await telling
+    },
+  }
+}
+
+async function tellUntil(home: string, emit: Emit, signal: AbortSignal): Promise<void> {
+  try {
+    for (;;) {
+      const status = await sandboxStatus(home)
+      if (status === undefined || signal.aborted) return
+      for (const { name, message } of status.building) emit({ type: 'tool-progress', tool: name, message })
+      await delay(pollMs, undefined, { signal })
+    }
+  } catch {
+    // It only tells: a sandbox that does not answer is reported by whoever needs it.
+  }
+}
