@@ -1,13 +1,11 @@
-// Bundles src/ into dist/: one entry, a chunk for each lazily imported command, and the small libraries with it.
-// Cloud SDKs and the Kubernetes client stay outside: they are large, and each is imported only when it is used.
+// Bundles src/ into dist/: one entry, a chunk for each lazily imported command, and the libraries with them. A bundled
+// SDK loads in a third of the time: Node finds and reads a few files instead of some thousand.
 import { execFileSync } from 'node:child_process'
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 
 const root = join(import.meta.dirname, '..')
-const bundled = new Set(['chalk', 'commander', 'execa', 'listr2', 'yaml', 'zod', '@inquirer/prompts'])
-const { dependencies } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
 
 await rm(join(root, 'dist'), { recursive: true, force: true })
 await build({
@@ -23,7 +21,9 @@ await build({
   sourcemap: 'linked',
   sourcesContent: false,
   legalComments: 'linked',
-  external: Object.keys(dependencies).filter(name => !bundled.has(name)),
+  mainFields: ['module', 'main'],
+  // CommonJS that reads files beside itself.
+  external: ['google-auth-library', '@google-cloud/container'],
   // Bundled CommonJS libraries call require for Node's own modules.
   banner: {
     js: "import { createRequire } from 'node:module';const require = createRequire(import.meta.url);",

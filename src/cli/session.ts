@@ -12,6 +12,7 @@ import { watchInterrupts } from '../engine/interrupt.ts'
 import { acquireLease } from '../engine/lock.ts'
 import type { Outputs, RunSummary } from '../engine/run.ts'
 import { openState, type StateStore } from '../engine/state.ts'
+import { shareKubeClients } from '../kube/clients.ts'
 import type { Context, PlatformStep } from '../phases/phase.ts'
 import { createToolchain } from '../tools/toolchain/create-toolchain.ts'
 import { createClouds } from './clouds.ts'
@@ -160,6 +161,7 @@ async function openSession(given: SessionOptions): Promise<Session> {
       target,
       toolchain,
       clouds,
+      openKubeClient: shareKubeClients(),
       home,
       platformFolder,
       configFile,

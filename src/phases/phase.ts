@@ -3,6 +3,7 @@ import type { Target } from '../clouds/target.ts'
 import type { Config } from '../config/schema.ts'
 import type { Check } from '../engine/check.ts'
 import type { EngineContext, Step } from '../engine/step.ts'
+import type { openKubeClient } from '../kube/client.ts'
 import type { Toolchain } from '../tools/toolchain/toolchain.ts'
 
 export type PhaseNumber = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8
@@ -15,6 +16,8 @@ export interface Context extends EngineContext {
   readonly toolchain: Toolchain
   /** The clouds of the configuration that this run works on. */
   readonly clouds: ReadonlyMap<CloudName, Cloud>
+  /** Steps and checks of one cluster share a client. */
+  readonly openKubeClient: typeof openKubeClient
   /** `.mlp/<target>/<project>-<env>` as an absolute path: kubeconfig, terraform/<root>/. */
   readonly home: string
   /** Absolute folder of mlp.yaml: overrides/ lies there. */

@@ -10,6 +10,7 @@ import { defaultSandboxConfig } from '../../src/config/defaults.ts'
 import { platformId } from '../../src/config/names.ts'
 import type { JsonObject } from '../../src/engine/json.ts'
 import type { Undone } from '../../src/engine/step.ts'
+import { openKubeClient } from '../../src/kube/client.ts'
 import { kubernetesPhase } from '../../src/phases/2-kubernetes/index.ts'
 import type { Context } from '../../src/phases/phase.ts'
 import { startControlPlane, type TestControlPlane } from '../support/control-plane.ts'
@@ -75,6 +76,7 @@ function context(changes: Partial<Context> = {}): Context {
     target: { name: 'sandbox', environment: {}, caFile: undefined, clouds: {} },
     toolchain: new Proxy({}, { get: () => Promise.reject }) as Context['toolchain'],
     clouds: new Map([['aws', testCloud()]]),
+    openKubeClient,
     home: join(folder, 'home'),
     platformFolder: folder,
     templates,

@@ -1,3 +1,4 @@
+import { once } from '../once.ts'
 import type { CloudTarget } from '../target.ts'
 
 /** Standard retries: exponential with full jitter, at most 20 s apart; a retry budget ends storms. */
@@ -64,13 +65,5 @@ function credentialsOf(target: CloudTarget) {
       secretAccessKey,
       ...(sessionToken === undefined ? {} : { sessionToken }),
     },
-  }
-}
-
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined
-  return () => {
-    made ??= make()
-    return made
   }
 }

@@ -1,6 +1,7 @@
 import type { AccessToken, TokenCredential } from '@azure/identity'
 import { type AzureNames, azureNames } from '../../config/names.ts'
 import type { CloudOptions } from '../cloud-options.ts'
+import { once } from '../once.ts'
 import { type ArmClient, createArmClient } from './arm-client.ts'
 import { createCredential, publicArmEndpoint } from './credentials.ts'
 import { sdkError, unexpectedAnswerError } from './errors.ts'
@@ -58,13 +59,5 @@ export function createPlatform(options: CloudOptions): AzurePlatform {
       environment: config.environment,
       owner: config.owner,
     }),
-  }
-}
-
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined
-  return () => {
-    made ??= make()
-    return made
   }
 }

@@ -44,23 +44,19 @@ export async function findCluster(
   name: string,
   signal: AbortSignal,
 ): Promise<GkeCluster | undefined> {
-  const client = await openClient(platform)
+  const client = await platform.container()
   const path = `projects/${platform.project}/locations/${platform.region}/clusters/${name}`
-  try {
-    for (let attempt = 1; ; attempt++) {
-      signal.throwIfAborted()
-      try {
-        // The client's own retries take a minute to say that nothing answers.
-        const [answer] = await client.getCluster({ name: path }, { timeout: requestTimeoutMs, retry: null })
-        return cluster.parse(answer)
-      } catch (error) {
-        if (codeOf(error) === grpc.notFound) return undefined
-        if (attempt === attempts || !passing.has(codeOf(error))) throw clusterError(platform, error)
-        await delay(backoffMs(attempt), undefined, { signal })
-      }
+  for (let attempt = 1; ; attempt++) {
+    signal.throwIfAborted()
+    try {
+      // The client's own retries take a minute to say that nothing answers.
+      const [answer] = await client.getCluster({ name: path }, { timeout: requestTimeoutMs, retry: null })
+      return cluster.parse(answer)
+    } catch (error) {
+      if (codeOf(error) === grpc.notFound) return undefined
+      if (attempt === attempts || !passing.has(codeOf(error))) throw clusterError(platform, error)
+      await delay(backoffMs(attempt), undefined, { signal })
     }
-  } finally {
-    await client.close()
   }
 }
 
@@ -77,28 +73,6 @@ export async function clusterAccess(
     version: found.currentMasterVersion,
     status: found.status,
   }
-}
-
-async function openClient(platform: GcpPlatform) {
-  const [{ ClusterManagerClient }, { GoogleAuth }] = await Promise.all([
-    import('@google-cloud/container'),
-    import('google-auth-library'),
-  ])
-  const endpoint = platform.options.target.endpoints['container']
-  const url = endpoint === undefined ? undefined : new URL(endpoint)
-  return new ClusterManagerClient({
-    // REST, not gRPC: a third of the start-up time, and it goes through HTTP proxies.
-    fallback: true,
-    auth: new GoogleAuth({ authClient: await platform.credentials.client() }),
-    projectId: platform.project,
-    ...(url === undefined
-      ? {}
-      : {
-          apiEndpoint: url.hostname,
-          port: Number(url.port || 443),
-          protocol: url.protocol.replace(':', ''),
-        }),
-  })
 }
 
 function codeOf(error: unknown): unknown {

@@ -52,13 +52,12 @@ export function applyRootStep(cloudName: CloudName, root: RootName): PlatformSte
       const missing = await missingBefore(context, cloudName, root)
       if (missing !== undefined) return { state: 'absent', why: missing }
       const scope = await open(context, quiet)
+      // Read beside the plan, which takes longer: when nothing changes, these are the outputs.
+      const outputs = readOutputs(scope)
+      outputs.catch(() => undefined)
       fresh = await makePlanIfChanged(scope, quiet)
       if (fresh === undefined) {
-        return {
-          state: 'present',
-          outputs: await readOutputs(scope),
-          why: 'terraform finds nothing to change',
-        }
+        return { state: 'present', outputs: await outputs, why: 'terraform finds nothing to change' }
       }
       return { state: fresh.hadState ? 'drifted' : 'absent', why: summarise(fresh) }
     },

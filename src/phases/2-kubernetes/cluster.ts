@@ -1,6 +1,6 @@
 import type { Cloud, CloudName, ClusterAccess } from '../../clouds/cloud.ts'
 import { MlpError } from '../../engine/errors.ts'
-import { type KubeClient, openKubeClient } from '../../kube/client.ts'
+import type { KubeClient } from '../../kube/client.ts'
 import { cloudOf } from '../1-infrastructure/cloud-of.ts'
 import type { Context } from '../phase.ts'
 
@@ -11,7 +11,7 @@ export function openCluster(
   access: ClusterAccess,
   patienceMs?: number,
 ): Promise<KubeClient> {
-  return openKubeClient({
+  return context.openKubeClient({
     cloud: cloud.name,
     access,
     token: signal => cloud.token(access.name, signal),
