@@ -49,23 +49,63 @@ function diskFinding(freeBytes: number, folder: string): Finding {
   }
 }
 
-/** One check a tool. What is missing is fetched or built when it is needed, so it is a warning and no failure. */
-export function toolChecks(reports: readonly ToolReport[]): readonly DoctorCheck[] {
-  return reports.map(report => ({
-    id: `0.all.${report.tool}`,
-    phase: 0,
-    cloud: 'all',
-    // A pass shows its title only: version and origin belong there.
-    title: `${report.tool} ${report.found ?? report.wanted} (${report.origin === 'path' ? 'on PATH' : report.origin})`,
-    why: `mlp runs ${report.tool} ${report.wanted}`,
-    run: async () => toolFinding(report),
-  }))
+/** One check a tool. Nothing is wrong with a missing one that mlp gets by itself when it is needed. */
+export function toolChecks(
+  reports: readonly ToolReport[],
+  goVersion: string | undefined,
+): readonly DoctorCheck[] {
+  return [
+    {
+      id: '0.all.go',
+      phase: 0,
+      cloud: 'all',
+      title: goVersion === undefined ? 'Go' : `Go ${goVersion} (on PATH)`,
+      why: 'what cannot be downloaded is built from source',
+      run: async () => goFinding(reports, goVersion),
+    },
+    ...reports.map(
+      (report): DoctorCheck => ({
+        id: `0.all.${report.tool}`,
+        phase: 0,
+        cloud: 'all',
+        // A pass shows its title only: version and origin belong there.
+        title: `${report.tool} ${report.origin === 'path' ? report.found : report.wanted} (${whereFrom(report)})`,
+        why: `mlp runs ${report.tool} ${report.wanted}`,
+        run: async () => toolFinding(report, goVersion),
+      }),
+    ),
+  ]
 }
 
-function toolFinding({ wanted, found, origin, path, remedy }: ToolReport): Finding {
+function whereFrom({ origin, ways, found }: ToolReport): string {
+  if (origin !== 'missing') return origin === 'path' ? 'on PATH' : origin
+  const verbs = ways.map(way => (way === 'download' ? 'downloaded' : 'built'))
+  const onPath = found === null ? 'not here yet' : `PATH has ${found}`
+  return verbs.length === 0 ? onPath : `${onPath}; ${verbs.join(' or ')} when it is needed`
+}
+
+function toolFinding(
+  { origin, path, ways, accepted, remedy }: ToolReport,
+  goVersion: string | undefined,
+): Finding {
   if (origin !== 'missing') return { status: 'pass', detail: path ?? '' }
-  const other = found === null ? 'not found' : `found ${found}`
-  return { status: 'warn', detail: `${other}; ${wanted} is fetched when it is needed`, remedy }
+  if (ways.includes('download') || (ways.includes('build') && goVersion !== undefined)) {
+    return { status: 'pass', detail: 'mlp gets it by itself' }
+  }
+  const detail =
+    ways.length === 0 ? `none ${accepted} on PATH, and mlp cannot get it` : 'to build it, Go is needed'
+  return { status: 'warn', detail, remedy }
+}
+
+function goFinding(reports: readonly ToolReport[], goVersion: string | undefined): Finding {
+  if (goVersion !== undefined) return { status: 'pass', detail: '' }
+  const built = reports.filter(({ origin, ways }) => origin === 'missing' && ways.join() === 'build')
+  if (built.length === 0) return { status: 'pass', detail: 'not on PATH, and nothing needs it' }
+  return {
+    status: 'warn',
+    detail: `not on PATH, and needed to build ${built.map(({ tool }) => tool).join(', ')}`,
+    remedy: ['Install Go 1.25 or newer: https://go.dev/doc/install'],
+  }
 }
 
 /** Who mlp is in each cloud, and whether that is the account of mlp.yaml. The sandbox brings its own credentials. */

@@ -28,7 +28,11 @@ export async function runDoctor(options: DoctorOptions, io: Io): Promise<ExitCod
   }
   const toolchain = createToolchain({ packageRoot: io.packageRoot, environment: io.env, emit: context.emit })
   const rows: readonly CheckRow[] = await runChecks(
-    [...machineChecks(folder), ...toolChecks(await toolchain.report()), ...(await cloudChecks(config))],
+    [
+      ...machineChecks(folder),
+      ...toolChecks(await toolchain.report(), await toolchain.goVersion()),
+      ...(await cloudChecks(config)),
+    ],
     context,
   )
   const categoryOf = ({ cloud, id }: CheckRow) =>

@@ -140,6 +140,10 @@ export function createToolchain(options: ToolchainOptions): Toolchain {
         pinOf(tool).then(pin => findOnPath(tool, pin.versionCommand, environment, memoryFile)),
       )
     },
+    async goVersion() {
+      const question = { args: ['env', 'GOVERSION'], env: {}, pattern: '^go(\\S+)' }
+      return (await findOnPath('go', question, environment, memoryFile))?.version
+    },
   }
 }
 

@@ -20,42 +20,22 @@ async function reportOf(
   cache: string,
   onPath: PathFinding | undefined,
 ): Promise<ToolReport> {
-  const wanted = `${pin.version} (on PATH: from ${pin.accept.from}, below ${pin.accept.below})`
-  const obtainable = pin.build !== undefined || downloadFor(pin) !== undefined
+  const common = {
+    tool,
+    wanted: pin.version,
+    accepted: `from ${pin.accept.from}, below ${pin.accept.below}`,
+    ways: [
+      ...(downloadFor(pin) === undefined ? [] : (['download'] as const)),
+      ...(pin.build === undefined ? [] : (['build'] as const)),
+    ],
+  }
   if (onPath?.version !== undefined && fits(onPath.version, pin.accept)) {
-    return { tool, wanted, found: onPath.version, origin: 'path', path: onPath.path, obtainable, remedy: [] }
+    return { ...common, found: onPath.version, origin: 'path', path: onPath.path, remedy: [] }
   }
   const cached = await findCached(cache, tool, pin.version)
   if (cached !== undefined) {
-    return {
-      tool,
-      wanted,
-      found: pin.version,
-      origin: cached.origin,
-      path: cached.path,
-      obtainable,
-      remedy: [],
-    }
+    return { ...common, found: pin.version, origin: cached.origin, path: cached.path, remedy: [] }
   }
-  return {
-    tool,
-    wanted,
-    found: onPath?.version ?? null,
-    origin: 'missing',
-    path: onPath?.path ?? null,
-    obtainable,
-    remedy: [howToGet(tool, pin)],
-  }
-}
-
-function howToGet(tool: ToolName, pin: Pin): string {
-  const ways = [
-    ...(downloadFor(pin) === undefined ? [] : ['downloads and checks it']),
-    ...(pin.build === undefined ? [] : ['builds it from source (this needs Go)']),
-  ]
-  const byHand = `Install ${tool} ${pin.version} and put it on PATH`
-  if (ways.length === 0) return `${byHand}: mlp knows no checksum of its release for this machine.`
-  const unchecked =
-    downloadFor(pin) === undefined ? ' No download is offered: no checksum of its release is known here.' : ''
-  return `Nothing to do: mlp ${ways.join(', or else ')} when it is first needed. Or: ${byHand}.${unchecked}`
+  const remedy = [`Install ${tool} ${pin.version} (or another ${common.accepted}) and put it on PATH.`]
+  return { ...common, found: onPath?.version ?? null, origin: 'missing', path: onPath?.path ?? null, remedy }
 }

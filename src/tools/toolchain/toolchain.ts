@@ -13,15 +13,19 @@ export interface Toolchain {
   prefetch(tools: readonly ToolName[]): void
   /** Where each tool stands now; builds nothing. */
   report(): Promise<readonly ToolReport[]>
+  /** Of the Go that would build what cannot be downloaded; undefined without one on PATH. */
+  goVersion(): Promise<string | undefined>
 }
 
 export interface ToolReport {
   readonly tool: ToolName
+  /** The pinned version, and which others on PATH are as good. */
   readonly wanted: string
+  readonly accepted: string
   readonly found: string | null
   readonly origin: 'path' | 'downloaded' | 'built' | 'missing'
   readonly path: string | null
-  /** mlp can download or build it when it is needed. */
-  readonly obtainable: boolean
+  /** How mlp gets it when it is needed; none: a person has to install it. A build needs Go. */
+  readonly ways: readonly ('download' | 'build')[]
   readonly remedy: readonly string[]
 }

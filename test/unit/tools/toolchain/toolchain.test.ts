@@ -198,11 +198,11 @@ test('the report says what is there, what mlp can get, and what a person has to 
   })
   const reports = new Map((await world.toolchain().report()).map(report => [report.tool, report]))
   expect(reports.get('etcd')).toMatchObject({ origin: 'path', path: file, found: '1.2.3', remedy: [] })
-  expect(reports.get('kwok')).toMatchObject({ origin: 'missing', found: '9.9.9', obtainable: true })
+  expect(reports.get('kwok')).toMatchObject({ origin: 'missing', found: '9.9.9', ways: ['build'] })
   expect(reports.get('helm')).toMatchObject({
     origin: 'missing',
     found: null,
-    obtainable: false,
+    ways: [],
     remedy: [expect.stringContaining('Install helm 1.2.3')],
   })
 })
