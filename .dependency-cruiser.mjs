@@ -54,6 +54,21 @@ export default {
       from: { path: '^sandbox/src/' },
       to: { path: '^src/', pathNot: '^src/(engine|tools/(toolchain|exec))' },
     },
+    {
+      name: 'services-stand-alone',
+      comment:
+        'A service is deployed without the CLI, the sandbox and the other services; it shares only the kit.',
+      severity: 'error',
+      from: { path: '^services/([^/]+)/' },
+      to: { path: '^(src|sandbox|services)/', pathNot: '^services/($1|kit)/' },
+    },
+    {
+      name: 'nothing-imports-services',
+      comment: 'They are reached over the network, as images.',
+      severity: 'error',
+      from: { path: '^(src|sandbox)/' },
+      to: { path: '^services/' },
+    },
     only(
       'aws-sdk-in-one-room',
       'The only importer of a cloud SDK is its adapter.',

@@ -7,6 +7,11 @@ const sandbox = {
   testTimeout: 120_000,
   hookTimeout: 240_000,
 }
+const services = {
+  include: ['services/*/test/**/*.test.ts'],
+  name: 'services',
+  testTimeout: 30_000,
+}
 const endToEnd = {
   include: ['test/e2e/**/*.test.ts'],
   name: 'e2e',
@@ -24,7 +29,7 @@ const faults = {
 
 export default defineConfig({
   test: {
-    projects: [quick, sandbox, endToEnd, faults].map(test => ({ test })),
+    projects: [quick, sandbox, services, endToEnd, faults].map(test => ({ test })),
     coverage: { provider: 'v8', include: ['src/**/*.ts'], reporter: ['text-summary', 'json-summary'] },
   },
 })

@@ -6,12 +6,13 @@ import { spawn } from 'node:child_process'
 const suites = [
   ['lint', 'biome check .'],
   ['types', 'tsc -p .'],
-  ['imports', 'depcruise src sandbox/src bin --config .dependency-cruiser.mjs'],
+  ['imports', 'depcruise src sandbox/src services/*/src bin --config .dependency-cruiser.mjs'],
   ['dead-code', 'knip'],
   ['audit', 'node scripts/audit.mjs'],
   ['build', 'node scripts/build.mjs'],
   ['unit', 'vitest run --project unit --coverage'],
   ['sandbox', 'vitest run --project sandbox'],
+  ['services', 'vitest run --project services'],
   ['e2e', 'vitest run --project e2e'],
   ['faults', 'vitest run --project faults'],
 ]
