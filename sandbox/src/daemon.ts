@@ -16,6 +16,7 @@ import { openLog } from './log.ts'
 import { identify } from './processes/process-identity.ts'
 import { openSupervisor } from './processes/supervisor.ts'
 import type { Programs } from './programs.ts'
+import { setQuotas } from './quotas.ts'
 import type { SimulatedCloud } from './simulated-cloud.ts'
 import { type PartState, sandboxStatus } from './status.ts'
 import { openSqliteStore } from './store/sqlite-store.ts'
@@ -229,6 +230,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
       ),
     }),
     start: bringUpAll,
+    setQuotas: quotas => setQuotas(store, quotas),
     setTimeScale(scale) {
       timeScale = scale
     },

@@ -38,7 +38,8 @@ export async function createClouds(
   return new Map(clouds)
 }
 
-function accountOf(config: Config, name: CloudName): string {
+/** The account, project or subscription that mlp.yaml names. */
+export function accountOf(config: Config, name: CloudName): string {
   switch (name) {
     case 'aws':
       return config.clouds.aws?.accountId ?? ''

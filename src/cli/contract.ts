@@ -93,7 +93,17 @@ export const planDocument = z.object({
   ),
   unchanged: z.array(z.string()),
   errors: z.array(z.object({ step: z.string(), error: documentError })),
-  quotas: z.array(z.object({ cloud, name: z.string(), needed: z.number(), allowed: z.number().nullable() })),
+  /** What the account's limits leave room for: `needed` to come up, `wanted` at the largest, `used` by others. */
+  quotas: z.array(
+    z.object({
+      cloud,
+      name: z.string(),
+      needed: z.number(),
+      wanted: z.number(),
+      used: z.number(),
+      allowed: z.number(),
+    }),
+  ),
   cost: z.object({ monthly: z.array(z.object({ amount: z.number(), currency: z.string() })) }),
 })
 
@@ -103,6 +113,18 @@ export const versionEvent = z.object({
   type: z.literal('version'),
   ui: z.literal('1.0'),
   mlp: z.string(),
+})
+
+/** What was asked before anything changed. */
+const gateEvent = z.object({
+  at: instant,
+  type: z.literal('gate'),
+  gate: z.string(),
+  cloud,
+  outcome: z.enum(['passed', 'warned', 'refused']),
+  detail: z.string(),
+  /** Lets it through, where there is one. */
+  flag: z.string().optional(),
 })
 
 /** The last line of `bootstrap|phase|teardown --json`. */
@@ -119,6 +141,8 @@ export const runFinishedEvent = z.object({
   removed: z.array(leftover).optional(),
   kept: z.array(leftover).optional(),
   left: z.array(leftover).optional(),
+  /** What ended the run outside of any step. */
+  error: documentError.optional(),
 })
 
 export type StatusDocument = z.infer<typeof statusDocument>
@@ -132,6 +156,7 @@ export function contractSchemas(): Readonly<Record<string, unknown>> {
     checks: z.toJSONSchema(checkDocument),
     plan: z.toJSONSchema(planDocument),
     version: z.toJSONSchema(versionEvent),
+    gate: z.toJSONSchema(gateEvent),
     'run-finished': z.toJSONSchema(runFinishedEvent),
   }
 }

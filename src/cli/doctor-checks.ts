@@ -1,11 +1,16 @@
 import { statfs } from 'node:fs/promises'
-import type { Cloud } from '../clouds/cloud.ts'
+import type { Target } from '../clouds/target.ts'
 import type { Config } from '../config/schema.ts'
-import type { Check, Finding } from '../engine/check.ts'
+import type { Check, CheckId, Finding } from '../engine/check.ts'
 import { MlpError } from '../engine/errors.ts'
+import type { GateAnswer } from '../engine/gates.ts'
 import type { EngineContext } from '../engine/step.ts'
+import { phases } from '../phases/index.ts'
 import type { ToolReport } from '../tools/toolchain/toolchain.ts'
 import { createClouds } from './clouds.ts'
+import { askCredentials } from './gates/credentials.ts'
+import { expectedMinutes } from './gates/gates.ts'
+import { askQuotas } from './gates/quota.ts'
 
 type DoctorCheck = Check<EngineContext>
 
@@ -108,55 +113,44 @@ function goFinding(reports: readonly ToolReport[], goVersion: string | undefined
   }
 }
 
-/** Who mlp is in each cloud, and whether that is the account of mlp.yaml. The sandbox brings its own credentials. */
-export async function cloudChecks(config: Config): Promise<readonly DoctorCheck[]> {
-  if (config.target === 'sandbox') return []
-  const target = { name: 'cloud' as const, environment: {}, caFile: undefined, clouds: {} }
+/** The gates that a bootstrap will ask of each cloud: who mlp is there, and what the account has room for. */
+export async function cloudChecks(config: Config, target: Target): Promise<readonly DoctorCheck[]> {
   const clouds = await createClouds(config, target, undefined)
-  return [...clouds.values()].map(cloud => ({
-    id: `0.${cloud.name}.identity`,
-    phase: 0,
-    cloud: cloud.name,
-    title: `${cloud.title} credentials`,
-    why: 'without them nothing can be built there',
-    run: context => identityFinding(cloud, accountOf(config, cloud), context.signal),
-  }))
+  const minutes = expectedMinutes(phases)
+  return [...clouds.values()].flatMap((cloud): readonly DoctorCheck[] => {
+    const identity: CheckId = `0.${cloud.name}.identity`
+    const common = { phase: 0, cloud: cloud.name }
+    return [
+      {
+        ...common,
+        id: identity,
+        title: `${cloud.title} credentials`,
+        why: 'without them nothing can be built there',
+        run: ({ signal }) => findingOf(askCredentials(cloud, config, minutes, signal)),
+      },
+      {
+        ...common,
+        id: `0.${cloud.name}.quotas`,
+        title: `${cloud.title} quotas`,
+        why: 'a quota that is used up stops a run in the middle',
+        after: [identity],
+        run: ({ signal }) => findingOf(askQuotas(cloud, config, phases, signal)),
+      },
+    ]
+  })
 }
 
-async function identityFinding(
-  cloud: Pick<Cloud, 'name' | 'title' | 'identity'>,
-  wanted: string,
-  signal: AbortSignal,
-): Promise<Finding> {
+const statuses = { passed: 'pass', warned: 'warn', refused: 'fail' } as const
+
+async function findingOf(asked: Promise<GateAnswer>): Promise<Finding> {
   try {
-    const { principal, account, expiresAt } = await cloud.identity(signal)
-    const until = expiresAt === null ? '' : `, until ${expiresAt}`
-    if (account === wanted) return { status: 'pass', detail: `${principal} in ${account}${until}` }
-    return {
-      status: 'fail',
-      detail: `${principal} is in ${account}, but mlp.yaml says ${wanted}`,
-      remedy: [remedies[cloud.name], `Or correct clouds.${cloud.name} in mlp.yaml.`],
-    }
+    const answer = await asked
+    const remedy = answer.outcome === 'refused' ? answer.remedy : []
+    return { status: statuses[answer.outcome], detail: answer.detail, remedy }
   } catch (error) {
     // Refused credentials are an answer; anything else means that the check could not look, which its caller says.
     if (!(error instanceof MlpError) || error.code !== 'MLP3001') throw error
-    return {
-      status: 'fail',
-      detail: [error.message, error.detail].filter(Boolean).join('\n'),
-      remedy: [remedies[cloud.name], ...error.remedy],
-    }
+    const detail = [error.message, error.detail].filter(Boolean).join('\n')
+    return { status: 'fail', detail, remedy: error.remedy }
   }
-}
-
-const remedies = {
-  aws: 'aws configure sso, then export AWS_PROFILE=<profile>',
-  gcp: 'gcloud auth application-default login',
-  azure: 'az login, then az account set --subscription <id>',
-} as const
-
-function accountOf({ clouds }: Config, { name }: Pick<Cloud, 'name'>): string {
-  return (
-    { aws: clouds.aws?.accountId, gcp: clouds.gcp?.projectId, azure: clouds.azure?.subscriptionId }[name] ??
-    ''
-  )
 }

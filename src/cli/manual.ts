@@ -41,13 +41,13 @@ export const manual = {
     summary: 'check tools, versions and credentials, with remedies',
     effect: changesNothing,
     examples: [
-      { line: 'mlp doctor', comment: 'everything that a bootstrap will need' },
+      { line: 'mlp doctor', comment: 'everything that a bootstrap will need, quotas too' },
       { line: 'mlp doctor --target cloud', comment: 'with your own accounts' },
       { line: 'mlp doctor --json', comment: 'for a script; exit 4 when a check fails' },
     ],
   },
   plan: {
-    summary: 'show what would be done, why, and what it costs',
+    summary: 'show what would be done, why, and what the quotas leave room for',
     effect: changesNothing,
     examples: [
       { line: 'mlp plan', comment: 'all phases' },
@@ -57,7 +57,8 @@ export const manual = {
   },
   bootstrap: {
     summary: 'build the platform, or go on where the last run stopped',
-    effect: 'Changes things; on the cloud target it costs money, and says how much before it starts.',
+    effect:
+      'Changes things; on the cloud target it costs money. First asks credentials, quotas and production consent.',
     examples: [
       { line: 'mlp bootstrap --yes', comment: 'without mlp.yaml: three clouds on this machine' },
       { line: 'mlp bootstrap --to 2', comment: 'infrastructure and Kubernetes only' },

@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MlpError } from '../engine/errors.ts'
-import type { Event } from '../engine/events.ts'
+import type { Event, EventError } from '../engine/events.ts'
 
 export interface RunLogOptions {
   /** The folder of all runs; each gets one of its own below it, named by its id. */
@@ -94,7 +94,7 @@ function logText(event: Event): string | undefined {
     case 'step-finished':
       return `${event.step} ${event.state}: ${event.why}${event.error === undefined ? '' : `\n${errorText(event.error)}`}`
     case 'gate':
-      return `gate ${event.gate} ${event.outcome}: ${event.detail}`
+      return `gate ${event.cloud} ${event.gate} ${event.outcome}: ${event.detail}`
     case 'command-started':
       return `$ ${event.command}${event.cwd === undefined ? '' : `   # in ${event.cwd}`}   [${event.id}]`
     case 'tool-output':
@@ -110,11 +110,11 @@ function logText(event: Event): string | undefined {
     case 'interrupt':
       return `${event.signal} (${event.count}); finishing: ${event.finishing.join(', ') || 'nothing'}`
     case 'run-finished':
-      return `${event.result}, exit ${event.exitCode}: ${event.done} done, ${event.skipped} skipped, ${event.failed} failed of ${event.total}`
+      return `${event.result}, exit ${event.exitCode}: ${event.done} done, ${event.skipped} skipped, ${event.failed} failed of ${event.total}${event.error === undefined ? '' : `\n${errorText(event.error)}`}`
   }
 }
 
-function errorText(error: NonNullable<Extract<Event, { type: 'step-finished' }>['error']>): string {
+function errorText(error: EventError): string {
   return [
     `  ${error.code} ${error.summary}`,
     ...(error.detail ?? '')

@@ -1,8 +1,10 @@
 import { type ExitCode, exitCodes, MlpError } from '../engine/errors.ts'
+import { passGates } from '../engine/gates.ts'
 import { runSteps } from '../engine/run.ts'
 import { mergeContextsForUser } from '../phases/2-kubernetes/context-step.ts'
 import { phases } from '../phases/index.ts'
 import type { PhaseNumber, PlatformStep } from '../phases/phase.ts'
+import { gatesOf } from './gates/gates.ts'
 import type { Io } from './io.ts'
 import type { BootstrapOptions, PhaseOptions } from './options.ts'
 import { type Session, withSession } from './session.ts'
@@ -34,6 +36,12 @@ async function applyPhases(run: PhasesRun, session: Session): Promise<ExitCode> 
   refuseUnknownStep(steps, run.only)
   const asked = steps.filter(({ phase }) => !run.wanted(phase)).map(({ step }) => step.id)
   session.started(steps.filter(({ phase }) => run.wanted(phase)).map(({ step }) => step))
+  const wanted = phases.filter(({ number }) => run.wanted(number))
+  const gates = gatesOf({ clouds: session.clouds.values(), phases: wanted, builds: true })
+  await passGates(
+    gates,
+    session.makeContext(() => undefined),
+  )
   const summary = await runSteps({
     steps: steps.map(({ step }) => step),
     makeContext: session.makeContext,

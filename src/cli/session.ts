@@ -6,11 +6,12 @@ import type { Target } from '../clouds/target.ts'
 import { loadConfig } from '../config/load.ts'
 import { platformId } from '../config/names.ts'
 import type { Config } from '../config/schema.ts'
-import type { ExitCode } from '../engine/errors.ts'
-import type { Emit, Leftover } from '../engine/events.ts'
+import { type ExitCode, exitCodes, MlpError } from '../engine/errors.ts'
+import type { Emit, EventError, Leftover } from '../engine/events.ts'
+import { toEventError } from '../engine/failure.ts'
 import { watchInterrupts } from '../engine/interrupt.ts'
 import { acquireLease } from '../engine/lock.ts'
-import type { Outputs, RunSummary } from '../engine/run.ts'
+import { type Outputs, type RunSummary, verdict } from '../engine/run.ts'
 import { openState, type StateStore } from '../engine/state.ts'
 import { shareKubeClients } from '../kube/clients.ts'
 import type { Context, PlatformStep } from '../phases/phase.ts'
@@ -23,6 +24,7 @@ import { openRunLog } from './run-log.ts'
 import { tellSandboxBuilds } from './sandbox-builds.ts'
 import { resolveTarget, sandboxHome, withAccounts } from './target.ts'
 import { createView } from './views/create-view.ts'
+import { RunModel } from './views/run-model.ts'
 
 export interface SessionOptions {
   readonly command: string
@@ -48,10 +50,13 @@ export interface Session extends AsyncDisposable {
   started(steps: readonly PlatformStep[]): void
   /** Tells how it ended; the exit code counts an interrupt by SIGTERM apart. */
   finish(ending: Ending): ExitCode
+  /** The same for what was thrown outside of any step. */
+  endedBy(error: MlpError): ExitCode
 }
 
 /** What `runSteps` and `undoSteps` have in common. */
 type Ending = Pick<RunSummary, 'result' | 'exitCode' | 'done' | 'skipped' | 'failed' | 'total'> & {
+  readonly error?: EventError
   readonly removed?: readonly Leftover[]
   readonly kept?: readonly Leftover[]
   readonly left?: readonly Leftover[]
@@ -65,14 +70,20 @@ const noConsent = {
   confirm: undefined,
 }
 
-/** Opens a session, works in it, and closes it whatever happens. Throws what opening or the work throws. */
-export async function withSession<T>(
+/**
+ * Opens a session, works in it, and closes it whatever happens. Throws what opening or the work throws; but a run that
+ * changes things and has begun ends with its own last event, whatever it was that ended it.
+ */
+export async function withSession(
   given: SessionOptions,
-  work: (session: Session) => Promise<T>,
-): Promise<T> {
+  work: (session: Session) => Promise<ExitCode>,
+): Promise<ExitCode> {
   const session = await openSession(given)
   try {
     return await work(session)
+  } catch (error) {
+    if (!given.changes || !(error instanceof MlpError)) throw error
+    return session.endedBy(error)
   } finally {
     await session[Symbol.asyncDispose]()
   }
@@ -113,10 +124,12 @@ async function openSession(given: SessionOptions): Promise<Session> {
     const view = stack.adopt(await createView(viewOptions, viewIo, { logFile: log.textFile }), opened =>
       opened.close(),
     )
+    const model = new RunModel()
     const emit: Emit = event => {
       const stamped = { at: new Date().toISOString(), ...event }
       interrupts.observe(event)
       log.write(stamped)
+      model.see(stamped)
       view.emit(stamped)
     }
     interrupts.announce(emit)
@@ -172,6 +185,27 @@ async function openSession(given: SessionOptions): Promise<Session> {
       killSignal: kill.signal,
       emit,
     }
+    const finish = (summary: Ending): ExitCode => {
+      const exitCode = interrupts.exitCode() ?? summary.exitCode
+      const { result, done, skipped, failed, total } = summary
+      const proof =
+        summary.removed === undefined
+          ? {}
+          : { removed: summary.removed, kept: summary.kept ?? [], left: summary.left ?? [] }
+      emit({
+        type: 'run-finished',
+        result,
+        exitCode,
+        durationMs: performance.now() - startedAt,
+        done,
+        skipped,
+        failed,
+        total,
+        ...proof,
+        ...(summary.error === undefined ? {} : { error: summary.error }),
+      })
+      return exitCode
+    }
     const owned = stack.move()
     return {
       config,
@@ -184,26 +218,16 @@ async function openSession(given: SessionOptions): Promise<Session> {
       guard: async step => lease?.working(step),
       works: cloud => cloud === 'all' || [...clouds.keys()].some(name => name === cloud),
       started: steps => emit(runStarted(given.command, runId, config, target, steps)),
-      finish(summary) {
-        const exitCode = interrupts.exitCode() ?? summary.exitCode
-        const { result, done, skipped, failed, total } = summary
-        const proof =
-          summary.removed === undefined
-            ? {}
-            : { removed: summary.removed, kept: summary.kept ?? [], left: summary.left ?? [] }
-        emit({
-          type: 'run-finished',
-          result,
-          exitCode,
-          durationMs: performance.now() - startedAt,
-          done,
-          skipped,
-          failed,
-          total,
-          ...proof,
-        })
-        return exitCode
-      },
+      finish,
+      endedBy: error =>
+        finish({
+          ...verdict([error], error.exitCode === exitCodes.interrupted, false),
+          done: model.count('done', 'removed', 'kept'),
+          skipped: model.count('skipped'),
+          failed: model.count('failed', 'left'),
+          total: model.started?.steps.length ?? 0,
+          error: toEventError(error),
+        }),
       [Symbol.asyncDispose]: () => owned.disposeAsync(),
     }
   } catch (error) {

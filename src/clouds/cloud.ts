@@ -17,6 +17,8 @@ export interface Cloud {
   /** Region or location the platform lives in. */
   readonly region: string
   identity(signal: AbortSignal): Promise<Identity>
+  /** The account's limits in this region that the needs touch. Asks, changes nothing; what is ours already is not counted twice. */
+  quotas(needs: readonly QuotaNeed[], signal: AbortSignal): Promise<readonly Quota[]>
   /** What is not yet as a first run needs it: APIs, resource providers, billing, the state bucket. Asks, changes nothing. */
   missingPreparations(signal: AbortSignal): Promise<readonly string[]>
   /** Makes it so; safe to repeat. Returns what teardown lists as kept. */
@@ -62,8 +64,40 @@ export interface Identity {
   readonly principal: string
   /** Account id, project id, subscription id. */
   readonly account: string
-  /** When these credentials end, ISO 8601; null when they refresh themselves. */
-  readonly expiresAt: string | null
+  readonly validity: Validity
+}
+
+/** How long credentials hold: renewed by whoever uses them (or endless), until a time (ISO 8601), or nobody can tell. */
+export type Validity =
+  | { readonly kind: 'renewed' }
+  | { readonly kind: 'ends'; readonly at: string }
+  | { readonly kind: 'unknown' }
+
+/** Something a phase makes that takes room under an account's limits; each adapter knows what that is in its cloud. */
+export type QuotaNeed =
+  | { readonly kind: 'network' }
+  | ({ readonly kind: 'nodes'; readonly pool: 'general' | 'gpu' } & NodePoolSize)
+
+interface NodePoolSize {
+  readonly type: string
+  readonly spot: boolean
+  readonly min: number
+  readonly max: number
+}
+
+/** One limit, and what this platform takes of it. */
+export interface Quota {
+  /** As the cloud's console names it. */
+  readonly name: string
+  /** What has to be free for the platform to come up. */
+  readonly needed: number
+  /** What it takes at its largest, every pool at its maximum. */
+  readonly wanted: number
+  /** What others take in the same account. */
+  readonly used: number
+  readonly limit: number
+  /** Where to ask for more. */
+  readonly remedy: string
 }
 
 /** `config` goes to `terraform init -backend-config`, never a credential. */

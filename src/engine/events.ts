@@ -44,6 +44,7 @@ export type EventBody =
   | {
       readonly type: 'gate'
       readonly gate: string
+      readonly cloud: string
       readonly outcome: 'passed' | 'refused' | 'warned'
       readonly detail: string
       readonly flag?: string
@@ -104,6 +105,8 @@ export type EventBody =
       readonly removed?: readonly Leftover[]
       readonly kept?: readonly Leftover[]
       readonly left?: readonly Leftover[]
+      /** What ended the run outside of any step: a gate that refused, an answer that was no. */
+      readonly error?: EventError
     }
 
 export interface EventError {

@@ -4,12 +4,14 @@ import type { EngineContext } from './step.ts'
 
 /** A question asked before anything changes; it changes nothing itself. */
 export interface Gate<Ctx extends EngineContext> {
-  /** Stable name: 'credentials-outlive-run'. */
+  /** Stable name: 'credentials'. */
   readonly id: string
+  /** Whose question it is: a cloud's, or 'all'. */
+  readonly cloud: string
   ask(context: Ctx): Promise<GateAnswer>
 }
 
-type GateAnswer =
+export type GateAnswer =
   | { readonly outcome: 'passed' | 'warned'; readonly detail: string }
   | {
       readonly outcome: 'refused'
@@ -32,7 +34,8 @@ export async function passGates<Ctx extends EngineContext>(
     const flag = answer.outcome === 'refused' ? answer.flag : undefined
     context.emit({
       type: 'gate',
-      gate,
+      gate: gate.id,
+      cloud: gate.cloud,
       outcome: answer.outcome,
       detail: answer.detail,
       ...(flag === undefined ? {} : { flag }),
@@ -41,34 +44,48 @@ export async function passGates<Ctx extends EngineContext>(
   })
   const [first] = refused
   if (first === undefined) return
+  const remedy = refused.flatMap(({ answer }) => [
+    ...answer.remedy,
+    ...(answer.flag === undefined ? [] : [`Or accept it: ${answer.flag}`]),
+  ])
   throw new MlpError({
     code: 'MLP5230',
     summary:
       refused.length === 1
-        ? `Refused before anything was changed: ${first.answer.detail}`
+        ? `Refused before anything was changed: ${said(first)}`
         : `${refused.length} gates refused before anything was changed`,
-    detail:
-      refused.length === 1
-        ? undefined
-        : refused.map(each => `${each.gate}: ${each.answer.detail}`).join('\n'),
-    remedy: refused.flatMap(({ answer }) => [
-      ...answer.remedy,
-      ...(answer.flag === undefined ? [] : [`Or accept it: ${answer.flag}`]),
-    ]),
+    detail: refused.length === 1 ? undefined : refused.map(said).join('\n'),
+    remedy: [...new Set(remedy)],
     exitCode: exitCodes.refused,
   })
 }
 
-async function answerOf<Ctx extends EngineContext>(
-  gate: Gate<Ctx>,
-  context: Ctx,
-): Promise<{ readonly gate: string; readonly answer: GateAnswer }> {
+function said({ gate, answer }: Answered): string {
+  return `${gate.cloud === 'all' ? '' : `${gate.cloud} `}${gate.id}: ${answer.detail}`
+}
+
+interface Answered {
+  readonly gate: { readonly id: string; readonly cloud: string }
+  readonly answer: GateAnswer
+}
+
+async function answerOf<Ctx extends EngineContext>(gate: Gate<Ctx>, context: Ctx): Promise<Answered> {
   try {
-    return { gate: gate.id, answer: await gate.ask(context) }
+    return { gate, answer: await gate.ask(context) }
   } catch (thrown) {
+    if (context.signal.aborted) throw interrupted()
     const error = toMlpError(thrown, gate.id)
     if (error.exitCode === exitCodes.bug) throw error
     const detail = [error.message, error.detail].filter(Boolean).join(': ')
-    return { gate: gate.id, answer: { outcome: 'refused', detail, remedy: error.remedy } }
+    return { gate, answer: { outcome: 'refused', detail, remedy: error.remedy } }
   }
+}
+
+function interrupted(): MlpError {
+  return new MlpError({
+    code: 'MLP5130',
+    summary: 'interrupted before anything was changed',
+    remedy: ['Run the same command again.'],
+    exitCode: exitCodes.interrupted,
+  })
 }

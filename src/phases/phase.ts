@@ -1,4 +1,4 @@
-import type { Cloud, CloudName } from '../clouds/cloud.ts'
+import type { Cloud, CloudName, QuotaNeed } from '../clouds/cloud.ts'
 import type { Target } from '../clouds/target.ts'
 import type { Config } from '../config/schema.ts'
 import type { Check } from '../engine/check.ts'
@@ -60,6 +60,10 @@ export interface Phase {
   /** 'infrastructure' */
   readonly name: string
   readonly title: string
+  /** What it takes on the real clouds, on a slow day: credentials have to hold that long. */
+  readonly expectedMinutes: number
+  /** What it takes room for under a cloud's quotas; nothing when it is left out. */
+  quotaNeeds?(config: Config, cloud: CloudName): readonly QuotaNeed[]
   steps(config: Config): readonly PlatformStep[]
   checks(config: Config, clouds: ReadonlyMap<CloudName, Cloud>): readonly PlatformCheck[]
 }

@@ -38,6 +38,9 @@ const eventSchema = z.looseObject({
   state: z.string().optional(),
   why: z.string().optional(),
   result: z.string().optional(),
+  cloud: z.string().optional(),
+  gate: z.string().optional(),
+  outcome: z.string().optional(),
 })
 export type RunEvent = z.infer<typeof eventSchema>
 

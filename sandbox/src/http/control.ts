@@ -3,6 +3,7 @@ import { chmod, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import * as z from 'zod'
 import { type Faults, faultSchema } from '../faults.ts'
+import { quotasRequest } from '../quotas.ts'
 
 export interface ControlActions {
   status(): Promise<object>
@@ -12,6 +13,7 @@ export interface ControlActions {
   start(): void
   setTimeScale(scale: number): void
   readonly faults: Faults
+  setQuotas(quotas: Readonly<Record<string, number>>): void
   /** Ends everything; the reply is sent first. */
   stop(): void
 }
@@ -53,6 +55,9 @@ async function answer(request: IncomingMessage, actions: ControlActions): Promis
       return { faults: actions.faults.list() }
     case 'PUT /faults':
       actions.faults.replace(faultsRequest.parse(await body(request)).faults)
+      return {}
+    case 'PUT /quotas':
+      actions.setQuotas(quotasRequest.parse(await body(request)).quotas)
       return {}
     case 'POST /start':
       actions.start()

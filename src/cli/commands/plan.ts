@@ -1,10 +1,12 @@
 import { type ExitCode, exitCodes } from '../../engine/errors.ts'
 import { planSteps } from '../../engine/plan.ts'
 import { phases } from '../../phases/index.ts'
+import type { Phase } from '../../phases/phase.ts'
 import type { Io } from '../io.ts'
 import type { PlanOptions } from '../options.ts'
+import { readQuotas } from '../quotas.ts'
 import { type Session, withSession } from '../session.ts'
-import { showPlan } from '../views/plan-report.ts'
+import { type QuotaRow, showPlan } from '../views/plan-report.ts'
 
 /** What every phase would do, and why. Changes nothing. */
 export function runPlan(options: PlanOptions, io: Io): Promise<ExitCode> {
@@ -16,11 +18,28 @@ export function runPlan(options: PlanOptions, io: Io): Promise<ExitCode> {
 async function planIn(options: PlanOptions, io: Io, session: Session): Promise<ExitCode> {
   const first = options.from ?? 1
   const last = options.to ?? 8
-  const steps = phases
-    .filter(({ number }) => number >= first && number <= last)
+  const wanted = phases.filter(({ number }) => number >= first && number <= last)
+  const steps = wanted
     .flatMap(phase => phase.steps(session.config))
     .filter(({ cloud }) => session.works(cloud))
-  const plan = await planSteps({ steps, makeContext: session.makeContext, state: session.state })
-  showPlan(plan, options, io)
+  const [plan, quotas] = await Promise.all([
+    planSteps({ steps, makeContext: session.makeContext, state: session.state }),
+    quotaRows(session, wanted),
+  ])
+  showPlan({ ...plan, quotas }, options, io)
   return plan.errors.length === 0 ? exitCodes.done : exitCodes.stepFailed
+}
+
+/** What the phases take of each cloud's quotas; what cannot be read is told, and is not in the plan. */
+async function quotaRows(session: Session, wanted: readonly Phase[]): Promise<readonly QuotaRow[]> {
+  const rows = await Promise.all(
+    [...session.clouds.values()].map(async cloud => {
+      const read = await readQuotas(cloud, wanted, session.config, session.signal)
+      if (read.state === 'read') return read.quotas.map(quota => ({ cloud: cloud.name, ...quota }))
+      const message = `${cloud.title}: quotas could not be read: ${read.why}`
+      session.emit({ type: 'notice', level: 'warning', message })
+      return []
+    }),
+  )
+  return rows.flat()
 }

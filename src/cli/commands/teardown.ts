@@ -1,9 +1,11 @@
-import { type ExitCode, exitCodes } from '../../engine/errors.ts'
+import { type ExitCode, exitCodes, MlpError } from '../../engine/errors.ts'
 import type { Leftover } from '../../engine/events.ts'
+import { passGates } from '../../engine/gates.ts'
 import { undoSteps } from '../../engine/undo.ts'
 import { sweep } from '../../phases/1-infrastructure/sweep.ts'
 import { phases } from '../../phases/index.ts'
 import type { Context } from '../../phases/phase.ts'
+import { gatesOf } from '../gates/gates.ts'
 import type { Io } from '../io.ts'
 import type { TeardownOptions } from '../options.ts'
 import { type Session, withSession } from '../session.ts'
@@ -18,13 +20,14 @@ export function runTeardown(options: TeardownOptions, io: Io): Promise<ExitCode>
 async function tearDownIn(options: TeardownOptions, session: Session): Promise<ExitCode> {
   const first = options.from ?? 1
   const last = options.to ?? 8
-  const steps = phases
-    .filter(({ number }) => number >= first && number <= last)
+  const wanted = phases.filter(({ number }) => number >= first && number <= last)
+  const steps = wanted
     .flatMap(phase => phase.steps(session.config))
     .filter(({ cloud }) => session.works(cloud))
   const context = session.makeContext(() => undefined)
-  if (!(await confirmed(context))) return exitCodes.refused
   session.started(steps)
+  await passGates(gatesOf({ clouds: session.clouds.values(), phases: wanted, builds: false }), context)
+  if (!(await confirmed(context))) throw notConfirmed(context.config.project)
   const undone = await undoSteps({
     steps,
     makeContext: session.makeContext,
@@ -60,6 +63,15 @@ async function confirmed(context: Context): Promise<boolean> {
     details,
     safe: false,
     flag: '--confirm <project>',
+  })
+}
+
+function notConfirmed(project: string): MlpError {
+  return new MlpError({
+    code: 'MLP5002',
+    summary: 'the teardown was not confirmed; nothing was changed',
+    remedy: [`Type ${project} when asked, or: mlp teardown --confirm ${project}`],
+    exitCode: exitCodes.refused,
   })
 }
 

@@ -10,6 +10,8 @@ export interface CheckReportOptions {
   readonly output: 'full' | 'short'
   /** The heading that a check stands under. */
   readonly categoryOf: (row: CheckRow) => string
+  /** Which passes say what they found: who somebody is, say. Others need only their title. */
+  readonly explained?: (row: CheckRow) => boolean
 }
 
 /** Healthy: nothing failed, nothing could not be looked at, nothing waits for what failed. Warnings never count. */
@@ -40,7 +42,7 @@ export function checkReport(rows: readonly CheckRow[], options: CheckReportOptio
   return [...body, totals(rows, options.palette), ...again]
 }
 
-function rowLines(row: CheckRow, { columns, palette }: CheckReportOptions): readonly string[] {
+function rowLines(row: CheckRow, { columns, palette, explained }: CheckReportOptions): readonly string[] {
   const text = (mark: string, paint: (text: string) => string): readonly string[] => [
     `${paint(mark)} ${row.title}`,
   ]
@@ -50,7 +52,7 @@ function rowLines(row: CheckRow, { columns, palette }: CheckReportOptions): read
   const id = palette.quiet(`    ${row.id}`)
   switch (row.status) {
     case 'pass':
-      return text(marks.good, palette.good)
+      return [...text(marks.good, palette.good), ...(explained?.(row) ? detail : [])]
     case 'warn':
       return [...text(marks.warn, palette.warn), ...detail, ...hints, id]
     case 'fail':

@@ -1,5 +1,5 @@
 import { duration } from '../../engine/durations.ts'
-import type { Event, Leftover } from '../../engine/events.ts'
+import type { Event, EventError, Leftover } from '../../engine/events.ts'
 import { marks, type Palette } from './palette.ts'
 import type { FailedRow, RunModel } from './run-model.ts'
 import { plainText, wrap } from './text.ts'
@@ -25,6 +25,7 @@ export function endingLines(model: RunModel, event: Finished, options: EndingOpt
   return [
     '',
     ...failureLines(model, options),
+    ...(event.error === undefined ? [] : errorLines(event.error, options)),
     ...leftoverLines('kept', event.kept, options.columns),
     ...leftoverLines('left behind', event.left, options.columns),
     heading,
@@ -93,6 +94,18 @@ function oneFailure(row: FailedRow, { columns, palette }: EndingOptions): readon
     ...summary,
     ...quoted.slice(-room).map(line => palette.quiet(`  | ${line}`)),
     ...remedy,
+  ]
+}
+
+/** What ended the run outside of any step. */
+function errorLines(error: EventError, { columns, palette }: EndingOptions): readonly string[] {
+  return [
+    ...wrap(`${marks.bad} ${error.code} ${error.summary}`, columns).map(palette.bad),
+    ...(error.detail ?? '')
+      .split('\n')
+      .filter(line => line.trim() !== '')
+      .flatMap(line => wrap(line, columns, '  ')),
+    ...error.remedy.flatMap(line => wrap(`what to do: ${line}`, columns, '  ')),
   ]
 }
 

@@ -4,7 +4,7 @@ import type { Output } from '../io.ts'
 import { endingLines, interruptLine } from './ending.ts'
 import { marks, palette } from './palette.ts'
 import { RunModel } from './run-model.ts'
-import { plainText, shortName } from './text.ts'
+import { gateName, plainText, shortName } from './text.ts'
 import type { View, ViewSettings } from './view.ts'
 
 export interface LinesSettings extends ViewSettings {
@@ -109,8 +109,11 @@ export function linesView(out: Output, settings: LinesSettings): View {
             write(colours.quiet(`${event.step ?? event.id} $ ${plainText(event.command)}`))
           break
         case 'gate':
-          if (event.outcome !== 'passed')
-            write(`${marks.warn} ${event.gate}: ${event.outcome}: ${plainText(event.detail)}`)
+          if (event.outcome !== 'passed' || settings.verbose) {
+            const mark = event.outcome === 'passed' ? marks.good : marks.warn
+            const name = gateName(event.gate, event.cloud)
+            write(`${mark} ${name}: ${event.outcome}: ${plainText(event.detail)}`)
+          }
           break
         case 'notice':
           if (event.level === 'warning' || !settings.quiet)

@@ -11,7 +11,14 @@ export interface Palette {
 /** The only colours there are; without colour every one is the text itself. */
 export function palette(colour: boolean): Palette {
   const chalk = new Chalk({ level: colour ? 1 : 0 })
-  return { good: chalk.green, bad: chalk.red, warn: chalk.yellow, quiet: chalk.dim, strong: chalk.bold }
+  // chalk joins all of its arguments, and `lines.map(paint)` would hand it three.
+  return {
+    good: text => chalk.green(text),
+    bad: text => chalk.red(text),
+    warn: text => chalk.yellow(text),
+    quiet: text => chalk.dim(text),
+    strong: text => chalk.bold(text),
+  }
 }
 
 /** linkerd's three marks for checks and steps; they need no colour to be told apart. */

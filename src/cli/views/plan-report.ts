@@ -1,16 +1,23 @@
+import type { CloudName, Quota } from '../../clouds/cloud.ts'
 import { toEventError } from '../../engine/failure.ts'
 import type { PlanSummary } from '../../engine/plan.ts'
 import type { PlannedAction } from '../../engine/step.ts'
 import { documentVersion, type PlanDocument, planDocument } from '../contract.ts'
 import type { Io } from '../io.ts'
 import type { GlobalOptions } from '../options.ts'
+import { judgeQuotas } from '../quotas.ts'
 import { chooseColour } from './choose.ts'
 import { marks, type Palette, palette } from './palette.ts'
 import { cut, wrap } from './text.ts'
 
+export type QuotaRow = Quota & { readonly cloud: CloudName }
+
+/** What would be done, and what the clouds' quotas leave room for. */
+type Plan = PlanSummary & { readonly quotas: readonly QuotaRow[] }
+
 /** Writes a plan to standard output, as JSON where that was asked for. */
 export function showPlan(
-  plan: PlanSummary,
+  plan: Plan,
   options: Pick<GlobalOptions, 'json' | 'color' | 'verbose'>,
   io: Pick<Io, 'stdout' | 'env'>,
 ): void {
@@ -24,13 +31,20 @@ export function showPlan(
   io.stdout.write(`${lines.join('\n')}\n`)
 }
 
-export function planJson(plan: PlanSummary): PlanDocument {
+export function planJson(plan: Plan): PlanDocument {
   return planDocument.parse({
     schemaVersion: documentVersion,
     actions: plan.actions,
     unchanged: plan.unchanged,
     errors: plan.errors.map(({ step, error }) => ({ step, error: toEventError(error) })),
-    quotas: [],
+    quotas: plan.quotas.map(({ cloud, name, needed, wanted, used, limit }) => ({
+      cloud,
+      name,
+      needed,
+      wanted,
+      used,
+      allowed: limit,
+    })),
     cost: { monthly: monthlyCosts(plan.actions) },
   })
 }
@@ -46,7 +60,7 @@ const symbols: Readonly<Record<PlannedAction['action'], string>> = {
 
 /** What would be done, step by step, with what would lose data said first and the literal commands last. */
 export function planReport(
-  plan: PlanSummary,
+  plan: Plan,
   options: { readonly columns: number; readonly palette: Palette; readonly verbose: boolean },
 ): readonly string[] {
   const { columns, palette: colours } = options
@@ -75,13 +89,28 @@ export function planReport(
       ...wrap(error.message, columns, '    '),
       ...error.remedy.flatMap(line => wrap(`-> ${line}`, columns, '    ')),
     ]),
+    ...quotaLines(plan.quotas, options),
     ...(commands.length === 0 ? [] : ['', 'commands:', ...commands.map(command => `  ${command}`)]),
     '',
     summary(plan, colours),
   ]
 }
 
-function summary(plan: PlanSummary, colours: Palette): string {
+/** Only those that are too small; the others are in the JSON. */
+function quotaLines(
+  quotas: readonly QuotaRow[],
+  { columns, palette: colours }: { readonly columns: number; readonly palette: Palette },
+): readonly string[] {
+  const { lacking, tight } = judgeQuotas(quotas)
+  const line = ({ cloud, name, wanted, used, limit }: QuotaRow) =>
+    wrap(`${marks.warn} ${cloud}: ${name}: ${wanted} wanted, ${limit} allowed, ${used} in use`, columns)
+  return [
+    ...lacking.flatMap(row => line(row).map(colours.bad)),
+    ...tight.flatMap(row => line(row).map(colours.warn)),
+  ]
+}
+
+function summary(plan: Plan, colours: Palette): string {
   const counts = Map.groupBy(plan.actions, ({ action }) => action)
   const what = [...counts].map(([action, list]) => `${list.length} to ${action}`)
   const cost = monthlyCosts(plan.actions).map(

@@ -7,7 +7,7 @@ import { marks, type Palette, palette } from './palette.ts'
 import { RunModel } from './run-model.ts'
 import { Screen } from './screen.ts'
 import { type StepTask, startStepTask } from './step-task.ts'
-import { cut, plainText, shortName, wrap } from './text.ts'
+import { cut, gateName, plainText, shortName, wrap } from './text.ts'
 import type { View, ViewSettings } from './view.ts'
 
 type Finished = Extract<Event, { type: 'step-finished' }>
@@ -77,10 +77,11 @@ export function tasksView(out: Output, settings: ViewSettings): View {
           if (settings.verbose) screen.print(wrap(`$ ${event.command}`, screen.columns()).map(colours.quiet))
           break
         case 'gate':
-          if (event.outcome !== 'passed') {
-            screen.print(
-              wrap(`${marks.warn} ${event.gate}: ${event.detail}`, screen.columns()).map(colours.warn),
-            )
+          if (event.outcome !== 'passed' || settings.verbose) {
+            const [mark, paint] =
+              event.outcome === 'passed' ? [marks.good, colours.quiet] : [marks.warn, colours.warn]
+            const name = gateName(event.gate, event.cloud)
+            screen.print(wrap(`${mark} ${name}: ${event.detail}`, screen.columns()).map(paint))
           }
           break
         case 'notice':

@@ -41,3 +41,8 @@ export function wrap(text: string, columns: number, indent = ''): readonly strin
 export function shortName(step: string, cloud: string): string {
   return `${cloud}/${step.split('.').slice(2).join('.') || step}`
 }
+
+/** `gcp/quota`; what is no cloud's has no prefix. */
+export function gateName(gate: string, cloud: string): string {
+  return cloud === 'all' ? gate : `${cloud}/${gate}`
+}

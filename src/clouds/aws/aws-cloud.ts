@@ -6,6 +6,7 @@ import { findExisting } from './existing.ts'
 import { inventory } from './inventory.ts'
 import { type AwsPlatform, awsPlatform } from './platform.ts'
 import { missingPreparations, preparations, prepare } from './preparation.ts'
+import { quotas } from './quotas.ts'
 import { releaseData } from './release-data.ts'
 import { rootVariables } from './variables.ts'
 
@@ -17,6 +18,7 @@ export function createAwsCloud(options: CloudOptions): Cloud {
     title: 'AWS',
     region: platform.aws.region,
     identity: signal => identity(platform, signal),
+    quotas: (needs, signal) => quotas(platform, needs, signal),
     missingPreparations: signal => missingPreparations(platform, signal),
     prepare: (signal, report) => prepare(platform, signal, report),
     preparations: signal => preparations(platform, signal),

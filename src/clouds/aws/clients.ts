@@ -37,6 +37,9 @@ export function createClients(target: CloudTarget, region: string) {
           forcePathStyle: target.endpoints['aws'] !== undefined,
         }),
     ),
+    serviceQuotas: once(
+      async () => new (await import('@aws-sdk/client-service-quotas')).ServiceQuotasClient(settings),
+    ),
     sts: once(async () => new (await import('@aws-sdk/client-sts')).STSClient(settings)),
     tagging: once(
       async () =>

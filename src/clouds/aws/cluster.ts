@@ -1,4 +1,4 @@
-import type { ClusterAccess, ClusterToken, Identity } from '../cloud.ts'
+import type { ClusterAccess, ClusterToken, Identity, Validity } from '../cloud.ts'
 import { type AwsPlatform, ask, find } from './platform.ts'
 
 /** What the token's URL lives, which is what EKS's own tools ask for. */
@@ -16,8 +16,25 @@ export async function identity(platform: AwsPlatform, signal: AbortSignal): Prom
   return {
     principal: answer.Arn ?? '',
     account: answer.Account ?? '',
-    expiresAt: credentials.expiration?.toISOString() ?? null,
+    validity: validityOf(
+      credentials,
+      platform.target.environment['AWS_SESSION_TOKEN'] ?? process.env['AWS_SESSION_TOKEN'],
+    ),
   }
+}
+
+/**
+ * A long-lived key does not end, and what the SDK got with an end (SSO, an assumed role, a machine's role) it gets
+ * again. A session token that was handed over, by the environment or a profile, stays as it is.
+ */
+export function validityOf(
+  credentials: { readonly sessionToken?: string; readonly expiration?: Date },
+  handedOver: string | undefined,
+): Validity {
+  const { sessionToken, expiration } = credentials
+  if (sessionToken === undefined) return { kind: 'renewed' }
+  if (expiration === undefined) return { kind: 'unknown' }
+  return sessionToken === handedOver ? { kind: 'ends', at: expiration.toISOString() } : { kind: 'renewed' }
 }
 
 export async function cluster(

@@ -7,6 +7,7 @@ import { identity } from './identity.ts'
 import { inventory } from './inventory.ts'
 import { type AzurePlatform, createPlatform } from './platform.ts'
 import { missingPreparations, preparations, prepare, usesSharedKey } from './preparation.ts'
+import { quotas } from './quotas.ts'
 import { releaseData } from './release-data.ts'
 import { azureVariables } from './variables.ts'
 import { storageClass, workloadIdentity } from './workload-identity.ts'
@@ -19,6 +20,7 @@ export function createAzureCloud(options: CloudOptions): Cloud {
     title: 'Azure',
     region: platform.location,
     identity: signal => identity(platform, signal),
+    quotas: (needs, signal) => quotas(platform, needs, signal),
     missingPreparations: signal => missingPreparations(platform, signal),
     prepare: (signal, report) => prepare(platform, signal, report),
     preparations: signal => preparations(platform, signal),

@@ -25,7 +25,7 @@ export async function identity(platform: AzurePlatform, signal: AbortSignal): Pr
     principal: who.upn ?? who.unique_name ?? who.appid ?? who.oid,
     account: found.subscriptionId,
     // Tokens end, but the SDK renews them from what stands behind (a secret, `az login`, a federation).
-    expiresAt: null,
+    validity: { kind: 'renewed' },
   }
 }
 

@@ -7,6 +7,7 @@ import { findExisting, projectNumber } from './existing.ts'
 import { inventory } from './inventory.ts'
 import { createPlatform, type GcpPlatform } from './platform.ts'
 import { missingPreparations, preparations, prepare } from './preparation.ts'
+import { quotas } from './quotas.ts'
 import { releaseData } from './release.ts'
 import { rootBackend, rootVariables, storageClass, workloadIdentity } from './roots.ts'
 
@@ -18,6 +19,7 @@ export function createGcpCloud(options: CloudOptions): Cloud {
     title: 'Google Cloud',
     region: platform.region,
     identity: signal => identity(platform, signal),
+    quotas: (needs, signal) => quotas(platform, needs, signal),
     missingPreparations: signal => missingPreparations(platform, signal),
     prepare: (signal, report) => prepare(platform, signal, report),
     preparations: signal => preparations(platform, signal),
@@ -56,7 +58,7 @@ async function identity(platform: GcpPlatform, signal: AbortSignal): Promise<Ide
   return {
     principal: info.email ?? info.sub ?? info.azp ?? 'unknown',
     account: project,
-    expiresAt: (await credentials.foundByTools()) ? null : expiresAt,
+    validity: (await credentials.foundByTools()) ? { kind: 'renewed' } : { kind: 'ends', at: expiresAt },
   }
 }
 

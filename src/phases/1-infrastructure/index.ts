@@ -4,12 +4,16 @@ import type { Phase } from '../phase.ts'
 import { applyRootStep } from './apply-root.ts'
 import { infrastructureChecks } from './checks.ts'
 import { prepareStep } from './prepare.ts'
+import { quotaNeeds } from './quota-needs.ts'
 
 /** Guide, phase 1: two terraform roots a cloud, so that data can outlive clusters; the clouds side by side. */
 export const infrastructurePhase: Phase = {
   number: 1,
   name: 'infrastructure',
   title: 'Infrastructure',
+  // A managed Redis of Azure alone may take half of it; teardown takes about as long.
+  expectedMinutes: 50,
+  quotaNeeds,
   steps: config =>
     configuredClouds(config).flatMap(cloud => [
       prepareStep(cloud),

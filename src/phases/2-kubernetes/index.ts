@@ -12,6 +12,7 @@ export const kubernetesPhase: Phase = {
   number: 2,
   name: 'kubernetes',
   title: 'Kubernetes configuration',
+  expectedMinutes: 5,
   steps: config =>
     cloudNames
       .filter(cloud => config.clouds[cloud] !== undefined)

@@ -114,9 +114,13 @@ describe('checks', () => {
 })
 
 describe('gates', () => {
-  const gate = (id: string, ask: Gate<EngineContext>['ask']): Gate<EngineContext> => ({ id, ask })
+  const gate = (id: string, ask: Gate<EngineContext>['ask'], cloud = 'all'): Gate<EngineContext> => ({
+    id,
+    cloud,
+    ask,
+  })
   const passed = gate('identity', async () => ({ outcome: 'passed', detail: 'account 1' }))
-  const warned = gate('quota', async () => ({ outcome: 'warned', detail: 'cannot be read' }))
+  const warned = gate('quota', async () => ({ outcome: 'warned', detail: 'cannot be read' }), 'aws')
   const cost = gate('cost', async () => ({
     outcome: 'refused',
     detail: 'over budget',
@@ -128,8 +132,8 @@ describe('gates', () => {
     const { world, context: given } = context()
     await passGates([passed, warned], given)
     expect(world.events).toEqual([
-      { type: 'gate', gate: 'identity', outcome: 'passed', detail: 'account 1' },
-      { type: 'gate', gate: 'quota', outcome: 'warned', detail: 'cannot be read' },
+      { type: 'gate', gate: 'identity', cloud: 'all', outcome: 'passed', detail: 'account 1' },
+      { type: 'gate', gate: 'quota', cloud: 'aws', outcome: 'warned', detail: 'cannot be read' },
     ])
   })
 
@@ -138,24 +142,36 @@ describe('gates', () => {
     await expect(passGates([passed, cost], given)).rejects.toMatchObject({
       code: 'MLP5230',
       exitCode: 5,
-      message: 'Refused before anything was changed: over budget',
+      message: 'Refused before anything was changed: cost: over budget',
       remedy: ['raise the budget', 'Or accept it: --allow-cost'],
     })
     expect(world.events).toContainEqual(expect.objectContaining({ outcome: 'refused', flag: '--allow-cost' }))
   })
 
   test('all refusals are told together; a gate that throws refuses', async () => {
-    const login = gate('login', () =>
-      Promise.reject(
-        new MlpError({ code: 'MLP3001', summary: 'expired', detail: 'an hour ago', remedy: ['mlp login'] }),
-      ),
+    const login = gate(
+      'login',
+      () =>
+        Promise.reject(
+          new MlpError({ code: 'MLP3001', summary: 'expired', detail: 'an hour ago', remedy: ['mlp login'] }),
+        ),
+      'aws',
     )
     const outcome = passGates([cost, login], context().context)
     await expect(outcome).rejects.toMatchObject({
       message: '2 gates refused before anything was changed',
-      detail: 'cost: over budget\nlogin: expired: an hour ago',
+      detail: 'cost: over budget\naws login: expired: an hour ago',
       remedy: ['raise the budget', 'Or accept it: --allow-cost', 'mlp login'],
     })
+  })
+
+  test('an interrupt while a gate asks is no bug', async () => {
+    const { world, context: given } = context()
+    const stopped = gate('quota', async () => {
+      world.controller.abort()
+      throw new DOMException('aborted', 'AbortError')
+    })
+    await expect(passGates([stopped], given)).rejects.toMatchObject({ code: 'MLP5130', exitCode: 130 })
   })
 
   test('a bug in a gate stays a bug', async () => {

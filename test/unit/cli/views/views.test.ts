@@ -177,7 +177,14 @@ test('NDJSON keeps to the contract', async () => {
   const [first = '', last = ''] = view.text().split('\n')
   versionEvent.parse(JSON.parse(first))
   runFinishedEvent.parse(JSON.parse(last))
-  expect(Object.keys(contractSchemas())).toEqual(['status', 'checks', 'plan', 'version', 'run-finished'])
+  expect(Object.keys(contractSchemas())).toEqual([
+    'status',
+    'checks',
+    'plan',
+    'version',
+    'gate',
+    'run-finished',
+  ])
 })
 
 describe('checks', () => {
@@ -342,17 +349,25 @@ describe('plan', () => {
         error: new MlpError({ code: 'MLP3001', summary: 'expired', remedy: ['mlp login gcp'] }),
       },
     ],
+    quotas: [
+      { cloud: 'aws' as const, name: 'VPCs', needed: 1, wanted: 1, used: 5, limit: 5, remedy: 'Ask.' },
+      { cloud: 'gcp' as const, name: 'CPUS', needed: 4, wanted: 20, used: 0, limit: 200, remedy: 'Ask.' },
+    ],
   }
   test('what loses data comes first, the literal commands and the sum last', () => {
     const lines = planReport(plan, { columns: 80, palette: plain, verbose: false })
     expect(lines.slice(0, 2)).toEqual(['‼ loses data:', '  aws_db_instance.main'])
     expect(lines).toContain('  ± replace aws_db_instance.main')
     expect(lines).toContain('    -> mlp login gcp')
+    expect(lines.filter(line => line.includes('VPCs'))).toEqual([
+      '‼ aws: VPCs: 1 wanted, 5 allowed, 5 in use',
+    ])
+    expect(lines.join('\n')).not.toContain('CPUS')
     expect(lines.filter(line => line === '  terraform plan')).toHaveLength(1)
     expect(lines.at(-1)).toBe('1 to replace, 1 to create, 1 steps as they should be, about 70.00 USD a month')
   })
   test('nothing to do is said', () => {
-    const nothing = { actions: [], unchanged: ['a'], errors: [] }
+    const nothing = { actions: [], unchanged: ['a'], errors: [], quotas: [] }
     expect(planReport(nothing, { columns: 80, palette: plain, verbose: false }).at(-1)).toBe(
       'Nothing to do: 1 steps as they should be.',
     )
@@ -362,6 +377,7 @@ describe('plan', () => {
       schemaVersion: 1,
       cost: { monthly: [{ amount: 70, currency: 'USD' }] },
       errors: [{ error: { code: 'MLP3001' } }],
+      quotas: [{ cloud: 'aws', name: 'VPCs', needed: 1, wanted: 1, used: 5, allowed: 5 }, { cloud: 'gcp' }],
     })
   })
 })

@@ -3,6 +3,7 @@ import { flag, text } from '../attributes.ts'
 import { inRegion, tagsOf } from '../naming.ts'
 import { zonesOf } from '../zones.ts'
 import { type ApiScope, items, type XmlValue } from './answer.ts'
+import { describeInstances, describeInstanceTypes } from './instances.ts'
 
 type Input = URLSearchParams
 type Operation = (input: Input, scope: ApiScope) => { readonly [name: string]: XmlValue }
@@ -288,4 +289,6 @@ const zones: Operation = (_input, { region }) => ({
 export const ec2Operations: Readonly<Record<string, Operation>> = {
   ...Object.fromEntries(Object.entries(views).map(([name, view]) => [name, describe(view)])),
   DescribeAvailabilityZones: zones,
+  DescribeInstances: describeInstances,
+  DescribeInstanceTypes: describeInstanceTypes,
 }

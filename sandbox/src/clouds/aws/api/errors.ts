@@ -14,6 +14,7 @@ const protocols: Readonly<Record<string, Protocol>> = {
   kms: 'json',
   logs: 'json',
   secretsmanager: 'json',
+  servicequotas: 'json',
   tagging: 'json',
   eks: 'rest-json',
   s3: 's3',

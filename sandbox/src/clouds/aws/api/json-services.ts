@@ -5,6 +5,7 @@ import { imagesOf, imageType } from '../behaviours/ecr.ts'
 import { pendingKeyType } from '../behaviours/kms.ts'
 import { inRegion, tagsOf } from '../naming.ts'
 import type { ApiScope } from './answer.ts'
+import { quotaOperations } from './quotas.ts'
 
 type Operation = (input: Attributes, scope: ApiScope) => object
 
@@ -217,5 +218,6 @@ export const jsonServices: Readonly<Record<string, Readonly<Record<string, Opera
   kms,
   logs,
   secretsmanager: secrets,
+  servicequotas: quotaOperations,
   tagging,
 }

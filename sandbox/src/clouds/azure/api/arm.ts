@@ -10,6 +10,7 @@ import { runAction } from './actions.ts'
 import { blobService, isBlobService } from './blob-services.ts'
 import { type ArmRequest, type ArmResponse, armError, jsonBody } from './exchange.ts'
 import { findResource, listResources, show, trackedResources, typeOf } from './resources.ts'
+import { usages } from './usages.ts'
 
 const operations = 'azure/operations'
 
@@ -27,6 +28,8 @@ export async function arm(request: ArmRequest, world: World): Promise<ArmRespons
   const scope = `/subscriptions/${id}`
   if (rest === '') return ok(subscription(world, id))
 
+  const listed = usages(rest, request.query, world)
+  if (listed !== undefined) return ok({ value: listed })
   const provider = /^\/providers\/([^/]+)(\/register)?$/i.exec(rest)
   if (provider?.[1] !== undefined) {
     if (provider[2] !== undefined && method === 'POST') register(world, provider[1])

@@ -1,6 +1,7 @@
 import type { Attributes, StoredResource } from '../../../store/resource-store.ts'
 import { blocks, requiredText, text, textMap, texts } from '../attributes.ts'
 import { computeLinkBase } from '../google.ts'
+import { quotaRoutes } from './quota-api.ts'
 import { readRoutes } from './resource-api.ts'
 import type { Call, Route } from './routing.ts'
 
@@ -97,8 +98,7 @@ const kinds: readonly Kind[] = [
   },
 ]
 
-/** https://cloud.google.com/compute/docs/reference/rest/v1 */
-export const computeRoutes: readonly Route[] = kinds.flatMap(kind => {
+const readings: readonly Route[] = kinds.flatMap(kind => {
   const scope = kind.regional ? 'regions/{location}' : 'global'
   return readRoutes({
     type: kind.type,
@@ -111,6 +111,9 @@ export const computeRoutes: readonly Route[] = kinds.flatMap(kind => {
     project: (resource, call) => ({ ...common(resource, kind), ...kind.fields(resource.attributes, call) }),
   })
 })
+
+/** https://cloud.google.com/compute/docs/reference/rest/v1 */
+export const computeRoutes: readonly Route[] = [...readings, ...quotaRoutes]
 
 function common({ attributes, createdAt }: StoredResource, kind: Kind): object {
   return {
