@@ -2,6 +2,7 @@
 // `npm test`: everything that has to hold, in the order that fails soonest, with what each suite took.
 // `npm test -- types unit` runs only those.
 import { spawn } from 'node:child_process'
+import { coverageTable } from './coverage-table.mjs'
 
 const suites = [
   ['lint', 'biome check .'],
@@ -32,6 +33,7 @@ for (const [name, command] of suites) {
   process.stdout.write(`\n== ${name}: ${command}\n`)
   const startedAt = performance.now()
   const exitCode = await run(command)
+  if (name === 'unit') process.stdout.write(`\n${coverageTable()}\n`)
   results.push({ name, exitCode, seconds: (performance.now() - startedAt) / 1000 })
 }
 

@@ -13,15 +13,24 @@ export interface Mistake {
 
 /** What zod found wrong with `data`, each issue as one mistake (one for every unknown key). */
 export function mistakesOf(error: z.ZodError, schema: z.ZodType, data: unknown): Mistake[] {
-  return error.issues.flatMap(issue => {
-    const path = issue.path.filter(part => typeof part !== 'symbol')
-    if (issue.code === 'unrecognized_keys') {
-      const known = keysAt(schema, path)
-      return issue.keys.map(key => unknownKey([...path, key], key, known))
-    }
-    const value = valueAt(data, path)
-    return [{ path, atKey: false, found: show(value), allowed: allowedBy(issue, value) }]
-  })
+  return error.issues.flatMap(issue => ofIssue(issue, [], schema, data))
+}
+
+function ofIssue(issue: z.core.$ZodIssue, above: Path, schema: z.ZodType, data: unknown): Mistake[] {
+  const path = [...above, ...issue.path.filter(part => typeof part !== 'symbol')]
+  if (issue.code === 'unrecognized_keys') {
+    const known = keysAt(schema, path)
+    return issue.keys.map(key => unknownKey([...path, key], key, known))
+  }
+  const inside = issue.code === 'invalid_union' ? issue.errors.find(isInside) : undefined
+  if (inside !== undefined) return inside.flatMap(inner => ofIssue(inner, path, schema, data))
+  const value = valueAt(data, path)
+  return [{ path, atKey: false, found: show(value), allowed: allowedBy(issue, value) }]
+}
+
+/** Of a union's members, the one that is a mapping like the value: what is wrong is in the mapping, not that it is one. */
+function isInside(issues: readonly z.core.$ZodIssue[]): boolean {
+  return issues.every(({ code, path }) => code === 'unrecognized_keys' || path.length > 0)
 }
 
 /** A value as it was found, short enough for a line. */
@@ -30,7 +39,7 @@ export function show(value: unknown): string {
   if (value === null) return 'nothing (an empty value)'
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object') return 'a mapping'
-  const text = JSON.stringify(value) ?? String(value)
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value)
   return text.length > 60 ? `${text.slice(0, 57)}…` : text
 }
 
@@ -56,7 +65,7 @@ function allowedBy(issue: z.core.$ZodIssue, value: unknown): string {
   return quotes && !issue.message.includes('quotes') ? `${issue.message}, in quotes` : issue.message
 }
 
-/** The choices of a union's members, or its first member's words where it has none. */
+/** The choices of a union's members. */
 function allowedByUnion(issue: z.core.$ZodIssueInvalidUnion): string {
   const messages = issue.errors.flatMap(issues => issues.filter(({ code }) => code === 'invalid_value'))
   return messages[0]?.message ?? 'another value'

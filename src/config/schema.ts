@@ -176,7 +176,7 @@ const partialSettings = {
     .optional()
     .describe('Any of aws, gcp and azure; at least one.'),
   database: z
-    .union([database.shape.engine, database])
+    .union([database.shape.engine, database.partial()])
     .optional()
     .describe('postgresql, or azure-sql for Azure SQL Database on Azure.'),
 }

@@ -86,7 +86,7 @@ export async function runSteps<Ctx extends EngineContext>(options: RunOptions<Ct
       context.emit({ type: 'step-finished', step: id, cloud, title, state: 'blocked', why, durationMs: 0 })
     },
   })
-  return summarise(graph, outcomes, outputs, context.signal.aborted)
+  return summarise(graph, outcomes, outputs)
 }
 
 function selection<Ctx extends EngineContext>(graph: Graph<Step<Ctx>>, only: string): readonly Step<Ctx>[] {
@@ -293,7 +293,6 @@ function summarise<Ctx extends EngineContext>(
   graph: Graph<Step<Ctx>>,
   outcomes: ReadonlyMap<string, StepOutcome & { readonly error?: MlpError }>,
   outputs: ReadonlyMap<string, JsonObject>,
-  aborted: boolean,
 ): RunSummary {
   const ended = graph.ordered.map(
     step =>
@@ -311,8 +310,7 @@ function summarise<Ctx extends EngineContext>(
   )
   const { result, exitCode } = verdict(
     errors.map(each => each.error),
-    aborted && count('pending') + count('interrupted') > 0,
-    count('interrupted') > 0,
+    count('pending') > 0 || count('interrupted') > 0,
   )
   return {
     result,
@@ -333,11 +331,10 @@ function summarise<Ctx extends EngineContext>(
 export function verdict(
   errors: readonly MlpError[],
   cutShort: boolean,
-  stepInterrupted: boolean,
 ): Pick<RunSummary, 'result' | 'exitCode'> {
   if (errors.some(error => error.exitCode === exitCodes.bug))
     return { result: 'failed', exitCode: exitCodes.bug }
-  if (cutShort || stepInterrupted) return { result: 'interrupted', exitCode: exitCodes.interrupted }
+  if (cutShort) return { result: 'interrupted', exitCode: exitCodes.interrupted }
   if (errors.length === 0) return { result: 'ok', exitCode: exitCodes.done }
   return errors.every(error => error.exitCode === exitCodes.refused)
     ? { result: 'refused', exitCode: exitCodes.refused }

@@ -27,6 +27,7 @@ export interface UndoSummary extends Omit<RunSummary, 'steps'> {
 }
 
 type Outcome = UndoSummary['steps'][number] & { readonly error?: MlpError }
+type Ended = Pick<Outcome, 'why' | 'error'> & { readonly state: Exclude<Outcome['state'], 'pending'> }
 
 /**
  * Takes steps back, each after everything that needs it. The world is asked first, in order of needs, because what
@@ -42,11 +43,10 @@ export async function undoSteps<Ctx extends EngineContext>(options: UndoOptions<
   const merged = { removed: [] as Leftover[], kept: [] as Leftover[], left: [] as Leftover[] }
   const concurrency = options.concurrency ?? defaultConcurrency
 
-  const finish = (step: Step<Ctx>, outcome: Pick<Outcome, 'state' | 'why' | 'error'>, startedAt: number) => {
+  const finish = (step: Step<Ctx>, outcome: Ended, startedAt: number) => {
     const { id, cloud, title } = step
     const { error, ...ended } = outcome
     outcomes.set(id, { id, cloud, title, ...outcome })
-    if (ended.state === 'pending') return
     context.emit({
       type: 'step-finished',
       step: id,
@@ -117,7 +117,7 @@ export async function undoSteps<Ctx extends EngineContext>(options: UndoOptions<
       }
     },
   })
-  return summarise(graph.ordered.toReversed(), outcomes, outputs, merged, context.signal.aborted)
+  return summarise(graph.ordered.toReversed(), outcomes, outputs, merged)
 }
 
 /** What the step returned when it was applied: from the world where it answers, else from memory. */
@@ -158,10 +158,7 @@ async function undoStep<Ctx extends EngineContext>(
   })
 }
 
-function outcomeOf<Ctx extends EngineContext>(
-  step: Step<Ctx>,
-  undone: Undone,
-): Pick<Outcome, 'state' | 'why' | 'error'> {
+function outcomeOf<Ctx extends EngineContext>(step: Step<Ctx>, undone: Undone): Ended {
   const things = (list: readonly Leftover[]): string => list.map(each => each.name).join(', ')
   if (undone.left.length > 0) {
     const error = new MlpError({
@@ -182,7 +179,6 @@ function summarise<Ctx extends EngineContext>(
   outcomes: ReadonlyMap<string, Outcome>,
   outputs: ReadonlyMap<string, JsonObject>,
   merged: Pick<UndoSummary, 'removed' | 'kept' | 'left'>,
-  aborted: boolean,
 ): UndoSummary {
   const ended = order.map(
     (step): Outcome =>
@@ -202,8 +198,7 @@ function summarise<Ctx extends EngineContext>(
   return {
     ...verdict(
       errors.map(each => each.error),
-      aborted && count('pending', 'interrupted') > 0,
-      count('interrupted') > 0,
+      count('pending', 'interrupted') > 0,
     ),
     done: count('removed', 'kept'),
     skipped: count('skipped'),

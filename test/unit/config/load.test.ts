@@ -110,6 +110,7 @@ environments:
     expect(parse(short).database).toEqual({ engine: 'azure-sql' })
     const overlay = `${short}environments: { prod: { database: postgresql } }\n`
     expect(parse(overlay, { environment: 'prod' }).database).toEqual({ engine: 'postgresql' })
+    expect(parse(`${head}clouds: { aws: }\ndatabase: {}\n`).database).toEqual({ engine: 'postgresql' })
   })
 })
 
@@ -161,7 +162,31 @@ environments:
       'clouds: { aws: }\nzzzzzzzz: 1',
       /zzzzzzzz.*allowed: apiVersion, [\w, ]+$/,
     ],
-    ['an unknown key below a choice', 'clouds: { aws: }\ndatabase: { engin: postgresql }', /database/],
+    [
+      'an unknown key below a choice',
+      'clouds: { aws: }\ndatabase: { engin: postgresql }',
+      /:4:13 {2}database.engin: found an unknown key; allowed: engine; did you mean engine\?$/,
+    ],
+    [
+      'a wrong value below a choice',
+      'clouds: { aws: }\ndatabase: { engine: mysql }',
+      /:4:21 {2}database.engine: found "mysql"; allowed: postgresql or azure-sql$/,
+    ],
+    [
+      'neither of what there is a choice of',
+      'clouds: { aws: }\ndatabase: [postgresql]',
+      /database: found a list; allowed: postgresql or azure-sql$/,
+    ],
+    [
+      'a number for a text',
+      'clouds: { aws: }\nowner: 42',
+      /owner: found 42; allowed: a team, a person or an e-mail address, in quotes$/,
+    ],
+    [
+      'a number that JSON does not know',
+      'clouds: { aws: { nodes: { min: .inf } } }',
+      /min: found Infinity; allowed: a whole number from 1 to 1000$/,
+    ],
     ['no cloud', 'clouds: {}', /clouds: found no cloud; allowed: at least one/],
     ['clouds left out', '', /clouds: found no cloud/],
     ['clouds that are no mapping', 'clouds: 5', /clouds: found 5; allowed: a mapping/],

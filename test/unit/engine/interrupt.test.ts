@@ -87,8 +87,10 @@ test.each([
   [-5, '0 s ago'],
   [59, '59 s ago'],
   [60, '1 min ago'],
-  [7200, '2 h ago'],
-  [47 * 3600, '47 h ago'],
+  [3599, '59 min ago'],
+  [3600, '1 h ago'],
+  [48 * 3600 - 1, '47 h ago'],
+  [48 * 3600, '2 days ago'],
   [50 * 3600, '2 days ago'],
 ])('%d seconds later it is %s', (seconds, text) => {
   const at = '2026-01-01T00:00:00.000Z'

@@ -75,10 +75,19 @@ describe('what is done, and why', () => {
   test('more changes than three are counted', async () => {
     const [world, state] = [emptyWorld(), await temporaryState()]
     const given = (value: number) =>
-      worldStep(world, '1.aws.net', { inputs: () => ({ a: value, b: value, c: value, d: value, e: value }) })
+      worldStep(world, '1.aws.net', { inputs: () => ({ a: value, b: value, c: value, d: value }) })
     await run(world, state, [given(1)])
     expect(stateOf(await run(world, state, [given(2)]), '1.aws.net')).toBe(
-      'done: inputs changed: a 1 -> 2, b 1 -> 2, c 1 -> 2 and 2 more',
+      'done: inputs changed: a 1 -> 2, b 1 -> 2, c 1 -> 2 and 1 more',
+    )
+  })
+
+  test('one change is enough', async () => {
+    const [world, state] = [emptyWorld(), await temporaryState()]
+    const sized = (size: number) => worldStep(world, '1.aws.net', { inputs: () => ({ size }) })
+    await run(world, state, [sized(1)])
+    expect(stateOf(await run(world, state, [sized(2)]), '1.aws.net')).toBe(
+      'done: inputs changed: size 1 -> 2',
     )
   })
 
@@ -265,7 +274,11 @@ describe('only some steps', () => {
     const askOnly = new Set(['1.aws.net', '1.aws.cluster'])
     const summary = await run(world, state, lane(world), { askOnly })
     expect(summary).toMatchObject({ result: 'refused', exitCode: 5, failed: 1, blocked: 2 })
-    expect(summary.errors[0]?.error).toMatchObject({ code: 'MLP5242', remedy: ['mlp bootstrap --to 1'] })
+    expect(summary.errors[0]?.error).toMatchObject({
+      code: 'MLP5242',
+      detail: 'The world says: absent.',
+      remedy: ['mlp bootstrap --to 1'],
+    })
     expect(world.things.size).toBe(0)
   })
 })
@@ -301,6 +314,23 @@ describe('interrupts', () => {
     const summary = await run(world, state, [worldStep(world, '1.aws.net', { apply })])
     expect(summary).toMatchObject({ result: 'interrupted', exitCode: 130, interrupted: 1, errors: [] })
     expect(state.get('1.aws.net')?.state).toBe('running')
+  })
+
+  test('a step that fails by itself while an interrupt is handled has failed', async () => {
+    const [world, state] = [emptyWorld(), await temporaryState()]
+    const apply = () => {
+      world.controller.abort()
+      return Promise.reject(oops)
+    }
+    const steps = [
+      worldStep(world, '1.aws.net', { apply }),
+      worldStep(world, '1.gcp.net', { needs: ['1.aws.net'] }),
+      worldStep(world, '1.azure.net'),
+    ]
+    const summary = await run(world, state, steps, { concurrency: 1 })
+    expect(summary).toMatchObject({ result: 'interrupted', failed: 1, blocked: 1, interrupted: 0 })
+    expect(summary.errors).toMatchObject([{ step: '1.aws.net', error: { code: 'MLP3004' } }])
+    expect(state.get('1.aws.net')?.state).toBe('failed')
   })
 
   test('an interrupt while the world is asked begins nothing', async () => {
@@ -344,4 +374,24 @@ test('progress is told with its step, and a fraction only where there is one', a
     fraction: 0.5,
   })
   expect(told[0]).not.toHaveProperty('fraction')
+})
+
+test('each step is told from its beginning to its end, with what it made or what went wrong', async () => {
+  const [world, state] = [emptyWorld(), await temporaryState()]
+  const steps = [
+    worldStep(world, '1.aws.net'),
+    worldStep(world, '1.gcp.net', { apply: () => Promise.reject(oops) }),
+  ]
+  await run(world, state, steps, { concurrency: 1 })
+  const told = (step: string) =>
+    world.events.flatMap(event => ('step' in event && event.step === step ? [event] : []))
+  expect(told('1.aws.net')).toMatchObject([
+    { type: 'step-progress', message: 'asking what is there' },
+    { type: 'step-started', title: 'thing of 1.aws.net', why: 'not there yet' },
+    { type: 'step-progress', message: 'asking whether it holds' },
+    { type: 'step-finished', state: 'done', outputs: { made: '1.aws.net' } },
+  ])
+  const failed = told('1.gcp.net').at(-1)
+  expect(failed).toMatchObject({ type: 'step-finished', state: 'failed', error: { code: 'MLP3004' } })
+  expect(failed).not.toHaveProperty('outputs')
 })

@@ -26,6 +26,15 @@ describe('graph', () => {
       /in a circle: a -> b -> c -> a$/,
     ],
     [
+      'a cycle, without what hangs on it',
+      [
+        { id: 'a', needs: ['x', 'b'] },
+        { id: 'x', needs: [] },
+        { id: 'b', needs: ['a'] },
+      ],
+      /in a circle: a -> b -> a$/,
+    ],
+    [
       'a limit with two counts',
       [
         { id: 'a', needs: [], limits: ['build:2'] },

@@ -67,8 +67,9 @@ describe('undo', () => {
           : step,
     )
     world.things.delete('1.gcp.net')
+    world.things.set('1.aws.net', { made: 'anew, by somebody else' })
     await undo()
-    expect(seen.get('1.aws.net')).toEqual({ made: '1.aws.net' })
+    expect(seen.get('1.aws.net'), 'the world knows better').toEqual({ made: 'anew, by somebody else' })
     expect(seen.get('1.aws.cluster'), 'cannot be asked: remembered').toEqual({ made: '1.aws.cluster' })
     expect(seen.get('1.gcp.net'), 'gone from the world').toBeUndefined()
   })
@@ -88,7 +89,7 @@ describe('undo', () => {
   })
 
   test('kept is success; left is a failure that names what is left, but stops nothing', async () => {
-    const { state, undo } = await platform(step => {
+    const { world, state, undo } = await platform(step => {
       if (step.id === '1.gcp.net')
         return { ...step, undo: async () => ({ removed: [], kept: [thing('data')], left: [] }) }
       if (step.id === '2.aws.names')
@@ -103,6 +104,17 @@ describe('undo', () => {
       { step: '2.aws.names', error: { code: 'MLP5243', detail: expect.stringContaining('stray') } },
     ])
     expect([...state.all().keys()]).toEqual(['2.aws.names'])
+    const ends = world.events.filter(event => event.type === 'step-finished').slice(-4)
+    expect(Object.fromEntries(ends.map(({ step, state: ended, why }) => [step, `${ended}: ${why}`]))).toEqual(
+      {
+        '2.aws.names': 'left: 2.aws.names left 1 behind: stray',
+        '1.aws.cluster': 'removed: removed 1',
+        '1.aws.net': 'removed: removed 1',
+        '1.gcp.net': 'kept: kept data',
+      },
+    )
+    expect(ends.find(({ step }) => step === '2.aws.names')?.error?.code).toBe('MLP5243')
+    expect(ends.find(({ step }) => step === '1.gcp.net')).not.toHaveProperty('error')
   })
 
   test('a step with nothing to take back is skipped, and progress is told', async () => {
