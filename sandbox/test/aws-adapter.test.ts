@@ -122,6 +122,47 @@ test('finds again everything that a lost state forgot', async () => {
   expect(missing).toEqual([])
 }, 120_000)
 
+test('tells how far it is with what has a life cycle', async () => {
+  const { store } = harness.world
+  const [database] = store.list('aws_db_instance')
+  if (database === undefined) throw new Error('there is no database')
+  const resource = {
+    address: 'aws_db_instance.main',
+    type: 'aws_db_instance',
+    values: { identifier: names.database },
+  }
+  const conditions: unknown[] = []
+  for (const status of ['available', 'creating', 'failed']) {
+    store.put(database.type, database.id, { ...database.attributes, status })
+    conditions.push(await cloud.condition(resource, signal))
+  }
+  store.put(database.type, database.id, database.attributes)
+  expect(conditions).toEqual(['ready', 'settling', 'failed'])
+  const gateway = {
+    address: 'aws_nat_gateway.main["a"]',
+    type: 'aws_nat_gateway',
+    values: { tags: { 'mlp.dev/resource': 'nat-gateway/a' } },
+  }
+  const [nodes, addon, cluster] = [
+    { cluster_name: names.cluster, node_group_name: names.nodeGroups.general },
+    { cluster_name: names.cluster, addon_name: 'vpc-cni' },
+    { name: names.cluster },
+  ]
+  const others = [
+    gateway,
+    { address: 'aws_eks_cluster.main', type: 'aws_eks_cluster', values: cluster },
+    { address: 'aws_eks_node_group.main', type: 'aws_eks_node_group', values: nodes },
+    { address: 'aws_eks_addon.main', type: 'aws_eks_addon', values: addon },
+    {
+      address: 'aws_elasticache_replication_group.main',
+      type: 'aws_elasticache_replication_group',
+      values: { replication_group_id: names.cache },
+    },
+    { address: 'aws_vpc.main', type: 'aws_vpc', values: {} },
+  ]
+  for (const one of others) expect(await cloud.condition(one, signal), one.address).toBe('ready')
+})
+
 test('adopts by import after the state was lost, and changes nothing that matters', async () => {
   const lost = await harness.root({
     templates: templates('foundation'),

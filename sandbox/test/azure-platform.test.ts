@@ -146,6 +146,10 @@ describe.each(cases)('$environment with $engine', options => {
         })),
       )
       expect(found.filter(({ id }) => id === undefined)).toEqual([])
+      for (const { address, after } of planned) {
+        const resource = { address, type: address.split('.')[0] ?? '', values: json.parse(after) }
+        expect(await cloud.condition(resource, signal), address).toBe('ready')
+      }
       await fresh.write({ 'adopted.tf.json': JSON.stringify({ import: found }) })
       const adopted = await fresh.plan()
       expect(adopted.filter(change => !change.importing || /create|delete/.test(change.actions))).toEqual([])

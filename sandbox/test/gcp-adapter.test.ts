@@ -48,6 +48,7 @@ async function adopt(cloud: Cloud, root: TerraformRoot) {
     planned.map(async ({ address, after }) => {
       const values = z.record(z.string(), z.json()).parse(after ?? {})
       const type = address.split('.')[0] ?? ''
+      expect(await cloud.condition({ address, type, values }, signal), address).toBe('ready')
       return { to: address, type, id: await cloud.findExisting({ address, type, values }, signal) }
     }),
   )

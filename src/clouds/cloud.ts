@@ -35,6 +35,8 @@ export interface Cloud {
    * terraform's plan wants to create it; undefined when there is none. Closes the hole a killed terraform leaves.
    */
   findExisting(resource: PlannedResource, signal: AbortSignal): Promise<string | undefined>
+  /** How far the cloud is with something that exists; `ready` for types without a life cycle. */
+  condition(resource: PlannedResource, signal: AbortSignal): Promise<Condition>
   /** The cluster, or undefined when there is none. */
   cluster(signal: AbortSignal): Promise<ClusterAccess | undefined>
   token(clusterName: string, signal: AbortSignal): Promise<ClusterToken>
@@ -112,6 +114,9 @@ export interface PlannedResource {
   readonly type: string
   readonly values: JsonObject
 }
+
+/** `settling`: being made, changed or deleted, so nothing can be done to it yet. `failed`: the cloud gave up on making it. */
+export type Condition = 'ready' | 'settling' | 'failed'
 
 export interface ClusterAccess {
   readonly name: string

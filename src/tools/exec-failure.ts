@@ -76,11 +76,11 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** MLP2002, with what the tool said last. */
+/** MLP2002, with what the tool said last; MLP2004 when a signal ended it, so that it could not tidy up. */
 export function failed(outcome: Outcome, { exitCode, signal }: Ending): MlpError {
   const how = exitCode === null ? `was ended by ${signal ?? 'a signal'}` : `failed with exit code ${exitCode}`
   return new MlpError({
-    code: 'MLP2002',
+    code: exitCode === null ? 'MLP2004' : 'MLP2002',
     summary: `${basename(outcome.file)} ${how}`,
     detail: said(outcome),
     remedy: [

@@ -25,8 +25,6 @@ export interface CommandSpec {
   readonly cloud?: string
   /** Each line of output as it comes, not masked; for tools that print JSON lines. */
   readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void
-  /** Called synchronously once the process runs. */
-  readonly onStart?: (pid: number) => void
   /** Exit codes that are answers, not failures; default [0]. */
   readonly acceptExitCodes?: readonly number[]
   readonly timeoutMs?: number
@@ -57,10 +55,11 @@ const drainMs = 2_000
  * Runs a tool detached from the terminal's process group, so that one interrupt reaches it exactly once, as SIGINT,
  * when the context's signal aborts; then waits for it, however long it takes to save its work. When the context's
  * `killSignal` aborts, the tool and all it started are killed. Throws MlpError MLP2001 when it cannot be started,
- * MLP2002 when it fails, MLP2003 when it takes longer than `timeoutMs`, MLP5130 when it was interrupted.
+ * MLP2002 when it fails, MLP2003 when it takes longer than `timeoutMs`, MLP2004 when somebody else's signal ended it,
+ * MLP5130 when it was interrupted.
  *
  * Because of the detachment a `kill -9` of mlp leaves the tool running to its end: half an apply would be worse. The
- * caller that minds records the pid in `onStart` (terraform does, and the next run waits for it).
+ * next run has to wait for it, as `runLocked` does for terraform.
  */
 export async function runCommand(context: ExecContext, command: CommandSpec): Promise<CommandResult> {
   const secrets = command.secrets ?? []
@@ -149,7 +148,6 @@ export async function runCommand(context: ExecContext, command: CommandSpec): Pr
         }, command.timeoutMs)
   context.signal.addEventListener('abort', stopper.interrupt)
   context.killSignal?.addEventListener('abort', stopper.kill)
-  askCaller(() => command.onStart?.(pid))
 
   const ending = await endOf(child.nodeChildProcess)
   const drained = await Promise.race([

@@ -2,6 +2,7 @@ import type { Cloud, RootName, TerraformBackend, WorkloadIdentity } from '../clo
 import type { CloudOptions } from '../cloud-options.ts'
 import { infrastructureChecks } from './checks.ts'
 import { cluster, identity, token } from './cluster.ts'
+import { condition } from './condition.ts'
 import { findExisting } from './existing.ts'
 import { inventory } from './inventory.ts'
 import { type AwsPlatform, awsPlatform } from './platform.ts'
@@ -26,6 +27,7 @@ export function createAwsCloud(options: CloudOptions): Cloud {
     terraformEnvironment: async () => ({ ...options.target.environment, AWS_REGION: platform.aws.region }),
     variables: (root, foundation) => rootVariables(root, options.config, options.platformId, foundation),
     findExisting: (resource, signal) => findExisting(platform, resource, signal),
+    condition: (resource, signal) => condition(platform, resource, signal),
     cluster: signal => cluster(platform, signal),
     token: clusterName => token(platform, clusterName),
     infrastructureChecks: () => infrastructureChecks(platform),

@@ -230,7 +230,8 @@ export async function findExisting(
   return ours ? found.importId : undefined
 }
 
-function markOf(values: JsonObject): string | undefined {
+/** Which of the platform's things the plan's tags say it is. */
+export function markOf(values: JsonObject): string | undefined {
   const tags = values['tags']
   if (typeof tags !== 'object' || tags === null || Array.isArray(tags)) return undefined
   const mark = Object.entries(tags).find(([key]) => key === resourceKey)?.[1]

@@ -2,6 +2,7 @@ import type { Cloud, RootName, TerraformBackend } from '../cloud.ts'
 import type { CloudOptions } from '../cloud-options.ts'
 import { infrastructureChecks } from './checks.ts'
 import { clusterAccess, clusterToken } from './cluster.ts'
+import { condition } from './condition.ts'
 import { findExisting } from './existing.ts'
 import { identity } from './identity.ts'
 import { inventory } from './inventory.ts'
@@ -28,6 +29,7 @@ export function createAzureCloud(options: CloudOptions): Cloud {
     terraformEnvironment: async () => terraformEnvironment(platform),
     variables: (root, foundation) => azureVariables(root, options.config, options.platformId, foundation),
     findExisting: (resource, signal) => findExisting(platform, resource, signal),
+    condition: (resource, signal) => condition(platform, resource, signal),
     cluster: signal => clusterAccess(platform, signal),
     // Entra issues one token for all AKS clusters; Azure RBAC decides in each.
     token: (_clusterName, signal) => clusterToken(platform, signal),

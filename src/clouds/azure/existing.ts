@@ -47,6 +47,17 @@ export async function findExisting(
   return (await isOurs(search, platform.resourceGroupId)) ? id : undefined
 }
 
+/** Where Resource Manager keeps a planned resource; undefined for what is no resource of its own there. */
+export async function placeOf(
+  platform: AzurePlatform,
+  resource: PlannedResource,
+  signal: AbortSignal,
+): Promise<{ readonly id: string; readonly apiVersion: string } | undefined> {
+  const search = { platform, arm: await platform.arm(), resource, ...readAddress(resource.address), signal }
+  const [id, place] = [plainId(search), places[resource.type]]
+  return id === undefined || place === undefined ? undefined : { id, apiVersion: place.apiVersion }
+}
+
 async function isOurs({ arm, platform, signal }: Search, group: string): Promise<boolean> {
   const found = await arm.get(group, '2024-03-01', tagged, signal)
   return found?.tags?.['mlp-platform-id'] === platform.options.platformId

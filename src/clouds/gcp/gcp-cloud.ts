@@ -3,6 +3,7 @@ import type { Cloud, Identity } from '../cloud.ts'
 import type { CloudOptions } from '../cloud-options.ts'
 import { infrastructureChecks } from './checks.ts'
 import { clusterAccess } from './cluster.ts'
+import { condition } from './condition.ts'
 import { findExisting, projectNumber } from './existing.ts'
 import { inventory } from './inventory.ts'
 import { createPlatform, type GcpPlatform } from './platform.ts'
@@ -27,6 +28,7 @@ export function createGcpCloud(options: CloudOptions): Cloud {
     terraformEnvironment: signal => terraformEnvironment(platform, signal),
     variables: (root, foundation) => rootVariables(platform, root, foundation),
     findExisting: (resource, signal) => findExisting(platform, resource, signal),
+    condition: (resource, signal) => condition(platform, resource, signal),
     cluster: signal => clusterAccess(platform, signal),
     // GKE takes Google access tokens as they are.
     token: async (_clusterName, signal) => platform.credentials.accessToken(signal),

@@ -2,6 +2,7 @@ import type { CloudName, RootName } from '../../clouds/cloud.ts'
 import { exitCodes, MlpError } from '../../engine/errors.ts'
 import type { Json, JsonObject } from '../../engine/json.ts'
 import type { Progress, Status, StepId } from '../../engine/step.ts'
+import type { TerraformScope } from '../../tools/terraform/command.ts'
 import type { Plan } from '../../tools/terraform/plan-document.ts'
 import {
   applyPlan,
@@ -9,14 +10,14 @@ import {
   makePlan,
   makePlanIfChanged,
   readOutputs,
-  type TerraformScope,
 } from '../../tools/terraform/terraform.ts'
 import { templateHash, writeWorkspace } from '../../tools/terraform/workspace.ts'
 import type { Context, PlatformStep } from '../phase.ts'
-import { findLost, forgetAdoptions, writeAdoptions } from './adoption.ts'
+import { forgetAdoptions, writeAdoptions } from './adoption.ts'
 import { cloudOf } from './cloud-of.ts'
 import { approvePlan } from './consent.ts'
 import { plannedActions, summarise } from './plan-summary.ts'
+import { findRemnants, settledRemnants, takeUpRemnants, withRemnants } from './remnants.ts'
 import { type RootVariables, rootFolders, rootVariables, terraformScope } from './root.ts'
 import { destroyRoot } from './undo-root.ts'
 
@@ -25,7 +26,7 @@ const titles: Readonly<Record<RootName, string>> = {
   cluster: 'Kubernetes cluster, nodes and add-ons',
 }
 
-/** Applies one terraform root: adopts what exists already, shows the plan, asks, applies with live progress. */
+/** Applies one terraform root: takes up what an interrupted run left, shows the plan, asks, applies with live progress. */
 export function applyRootStep(cloudName: CloudName, root: RootName): PlatformStep {
   const id: StepId = `1.${cloudName}.apply-${root}`
   const needs: readonly StepId[] =
@@ -80,17 +81,20 @@ export function applyRootStep(cloudName: CloudName, root: RootName): PlatformSte
       }
       const scope = await open(context, quiet)
       const wanted = await makePlanIfChanged(scope, quiet)
+      if (wanted === undefined) return []
+      const remnants = await findRemnants(cloudOf(context, cloudName), wanted, context.signal)
       const command = `terraform -chdir=${scope.workspace.folder} plan`
-      return wanted === undefined ? [] : plannedActions(wanted, id, cloudName, command)
+      return plannedActions(withRemnants(wanted, remnants), id, cloudName, command)
     },
 
     async apply(context, progress) {
       const scope = await open(context, progress)
       let wanted = fresh ?? (await makePlan(scope, progress))
       fresh = undefined
-      const lost = await findLost(cloudOf(context, cloudName), wanted, context.signal)
-      if (lost.length > 0) {
-        progress.report(`adopting ${lost.length} resources that an interrupted run left`)
+      const cloud = cloudOf(context, cloudName)
+      const remnants = await settledRemnants(cloud, wanted, context.signal, progress)
+      if (remnants.length > 0) {
+        const lost = await takeUpRemnants(scope, remnants, progress)
         await writeAdoptions(scope.workspace.folder, lost)
         wanted = await makePlan(scope, progress)
       }

@@ -3,19 +3,26 @@ import type { Plan } from '../../tools/terraform/plan-document.ts'
 import type { Context } from '../phase.ts'
 import { describe, losesData, summarise } from './plan-summary.ts'
 
-/** Shows the plan and asks. What would lose data is asked for by address, on its own, and `--yes` does not answer it. */
-export async function approvePlan(context: Context, workspaceName: string, plan: Plan): Promise<void> {
+/** Asks for what would lose data by address, each on its own; `--yes` does not answer it. */
+export async function approveLosses(context: Context, workspaceName: string, plan: Plan): Promise<void> {
   const unagreed = losesData(plan).filter(({ address }) => !context.consent.allowReplace.includes(address))
-  for (const { address, kind, because } of unagreed) {
+  for (const { address, kind, tainted, because } of unagreed) {
     const agreed = await context.consent.approve({
       id: 'lose-data',
       message: `${kind} ${address} in ${workspaceName}? Its data will be lost.`,
-      details: because.map(path => `forced by a change of ${path}`),
+      details: tainted
+        ? ['the cloud says that it failed to make it; whether it held data before cannot be known']
+        : because.map(path => `forced by a change of ${path}`),
       safe: false,
       flag: `--allow-replace '${address}'`,
     })
     if (!agreed) throw refused(workspaceName, `${kind} ${address} loses data and was not agreed to`)
   }
+}
+
+/** Asks for what would lose data, then shows the whole plan and asks for that. */
+export async function approvePlan(context: Context, workspaceName: string, plan: Plan): Promise<void> {
+  await approveLosses(context, workspaceName, plan)
   const agreed = await context.consent.approve({
     id: 'apply-plan',
     message: `Apply ${workspaceName}: ${summarise(plan)}?`,

@@ -61,17 +61,19 @@ function danger(change: Change): number {
   )
 }
 
-function why({ kind, because }: Change): string {
+function why({ kind, tainted, because }: Change): string {
   if (because.length > 0) return `these cannot be changed in place: ${because.join(', ')}`
   switch (kind) {
     case 'adopt':
-      return "exists under this platform's name and id, but terraform's state does not know it"
+      return tainted
+        ? 'is complete, although its creation was interrupted: it is kept'
+        : "exists under this platform's name and id, but terraform's state does not know it"
     case 'create':
       return 'not there yet'
     case 'change':
       return 'differs from what is declared'
     case 'replace':
-      return 'has to be made anew'
+      return tainted ? 'the cloud failed to make it' : 'has to be made anew'
     case 'destroy':
       return 'no longer declared'
   }

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CloudName, RootName } from '../../clouds/cloud.ts'
 import type { JsonObject } from '../../engine/json.ts'
-import type { TerraformScope } from '../../tools/terraform/terraform.ts'
+import type { TerraformScope } from '../../tools/terraform/command.ts'
 import type { Context } from '../phase.ts'
 import { cloudOf } from './cloud-of.ts'
 

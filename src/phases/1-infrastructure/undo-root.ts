@@ -2,6 +2,7 @@ import type { CloudName, RootName } from '../../clouds/cloud.ts'
 import type { Leftover } from '../../engine/events.ts'
 import type { JsonObject } from '../../engine/json.ts'
 import type { Progress, StepId, Undone } from '../../engine/step.ts'
+import type { TerraformScope } from '../../tools/terraform/command.ts'
 import type { Plan } from '../../tools/terraform/plan-document.ts'
 import {
   applyPlan,
@@ -9,13 +10,13 @@ import {
   initialise,
   makePlan,
   readOutputs,
-  type TerraformScope,
 } from '../../tools/terraform/terraform.ts'
 import { writeWorkspace } from '../../tools/terraform/workspace.ts'
 import type { Context } from '../phase.ts'
-import { findLost } from './adoption.ts'
 import { cloudOf } from './cloud-of.ts'
+import { approveLosses } from './consent.ts'
 import { holdsData } from './data-bearing.ts'
+import { settledRemnants, takeUpRemnants } from './remnants.ts'
 import { rootVariables, terraformScope } from './root.ts'
 
 /**
@@ -44,10 +45,11 @@ export async function destroyRoot(
   const scope = await terraformScope(context, cloudName, root, step, variables)
   await writeWorkspace(scope.workspace)
   await initialise(scope, progress)
-  const plan = await adoptLost(context, cloudName, scope, progress)
+  const plan = await planWithRemnants(context, cloudName, scope, progress)
   if (!plan.hadState) return { removed: [], kept: [], left: [] }
   // A foundation that never got as far as its data would be completed by the dormant apply: then it goes whole.
   if (keepData && plan.existingTypes.some(holdsData)) {
+    await approveLosses(context, scope.workspace.name, plan)
     await applyPlan(scope, plan, progress)
     return { removed: removedBy(plan, cloudName), kept: await keptData(context, cloudName), left: [] }
   }
@@ -61,20 +63,19 @@ export async function destroyRoot(
   return { removed: removedBy(destruction, cloudName), kept: [], left: [] }
 }
 
-/** Brings what a killed run made but did not record back into the state, so that what follows sees it. */
-async function adoptLost(
+/** Brings what an interrupted run left back into the state, so that what follows sees it. */
+async function planWithRemnants(
   context: Context,
   cloudName: CloudName,
   scope: TerraformScope,
   progress: Progress,
 ): Promise<Plan> {
   const plan = await makePlan(scope, progress)
-  const lost = await findLost(cloudOf(context, cloudName), plan, context.signal)
-  if (lost.length === 0) return plan
-  for (const [index, { to, id }] of lost.entries()) {
-    progress.report(`adopting ${to}, which an interrupted run left`, index / lost.length)
+  const remnants = await settledRemnants(cloudOf(context, cloudName), plan, context.signal, progress)
+  if (remnants.length === 0) return plan
+  // Import blocks would do for a dormant foundation, but a destruction ignores them.
+  for (const { to, id } of await takeUpRemnants(scope, remnants, progress))
     await importResource(scope, to, id, progress)
-  }
   return await makePlan(scope, progress)
 }
 

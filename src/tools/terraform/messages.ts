@@ -43,6 +43,18 @@ export function parseMessage(line: string): TerraformMessage | undefined {
   return parsed.success ? parsed.data : undefined
 }
 
+/** What commands without a JSON view say with `-no-color`: `Error: <summary>`, an empty line, the detail. */
+export function plainErrors(lines: readonly string[]): readonly Diagnostic[] {
+  return lines
+    .join('\n')
+    .split(/^Error: /m)
+    .slice(1)
+    .map(text => {
+      const [summary = '', ...detail] = text.split('\n')
+      return { severity: 'error', summary, detail: detail.join('\n').trim() }
+    })
+}
+
 /** `create` -> `creating`, for one calm line about a resource. */
 export function progressive(action: string | undefined): string {
   switch (action) {

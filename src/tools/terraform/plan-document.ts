@@ -32,6 +32,8 @@ export interface Change {
   readonly address: string
   readonly type: string
   readonly kind: ChangeKind
+  /** Only replaced because terraform's state says that its creation did not end well. */
+  readonly tainted: boolean
   /** Attributes that force the replacement: 'engine', 'vpc_config.0.subnet_ids'. */
   readonly because: readonly string[]
   readonly after: JsonObject
@@ -51,7 +53,7 @@ export interface Plan {
 /** Reads `terraform show -json <plan file>`, format 1.x (terraform 1.0 and later). Throws zod's error on another shape. */
 export function parsePlan(text: string): Plan {
   const document = planSchema.parse(JSON.parse(text))
-  const changes = document.resource_changes.flatMap(({ address, mode, type, change }) => {
+  const changes = document.resource_changes.flatMap(({ address, mode, type, change, action_reason }) => {
     const kind = kindOf(change.actions, change.importing !== undefined)
     if (mode !== 'managed' || kind === undefined) return []
     const because = (change.replace_paths ?? []).map(path => path.join('.'))
@@ -61,6 +63,7 @@ export function parsePlan(text: string): Plan {
         address,
         type,
         kind,
+        tainted: action_reason === 'replace_because_tainted',
         because,
         after: change.after ?? {},
         id: typeof id === 'string' ? id : undefined,
@@ -81,11 +84,9 @@ export function parsePlan(text: string): Plan {
   }
 }
 
-/** What the plan would make anew, for asking the cloud whether it is there already. */
-export function plannedCreations(plan: Plan): readonly PlannedResource[] {
-  return plan.changes
-    .filter(({ kind }) => kind === 'create')
-    .map(({ address, type, after }) => ({ address, type, values: after }))
+/** A change as what it would make, for asking the cloud about it. */
+export function plannedResource({ address, type, after }: Change): PlannedResource {
+  return { address, type, values: after }
 }
 
 function kindOf(actions: readonly string[], importing: boolean): ChangeKind | undefined {

@@ -1,22 +1,20 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import * as z from 'zod'
-import { processStartedAt } from '../../engine/process-identity.ts'
 import { isMissing } from './missing.ts'
 import type { StateLock } from './state-lock.ts'
 
 /**
- * Which terraform processes of ours may hold the state lock. Written before a process starts and again when its pid
- * is known, so that a kill at any moment leaves a proof of whose lock is left behind.
+ * Which terraform processes of ours may have left the state locked. Written before a process starts, so that a kill
+ * at any moment leaves a proof of whose lock is left behind.
  */
 const recordSchema = z.object({
   host: z.string(),
   user: z.string(),
   startedAtMs: z.number(),
-  /** null: killed before terraform's pid was known. */
-  pid: z.number().nullable(),
-  processStartedAt: z.string().nullable(),
+  /** null: mlp was killed before terraform ended. */
+  endedAtMs: z.number().nullable(),
 })
 export type RunRecord = z.infer<typeof recordSchema>
 
@@ -31,19 +29,20 @@ export function readRuns(folder: string): readonly RunRecord[] {
     throw error
   }
   const parsed = z.array(recordSchema).safeParse(parseJson(text))
-  // A record cut short by a kill proves nothing; then nothing is unlocked without the operator.
+  // A record that cannot be read proves nothing; then nothing is unlocked without the operator.
   return parsed.success ? parsed.data : []
 }
 
-/** Synchronous on purpose: nothing may come between the start of terraform and its record. */
-export function recordRun(folder: string): { started(pid: number): void; ended(): void } {
+/** Synchronous on purpose: nothing may come between the record and the start of terraform. */
+export function recordRun(folder: string): { ended(): void; withdraw(): void } {
   const earlier = readRuns(folder)
-  const record = { host: hostname(), user: userInfo().username, startedAtMs: Date.now() }
-  writeRuns(folder, [...earlier, { ...record, pid: null, processStartedAt: null }])
+  const record = { host: hostname(), user: userInfo().username, startedAtMs: Date.now(), endedAtMs: null }
+  writeRuns(folder, [...earlier, record])
   return {
-    started: pid =>
-      writeRuns(folder, [...earlier, { ...record, pid, processStartedAt: processStartedAt(pid) ?? null }]),
-    ended: () => writeRuns(folder, earlier),
+    /** It may have left its lock. */
+    ended: () => writeRuns(folder, [...earlier, { ...record, endedAtMs: Date.now() }]),
+    /** It gave its lock back, or never had it. */
+    withdraw: () => writeRuns(folder, earlier),
   }
 }
 
@@ -51,29 +50,27 @@ export function forgetRuns(folder: string): void {
   writeRuns(folder, [])
 }
 
-/** The recorded run that holds `lock`; undefined when it is somebody else's. */
-export function holderOf(lock: StateLock, runs: readonly RunRecord[]): RunRecord | undefined {
+/** Whether the lock was taken, on this host, by the recorded run. That the run is over has to be known already. */
+export function isOurs(lock: StateLock, run: RunRecord): boolean {
   const clockSlackMs = 2_000
   const startOfLockMs = 600_000
-  return runs.find(
-    run =>
-      lock.who === `${run.user}@${run.host}` &&
-      lock.createdAtMs >= run.startedAtMs - clockSlackMs &&
-      lock.createdAtMs <= run.startedAtMs + startOfLockMs,
+  return (
+    run.host === hostname() &&
+    lock.who === `${run.user}@${run.host}` &&
+    lock.createdAtMs >= run.startedAtMs - clockSlackMs &&
+    lock.createdAtMs <= (run.endedAtMs ?? run.startedAtMs + startOfLockMs)
   )
-}
-
-/** Whether the recorded terraform still runs; a pid used again by another process does not count. */
-export function isAlive(run: RunRecord): boolean {
-  if (run.pid === null || run.host !== hostname()) return false
-  const startedAt = processStartedAt(run.pid)
-  return startedAt !== undefined && startedAt === run.processStartedAt
 }
 
 function writeRuns(folder: string, runs: readonly RunRecord[]): void {
   const file = join(folder, recordFile)
-  if (runs.length === 0) rmSync(file, { force: true })
-  else writeFileSync(file, JSON.stringify(runs), { mode: 0o600 })
+  if (runs.length === 0) {
+    rmSync(file, { force: true })
+    return
+  }
+  // A record that a kill cut short would prove nothing.
+  writeFileSync(`${file}.new`, JSON.stringify(runs), { mode: 0o600 })
+  renameSync(`${file}.new`, file)
 }
 
 function parseJson(text: string): unknown {

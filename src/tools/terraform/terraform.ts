@@ -1,32 +1,20 @@
-import { readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import * as z from 'zod'
-import { exitCodes, MlpError } from '../../engine/errors.ts'
+import { MlpError } from '../../engine/errors.ts'
 import type { Json, JsonObject } from '../../engine/json.ts'
-import type { EngineContext, Progress } from '../../engine/step.ts'
-import { type CommandResult, runCommand } from '../exec.ts'
-import { terraformFailure } from './failure.ts'
-import { type Diagnostic, parseMessage, progressive } from './messages.ts'
+import type { Progress } from '../../engine/step.ts'
+import { runLocked, runTerraform, type TerraformScope } from './command.ts'
+import { parseMessage, progressive } from './messages.ts'
 import { isMissing } from './missing.ts'
 import { type Plan, parsePlan } from './plan-document.ts'
-import { forgetRuns, holderOf, isAlive, type RunRecord, readRuns, recordRun } from './run-record.ts'
-import { findStateLock, type StateLock } from './state-lock.ts'
-import { backendFile, planFile, type Workspace } from './workspace.ts'
-
-/** terraform, bound to one workspace and one step. */
-export interface TerraformScope {
-  readonly context: EngineContext
-  /** Absolute path of the terraform binary. */
-  readonly binary: string
-  readonly workspace: Workspace
-  readonly step: string
-  /** Absolute path of a CLI configuration file of ours: the operator's own could redirect providers. */
-  readonly cliConfigFile: string
-}
+import { backendFile, planFile } from './workspace.ts'
 
 const initialisedFile = '.terraform/mlp-initialised.json'
 const rescuedStateFile = 'errored.tfstate'
+/** terraform's statemgr.CheckValidImport, and a file that a kill or a full disk cut short. */
+const rejected =
+  /cannot import state with (serial|lineage)|error reading source state|unexpected end of JSON/i
 
 /** `terraform init`, skipped when this folder was initialised for the same backend and providers before. */
 export async function initialise(scope: TerraformScope, progress: Progress): Promise<void> {
@@ -39,7 +27,7 @@ export async function initialise(scope: TerraformScope, progress: Progress): Pro
   progress.report('terraform init')
   // A killed init can leave an empty backend record that every later init trips over.
   await rm(join(folder, '.terraform', 'terraform.tfstate'), { force: true })
-  await terraform(scope, ['init', '-input=false', '-no-color', `-backend-config=${backendFile}`])
+  await runTerraform(scope, ['init', '-input=false', '-no-color', `-backend-config=${backendFile}`])
   await writeFile(join(folder, initialisedFile), fingerprint, { mode: 0o600 })
   await pushRescuedState(scope, progress)
 }
@@ -74,12 +62,12 @@ async function savePlan(
   flags: readonly string[],
 ): Promise<boolean> {
   const args = ['plan', '-input=false', '-json', '-detailed-exitcode', `-out=${planFile}`, ...flags]
-  const { exitCode } = await locked(scope, progress, args, { acceptExitCodes: [0, 2] })
+  const { exitCode } = await runLocked(scope, progress, args, { acceptExitCodes: [0, 2] })
   return exitCode === 2
 }
 
 async function showPlan(scope: TerraformScope): Promise<Plan> {
-  return parsePlan((await terraform(scope, ['show', '-json', planFile])).stdout)
+  return parsePlan((await runTerraform(scope, ['show', '-json', planFile])).stdout)
 }
 
 /** Applies the plan of the last `makePlan`; terraform refuses it when the state moved on since. */
@@ -87,7 +75,7 @@ export async function applyPlan(scope: TerraformScope, plan: Plan, progress: Pro
   const total = Math.max(plan.changes.length, 1)
   let finished = 0
   const running = new Map<string, string>()
-  await locked(scope, progress, ['apply', '-input=false', '-json', planFile], {
+  await runLocked(scope, progress, ['apply', '-input=false', '-json', planFile], {
     onLine: line => {
       const message = parseMessage(line)
       if (message === undefined || !('hook' in message)) return
@@ -115,149 +103,51 @@ export async function importResource(
   id: string,
   progress: Progress,
 ): Promise<void> {
-  await locked(scope, progress, ['import', '-input=false', '-no-color', address, id], {})
+  await runLocked(scope, progress, ['import', '-input=false', '-no-color', address, id])
+}
+
+/** Sets or takes back terraform's mark that a resource was not made completely; the next plan then replaces it, or keeps it. */
+export async function markTainted(
+  scope: TerraformScope,
+  address: string,
+  tainted: boolean,
+  progress: Progress,
+): Promise<void> {
+  await runLocked(scope, progress, [tainted ? 'taint' : 'untaint', '-no-color', address])
 }
 
 const outputsSchema = z.record(z.string(), z.object({ sensitive: z.boolean(), value: z.json() }))
 
 /** The root's outputs from its remote state; sensitive ones are left out. */
 export async function readOutputs(scope: TerraformScope): Promise<JsonObject> {
-  const { stdout } = await terraform(scope, ['output', '-json', '-no-color'])
+  const { stdout } = await runTerraform(scope, ['output', '-json', '-no-color'])
   const outputs = outputsSchema.parse(JSON.parse(stdout))
   const visible: Record<string, Json> = {}
   for (const [name, output] of Object.entries(outputs)) if (!output.sensitive) visible[name] = output.value
   return visible
 }
 
-async function terraform(
-  scope: TerraformScope,
-  args: readonly string[],
-  options: {
-    readonly acceptExitCodes?: readonly number[]
-    readonly onLine?: (line: string) => void
-    readonly onStart?: (pid: number) => void
-  } = {},
-): Promise<CommandResult> {
-  const { context, workspace, binary, step } = scope
-  const diagnostics: Diagnostic[] = []
-  try {
-    return await runCommand(context, {
-      file: binary,
-      args,
-      cwd: workspace.folder,
-      env: environment(scope),
-      secrets: secretValues(workspace),
-      step,
-      cloud: workspace.cloud,
-      ...(options.acceptExitCodes === undefined ? {} : { acceptExitCodes: options.acceptExitCodes }),
-      ...(options.onStart === undefined ? {} : { onStart: options.onStart }),
-      onLine: line => {
-        const message = parseMessage(line)
-        if (message?.type === 'diagnostic') diagnostics.push(message.diagnostic)
-        options.onLine?.(line)
-      },
-    })
-  } catch (error) {
-    throw terraformFailure(error, workspace, diagnostics)
-  }
-}
-
-/** Runs a command that takes the state lock. A lock that a dead run of ours left is freed, once; any other is reported. */
-async function locked(
-  scope: TerraformScope,
-  progress: Progress,
-  args: readonly string[],
-  options: Parameters<typeof terraform>[2],
-): Promise<CommandResult> {
-  const { folder } = scope.workspace
-  await waitForLivingRuns(scope, progress)
-  try {
-    return await recorded(folder, onStart => terraform(scope, args, { ...options, onStart }))
-  } catch (error) {
-    if (!(error instanceof MlpError)) throw error
-    const lock = findStateLock(`${error.message}\n${error.detail ?? ''}`)
-    if (lock === undefined) throw error
-    if (holderOf(lock, readRuns(folder)) === undefined) throw lockedByOthers(lock, scope, error)
-    progress.report(`freeing the state lock of an earlier run that died (${lock.operation})`)
-    await terraform(scope, ['force-unlock', '-force', lock.id])
-    forgetRuns(folder)
-    return await recorded(folder, onStart => terraform(scope, args, { ...options, onStart }))
-  }
-}
-
-/** Keeps the record when terraform was killed: then it could not free its lock. */
-async function recorded(
-  folder: string,
-  run: (onStart: (pid: number) => void) => Promise<CommandResult>,
-): Promise<CommandResult> {
-  const record = recordRun(folder)
-  try {
-    const result = await run(record.started)
-    forgetRuns(folder)
-    return result
-  } catch (error) {
-    const endedByItself = error instanceof MlpError && error.code === 'MLP2101'
-    if (endedByItself) record.ended()
-    throw error
-  }
-}
-
-/** mlp may have been killed while its terraform went on: that one must end before the state is touched. */
-async function waitForLivingRuns(scope: TerraformScope, progress: Progress): Promise<void> {
-  const living = (): RunRecord | undefined => readRuns(scope.workspace.folder).find(isAlive)
-  for (let run = living(); run !== undefined; run = living()) {
-    progress.report(`waiting for terraform of an earlier run to end (pid ${run.pid})`)
-    await delay(250, undefined, { signal: scope.context.signal })
-  }
-}
-
-function lockedByOthers(lock: StateLock, scope: TerraformScope, cause: MlpError): MlpError {
-  return new MlpError({
-    code: 'MLP2102',
-    summary: `The terraform state of ${scope.workspace.name} is locked by ${lock.who}`,
-    detail: `Operation ${lock.operation}, since ${new Date(lock.createdAtMs).toISOString()}, lock id ${lock.id}.`,
-    remedy: [
-      'Wait until that run has ended, then run the same command again.',
-      `If it is dead for certain: cd ${scope.workspace.folder} && terraform force-unlock ${lock.id}`,
-    ],
-    exitCode: exitCodes.locked,
-    cause,
-  })
-}
-
-function environment(scope: TerraformScope): Record<string, string | undefined> {
-  const foreign = Object.keys(process.env).filter(name =>
-    /^TF_(VAR_|CLI_ARGS|WORKSPACE|DATA_DIR|LOG|REATTACH)/.test(name),
-  )
-  return {
-    ...Object.fromEntries(foreign.map(name => [name, undefined])),
-    TF_IN_AUTOMATION: '1',
-    TF_INPUT: '0',
-    CHECKPOINT_DISABLE: '1',
-    TF_CLI_CONFIG_FILE: scope.cliConfigFile,
-    ...scope.workspace.environment,
-  }
-}
-
-/** Everything in the environment that opens something; names are the clouds' own. */
-function secretValues(workspace: Workspace): readonly string[] {
-  const secret = /SECRET|TOKEN|PASSWORD|ACCESS_KEY$|CREDENTIALS/
-  return Object.entries(workspace.environment).flatMap(([name, value]) =>
-    secret.test(name) && value !== '' ? [value] : [],
-  )
-}
-
-/** terraform leaves this file when it could not write the remote state: it is the newest truth there is. */
+/**
+ * terraform leaves this file when it could not write the remote state: it is the newest truth there is. When the
+ * remote state has moved on since, it is set aside, and what it alone knew is found in the cloud and adopted.
+ */
 async function pushRescuedState(scope: TerraformScope, progress: Progress): Promise<void> {
   const file = join(scope.workspace.folder, rescuedStateFile)
-  try {
-    await stat(file)
-  } catch (error) {
-    if (isMissing(error)) return
-    throw error
-  }
+  if ((await readIfThere(file)) === undefined) return
   progress.report('saving the state that an earlier run could not')
-  await terraform(scope, ['state', 'push', rescuedStateFile])
+  try {
+    await runLocked(scope, progress, ['state', 'push', '-no-color', rescuedStateFile])
+  } catch (error) {
+    if (!(error instanceof MlpError) || !rejected.test(error.detail ?? '')) throw error
+    const aside = `${file}.${new Date().toISOString().replaceAll(':', '-')}`
+    await rename(file, aside)
+    scope.context.emit({
+      type: 'notice',
+      level: 'warning',
+      message: `${scope.workspace.name}: the state that an earlier run could not save is out of date and was set aside as ${aside}`,
+    })
+    return
+  }
   await rm(file)
 }
 

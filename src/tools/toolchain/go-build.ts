@@ -98,7 +98,7 @@ function goMissing(detail: string, cause?: unknown): MlpError {
 function goFailure(error: unknown, build: Build, folder: string): unknown {
   if (!(error instanceof MlpError)) return error
   if (error.code === 'MLP2001') return goMissing('There is no go on PATH.', error)
-  if (error.code !== 'MLP2002') return error
+  if (error.code !== 'MLP2002' && error.code !== 'MLP2004') return error
   const detail = error.detail ?? ''
   if (/requires go >= |toolchain not available|invalid go version/.test(detail))
     return goMissing(detail, error)

@@ -11,6 +11,7 @@ const change = (kind: Change['kind'], address: string, because: readonly string[
   address,
   type: address.split('.')[0] ?? '',
   kind,
+  tainted: false,
   because,
   after: {},
   id: undefined,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parsePlan, plannedCreations } from '../../../../src/tools/terraform/plan-document.ts'
+import { parsePlan, plannedResource } from '../../../../src/tools/terraform/plan-document.ts'
 
 const change = (actions: readonly string[], extra: object = {}, mode = 'managed') => ({
   address: 'aws_s3_bucket.data',
@@ -60,9 +60,21 @@ describe('parsePlan', () => {
     expect(() => parsePlan(JSON.stringify({ format_version: '2.0' }))).toThrow()
   })
 
-  it('asks the cloud only about what would be made anew, with the planned values', () => {
-    const plan = parsePlan(document([change(['create']), change(['update']), change(['delete', 'create'])]))
-    expect(plannedCreations(plan)).toEqual([
+  it('tells what is replaced only because its creation did not end well', () => {
+    const replaced = change(['delete', 'create'], { replace_paths: [['name']] })
+    const plan = parsePlan(
+      document([
+        { ...replaced, action_reason: 'replace_because_tainted' },
+        { ...replaced, action_reason: 'replace_because_cannot_update' },
+        replaced,
+      ]),
+    )
+    expect(plan.changes.map(({ tainted }) => tainted)).toEqual([true, false, false])
+  })
+
+  it('hands a change on as what it would make, with the planned values', () => {
+    const plan = parsePlan(document([change(['create'])]))
+    expect(plan.changes.map(plannedResource)).toEqual([
       { address: 'aws_s3_bucket.data', type: 'aws_s3_bucket', values: { bucket: 'ml-platform-data' } },
     ])
   })

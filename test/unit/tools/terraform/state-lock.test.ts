@@ -1,14 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import {
-  forgetRuns,
-  holderOf,
-  isAlive,
-  readRuns,
-  recordRun,
-} from '../../../../src/tools/terraform/run-record.ts'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { findLivingTerraform } from '../../../../src/tools/terraform/living.ts'
+import { forgetRuns, isOurs, readRuns, recordRun } from '../../../../src/tools/terraform/run-record.ts'
 import { findStateLock } from '../../../../src/tools/terraform/state-lock.ts'
 
 // As terraform 1.11.4 printed it.
@@ -62,14 +59,17 @@ describe('whose lock it is', () => {
   const me = `${userInfo().username}@${hostname()}`
   const lock = (who: string, createdAtMs: number) => ({ id: 'x', operation: 'apply', who, createdAtMs })
 
+  const ours = (created: ReturnType<typeof lock>) => readRuns(folder).some(run => isOurs(created, run))
+
   it('is ours when a recorded run started just before it', () => {
-    recordRun(folder).started(process.pid)
-    expect(holderOf(lock(me, Date.now() + 500), readRuns(folder))?.pid).toBe(process.pid)
+    recordRun(folder)
+    expect(ours(lock(me, Date.now() + 500))).toBe(true)
   })
 
-  it('is ours even when the kill came before the pid was known', () => {
-    recordRun(folder)
-    expect(holderOf(lock(me, Date.now() + 500), readRuns(folder))).toMatchObject({ pid: null })
+  it('is ours when it was taken before a recorded run ended, and not when after', () => {
+    recordRun(folder).ended()
+    expect(ours(lock(me, Date.now()))).toBe(true)
+    expect(ours(lock(me, Date.now() + 1_000))).toBe(false)
   })
 
   it.each([
@@ -78,15 +78,23 @@ describe('whose lock it is', () => {
     ['older than our run', () => lock(me, Date.now() - 60_000)],
     ['much younger than our run', () => lock(me, Date.now() + 3_600_000)],
   ])('is not ours when it is %s', (_name, foreign) => {
-    recordRun(folder).started(process.pid)
-    expect(holderOf(foreign(), readRuns(folder))).toBeUndefined()
+    recordRun(folder)
+    expect(ours(foreign())).toBe(false)
+  })
+
+  it('is not ours to free when the run was on another machine that shares this folder', () => {
+    recordRun(folder)
+    const file = join(folder, 'mlp-terraform-runs.json')
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(JSON.stringify(hostname()), '"elsewhere"'))
+    expect(readRuns(folder)).toHaveLength(1)
+    expect(ours(lock(`${userInfo().username}@elsewhere`, Date.now()))).toBe(false)
   })
 
   it("is nobody's proof when nothing was recorded, when all ended well, or when the record is damaged", () => {
     expect(readRuns(folder)).toEqual([])
-    recordRun(folder).ended()
+    recordRun(folder).withdraw()
     expect(readRuns(folder)).toEqual([])
-    recordRun(folder).started(1)
+    recordRun(folder)
     forgetRuns(folder)
     expect(readRuns(folder)).toEqual([])
     writeFileSync(join(folder, 'mlp-terraform-runs.json'), '[{"host":')
@@ -94,17 +102,35 @@ describe('whose lock it is', () => {
   })
 
   it('keeps the record of an earlier, killed run while a new one starts and ends', () => {
-    recordRun(folder).started(999_999_999)
-    recordRun(folder).ended()
+    recordRun(folder)
+    recordRun(folder).withdraw()
     expect(readRuns(folder)).toHaveLength(1)
   })
+})
 
-  it('knows a living process from one whose pid was used again', () => {
-    recordRun(folder).started(process.pid)
-    const [run] = readRuns(folder)
-    expect(run && isAlive(run)).toBe(true)
-    expect(run && isAlive({ ...run, processStartedAt: '1' })).toBe(false)
-    expect(run && isAlive({ ...run, pid: null })).toBe(false)
-    expect(run && isAlive({ ...run, host: 'elsewhere' })).toBe(false)
+describe('a terraform that still works on a state', () => {
+  const folder = `/tmp/workspace of ${process.pid}`
+  const startAs = async (command: string) => {
+    const script = 'console.log("on"); setInterval(() => {}, 1000)'
+    const child = spawn(process.execPath, ['-e', script, '--', `-chdir=${folder}`, command, '-json'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    await once(child.stdout, 'data')
+    return child
+  }
+
+  it('is found by its command line, and not once it has ended', async () => {
+    const child = await startAs('apply')
+    expect(await findLivingTerraform(folder)).toBe(child.pid)
+    expect(await findLivingTerraform(`${folder}-other`)).toBeUndefined()
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    expect(await findLivingTerraform(folder)).toBeUndefined()
+  })
+
+  it('is none that only reads it', async () => {
+    await startAs('output')
+    expect(await findLivingTerraform(folder)).toBeUndefined()
   })
 })
