@@ -221,7 +221,7 @@ async function openSession(given: SessionOptions): Promise<Session> {
       finish,
       endedBy: error =>
         finish({
-          ...verdict([error], error.exitCode === exitCodes.interrupted, false),
+          ...verdict([error], error.exitCode === exitCodes.interrupted),
           done: model.count('done', 'removed', 'kept'),
           skipped: model.count('skipped'),
           failed: model.count('failed', 'left'),
