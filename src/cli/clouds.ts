@@ -3,6 +3,7 @@ import type { CloudOptions } from '../clouds/cloud-options.ts'
 import type { Target } from '../clouds/target.ts'
 import { platformId } from '../config/names.ts'
 import type { Config } from '../config/schema.ts'
+import type { RecordStore } from '../engine/record-store.ts'
 
 /** Each adapter brings its SDK, so each is loaded only when its cloud is configured. */
 const adapters: Readonly<Record<CloudName, () => Promise<(options: CloudOptions) => Cloud>>> = {
@@ -11,13 +12,22 @@ const adapters: Readonly<Record<CloudName, () => Promise<(options: CloudOptions)
   azure: async () => (await import('../clouds/azure/azure-cloud.ts')).createAzureCloud,
 }
 
+const cloudNames = ['aws', 'gcp', 'azure'] as const
+
+/** The cloud whose state bucket keeps the record: the first that is configured. */
+export function homeCloud(config: Config): CloudName {
+  const name = cloudNames.find(each => config.clouds[each] !== undefined)
+  if (name === undefined) throw new Error('a configuration has at least one cloud')
+  return name
+}
+
 /** The adapters of the configured clouds, or of those in `only`. */
 export async function createClouds(
   config: Config,
   target: Target,
   only: readonly CloudName[] | undefined,
 ): Promise<ReadonlyMap<CloudName, Cloud>> {
-  const names = (['aws', 'gcp', 'azure'] as const).filter(
+  const names = cloudNames.filter(
     name => config.clouds[name] !== undefined && (only === undefined || only.includes(name)),
   )
   const clouds = await Promise.all(
@@ -36,6 +46,18 @@ export async function createClouds(
     }),
   )
   return new Map(clouds)
+}
+
+/** Where the record of the platform lies; `clouds` are those that are open already. */
+export async function openRecord(
+  config: Config,
+  target: Target,
+  clouds: ReadonlyMap<CloudName, Cloud> = new Map(),
+): Promise<RecordStore> {
+  const home = homeCloud(config)
+  const cloud = clouds.get(home) ?? (await createClouds(config, target, [home])).get(home)
+  if (cloud === undefined) throw new Error(`no adapter was made for ${home}`)
+  return cloud.record()
 }
 
 /** The account, project or subscription that mlp.yaml names. */

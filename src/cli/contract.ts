@@ -30,6 +30,21 @@ export const statusDocument = z.object({
   project: z.string(),
   environment,
   asOf: instant.nullable(),
+  /** Where the machines' common record lies; a problem when it could not be asked, so that this machine's is shown. */
+  record: z.object({ place: z.string().nullable(), problem: z.string().nullable() }),
+  /** The run that holds the lock. */
+  holder: z
+    .object({
+      id: z.string(),
+      user: z.string(),
+      host: z.string(),
+      pid: z.int(),
+      command: z.string(),
+      since: instant,
+      renewedAt: instant,
+      step: z.string().nullable(),
+    })
+    .nullable(),
   phases: z.array(
     z.object({
       number: z.int().min(1).max(8),

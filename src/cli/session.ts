@@ -7,7 +7,7 @@ import { loadConfig } from '../config/load.ts'
 import { platformId } from '../config/names.ts'
 import type { Config } from '../config/schema.ts'
 import { type ExitCode, exitCodes, MlpError } from '../engine/errors.ts'
-import type { Emit, EventError, Leftover } from '../engine/events.ts'
+import type { Emit, Event, EventBody, EventError, Leftover } from '../engine/events.ts'
 import { toEventError } from '../engine/failure.ts'
 import { watchInterrupts } from '../engine/interrupt.ts'
 import { acquireLease } from '../engine/lock.ts'
@@ -16,12 +16,13 @@ import { openState, type StateStore } from '../engine/state.ts'
 import { shareKubeClients } from '../kube/clients.ts'
 import type { Context, PlatformStep } from '../phases/phase.ts'
 import { createToolchain } from '../tools/toolchain/create-toolchain.ts'
-import { createClouds } from './clouds.ts'
+import { createClouds, homeCloud, openRecord } from './clouds.ts'
 import { createConsent } from './consent.ts'
 import type { Io } from './io.ts'
 import type { ConsentOptions, GlobalOptions } from './options.ts'
 import { openRunLog } from './run-log.ts'
 import { tellSandboxBuilds } from './sandbox-builds.ts'
+import { type JoinedRecord, joinRecord } from './session-record.ts'
 import { resolveTarget, sandboxHome, withAccounts } from './target.ts'
 import { createView } from './views/create-view.ts'
 import { RunModel } from './views/run-model.ts'
@@ -48,10 +49,10 @@ export interface Session extends AsyncDisposable {
   /** Whether this run works on that cloud. */
   works(cloud: string): boolean
   started(steps: readonly PlatformStep[]): void
-  /** Tells how it ended; the exit code counts an interrupt by SIGTERM apart. */
-  finish(ending: Ending): ExitCode
+  /** Gives the lease back and tells how it ended; the exit code counts an interrupt by SIGTERM apart. */
+  finish(ending: Ending): Promise<ExitCode>
   /** The same for what was thrown outside of any step. */
-  endedBy(error: MlpError): ExitCode
+  endedBy(error: MlpError): Promise<ExitCode>
 }
 
 /** What `runSteps` and `undoSteps` have in common. */
@@ -83,7 +84,7 @@ export async function withSession(
     return await work(session)
   } catch (error) {
     if (!given.changes || !(error instanceof MlpError)) throw error
-    return session.endedBy(error)
+    return await session.endedBy(error)
   } finally {
     await session[Symbol.asyncDispose]()
   }
@@ -125,13 +126,16 @@ async function openSession(given: SessionOptions): Promise<Session> {
       opened.close(),
     )
     const model = new RunModel()
-    const emit: Emit = event => {
+    let record: JoinedRecord | undefined
+    const note = (event: EventBody): Event => {
       const stamped = { at: new Date().toISOString(), ...event }
       interrupts.observe(event)
+      record?.observe(event)
       log.write(stamped)
       model.see(stamped)
-      view.emit(stamped)
+      return stamped
     }
+    const emit: Emit = event => view.emit(note(event))
     interrupts.announce(emit)
     if (lease?.notice !== undefined) emit({ type: 'notice', level: 'warning', message: lease.notice })
     const state = await openState({
@@ -160,6 +164,20 @@ async function openSession(given: SessionOptions): Promise<Session> {
     const config = withAccounts(wanted, target)
     const only = options.cloud === undefined || options.cloud.length === 0 ? undefined : options.cloud
     const clouds = await createClouds(config, target, only)
+    record = stack.adopt(
+      await joinRecord({
+        store: await openRecord(config, target, clouds),
+        state,
+        lease,
+        prepareStep: `1.${homeCloud(config)}.prepare`,
+        emit,
+        signal: interrupts.signal,
+      }),
+      async joined => {
+        await joined.close()
+      },
+    )
+    const { guard, close } = record
     const consent = createConsent({
       options: { ...noConsent, ...options },
       project: config.project,
@@ -185,14 +203,15 @@ async function openSession(given: SessionOptions): Promise<Session> {
       killSignal: kill.signal,
       emit,
     }
-    const finish = (summary: Ending): ExitCode => {
+    const finish = async (summary: Ending): Promise<ExitCode> => {
       const exitCode = interrupts.exitCode() ?? summary.exitCode
       const { result, done, skipped, failed, total } = summary
       const proof =
         summary.removed === undefined
           ? {}
           : { removed: summary.removed, kept: summary.kept ?? [], left: summary.left ?? [] }
-      emit({
+      // Noted first, so that the history that is sent is whole; shown last, after what could not be sent.
+      const ended = note({
         type: 'run-finished',
         result,
         exitCode,
@@ -204,6 +223,10 @@ async function openSession(given: SessionOptions): Promise<Session> {
         ...proof,
         ...(summary.error === undefined ? {} : { error: summary.error }),
       })
+      for (const message of await close({ runId, file: join(home, 'runs', runId, 'events.ndjson') })) {
+        emit({ type: 'notice', level: 'warning', message })
+      }
+      view.emit(ended)
       return exitCode
     }
     const owned = stack.move()
@@ -215,7 +238,9 @@ async function openSession(given: SessionOptions): Promise<Session> {
       signal: interrupts.signal,
       clouds,
       makeContext: outputs => ({ ...context, outputs }),
-      guard: async step => lease?.working(step),
+      guard: async step => {
+        await Promise.all([lease?.working(step), guard(step)])
+      },
       works: cloud => cloud === 'all' || [...clouds.keys()].some(name => name === cloud),
       started: steps => emit(runStarted(given.command, runId, config, target, steps)),
       finish,

@@ -1,6 +1,7 @@
 import type { Finding } from '../engine/check.ts'
 import type { Leftover } from '../engine/events.ts'
 import type { JsonObject } from '../engine/json.ts'
+import type { RecordStore } from '../engine/record-store.ts'
 
 export type CloudName = 'aws' | 'gcp' | 'azure'
 export type RootName = 'foundation' | 'cluster'
@@ -26,6 +27,8 @@ export interface Cloud {
   /** What `prepare` made and teardown keeps, as found in the world now. */
   preparations(signal: AbortSignal): Promise<readonly Leftover[]>
   backend(root: RootName): TerraformBackend
+  /** The part of the state bucket where mlp keeps what all machines have to know. Asks nothing before it is used. */
+  record(): RecordStore
   /** Credentials and endpoints for terraform, by environment only. */
   terraformEnvironment(signal: AbortSignal): Promise<Readonly<Record<string, string>>>
   /** Values for the root's variables; `foundation` holds that root's outputs when `root` is cluster. */

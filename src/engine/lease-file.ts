@@ -1,31 +1,9 @@
 import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import * as z from 'zod'
 import { systemErrorCode, writeFileAtomically } from './atomic-file.ts'
 import { writing } from './disk-problem.ts'
 import { MlpError } from './errors.ts'
-
-const holderSchema = z.strictObject({
-  id: z.string(),
-  user: z.string(),
-  host: z.string(),
-  pid: z.int(),
-  /** Tells this process from a later one with the same pid. */
-  processStartedAt: z.string(),
-  /** As typed, for the person who finds the lock. */
-  command: z.string(),
-  since: z.string(),
-  renewedAt: z.string(),
-  step: z.string().nullable(),
-  released: z.boolean(),
-})
-export type LeaseHolder = z.infer<typeof holderSchema>
-
-export interface Claim {
-  /** Grows by one with every holder, so that it fences off what an older holder still does. */
-  readonly fence: number
-  readonly holder: LeaseHolder
-}
+import { type Claim, holderSchema, type LeaseHolder } from './lease-holder.ts'
 
 /**
  * The claims on a lease are files `<file>.<number>`; the highest number holds it. A claim is made by link(2), which

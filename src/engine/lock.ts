@@ -1,9 +1,15 @@
-import { randomUUID } from 'node:crypto'
-import { hostname, userInfo } from 'node:os'
-import { ago } from './durations.ts'
 import { exitCodes, MlpError } from './errors.ts'
-import { type Claim, currentClaim, followClaim, type LeaseHolder, rewriteClaim } from './lease-file.ts'
-import { processStartedAt } from './process-identity.ts'
+import { currentClaim, followClaim, rewriteClaim } from './lease-file.ts'
+import {
+  type Claim,
+  describe,
+  isDead,
+  type LeaseHolder,
+  leaseLost,
+  lockedBy,
+  newHolder,
+  tookOver,
+} from './lease-holder.ts'
 
 export interface LeaseOptions {
   readonly file: string
@@ -15,10 +21,11 @@ export interface LeaseOptions {
 }
 
 export interface Lease extends AsyncDisposable {
-  readonly id: string
+  readonly holder: LeaseHolder
   /** Grows by one with every holder. */
   readonly fence: number
-  /** Set when a dead holder was taken over: what to tell. */
+  /** Id of the dead holder that was taken over, and what to tell of it. */
+  readonly tookOver: string | undefined
   readonly notice: string | undefined
   /** Names the step at work in the lock. Throws MlpError MLP5221 when the lock is no longer ours: begin nothing. */
   working(step: string): Promise<void>
@@ -32,18 +39,18 @@ export interface Lease extends AsyncDisposable {
  */
 export async function acquireLease(options: LeaseOptions): Promise<Lease> {
   const now = options.now ?? (() => new Date())
-  let notice: string | undefined
+  let dead: LeaseHolder | undefined
   // Every turn that does not win was won by somebody else, who is then seen as holder, or has already gone again.
   for (let turn = 0; turn < 20; turn++) {
     const claim = await currentClaim(options.file)
     if (claim !== undefined && !claim.holder.released) {
-      if (!isDead(claim.holder)) throw locked(claim.holder, now())
-      notice = `took over the lock of ${describe(claim.holder)}, which is no longer running`
+      if (!isDead(claim.holder)) throw lockedBy(claim.holder, now())
+      dead = claim.holder
     }
     const mine = newHolder(options.command, now())
     const after = claim?.fence ?? 0
     if (await followClaim(options.file, after, mine)) {
-      return holdLease(options, { fence: after + 1, holder: mine }, notice, now)
+      return holdLease(options, { fence: after + 1, holder: mine }, dead, now)
     }
   }
   throw new MlpError({
@@ -71,24 +78,24 @@ export async function breakLease(file: string, id: string): Promise<LeaseHolder>
     const unlocked = { ...newHolder(`mlp unlock ${id}`, new Date()), released: true }
     if (await followClaim(file, claim.fence, unlocked)) return claim.holder
   }
-  throw new MlpError({
-    code: 'MLP5222',
-    summary: held ? `the lock is ${claim.holder.id}, not ${id}` : 'nothing is locked',
-    detail: held ? `It is held by ${describe(claim.holder)}.` : undefined,
-    remedy: held ? [`mlp unlock ${claim.holder.id}`] : ['Run your command; nothing stops it.'],
-    exitCode: exitCodes.usage,
-  })
+  throw notTheLock(id, held ? claim.holder : undefined)
 }
 
-/** Proved dead: it ran on this host, and its process is gone. Anything else may live. */
-export function isDead(holder: LeaseHolder): boolean {
-  return holder.host === hostname() && processStartedAt(holder.pid) !== holder.processStartedAt
+/** Exit 2: `id` is not the lease that `holder` holds. */
+export function notTheLock(id: string, holder: LeaseHolder | undefined): MlpError {
+  return new MlpError({
+    code: 'MLP5222',
+    summary: holder === undefined ? 'nothing is locked' : `the lock is ${holder.id}, not ${id}`,
+    detail: holder === undefined ? undefined : `It is held by ${describe(holder)}.`,
+    remedy: holder === undefined ? ['Run your command; nothing stops it.'] : [`mlp unlock ${holder.id}`],
+    exitCode: exitCodes.usage,
+  })
 }
 
 function holdLease(
   options: LeaseOptions,
   claimed: Claim,
-  notice: string | undefined,
+  dead: LeaseHolder | undefined,
   now: () => Date,
 ): Lease {
   let holder = claimed.holder
@@ -98,7 +105,7 @@ function holdLease(
     const next = last.then(async () => {
       if (ended) return
       holder = { ...holder, ...change, renewedAt: now().toISOString() }
-      if (!(await rewriteClaim(options.file, { fence: claimed.fence, holder }))) throw lost(holder)
+      if (!(await rewriteClaim(options.file, { fence: claimed.fence, holder }))) throw leaseLost(holder)
     })
     last = next.catch(() => undefined)
     return next
@@ -114,60 +121,12 @@ function holdLease(
     await rewriteClaim(options.file, { fence: claimed.fence, holder: { ...holder, released: true } })
   }
   return {
-    id: holder.id,
+    holder: claimed.holder,
     fence: claimed.fence,
-    notice,
+    tookOver: dead?.id,
+    notice: dead === undefined ? undefined : tookOver(dead),
     working: step => rewrite({ step }),
     release,
     [Symbol.asyncDispose]: release,
   }
-}
-
-function newHolder(command: string, at: Date): LeaseHolder {
-  const started = processStartedAt(process.pid)
-  if (started === undefined) throw new Error('this process cannot find out when it was started')
-  return {
-    id: randomUUID().slice(0, 8),
-    user: userInfo().username,
-    host: hostname(),
-    pid: process.pid,
-    processStartedAt: started,
-    command,
-    since: at.toISOString(),
-    renewedAt: at.toISOString(),
-    step: null,
-    released: false,
-  }
-}
-
-function describe(holder: LeaseHolder): string {
-  return `${holder.user} on ${holder.host} (process ${holder.pid}, "${holder.command}")`
-}
-
-function locked(holder: LeaseHolder, now: Date): MlpError {
-  const here = holder.host === hostname()
-  return new MlpError({
-    code: 'MLP5220',
-    summary: `Another mlp works on this platform: ${describe(holder)}`,
-    detail: [
-      `since ${holder.since} (${ago(holder.since, now)})`,
-      `at step ${holder.step ?? 'none yet'}`,
-      `last heard of ${ago(holder.renewedAt, now)}`,
-    ].join('\n'),
-    remedy: [
-      'Wait until it has finished, then run the same command again.',
-      `Only if it is certainly dead${here ? '' : ` on ${holder.host}`}: mlp unlock ${holder.id}`,
-    ],
-    exitCode: exitCodes.locked,
-  })
-}
-
-function lost(holder: LeaseHolder): MlpError {
-  return new MlpError({
-    code: 'MLP5221',
-    summary: 'This run no longer holds the lock of the platform; it begins nothing more',
-    detail: `Somebody ran: mlp unlock ${holder.id}`,
-    remedy: ['Find out who works on it now: mlp status', 'Then run the same command again.'],
-    exitCode: exitCodes.locked,
-  })
 }

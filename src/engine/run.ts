@@ -32,7 +32,7 @@ export interface RunOptions<Ctx extends EngineContext> {
 
 export interface RunSummary {
   readonly result: 'ok' | 'failed' | 'refused' | 'interrupted'
-  /** 0, 3, 5 or 130; an interrupt by SIGTERM is for the CLI to tell apart. */
+  /** 0, 3, 5, 6 or 130; an interrupt by SIGTERM is for the CLI to tell apart. */
   readonly exitCode: ExitCode
   readonly done: number
   readonly skipped: number
@@ -327,7 +327,7 @@ function summarise<Ctx extends EngineContext>(
   }
 }
 
-/** A bug outranks an interrupt, an interrupt a failure, and one real failure a refusal. */
+/** A bug outranks an interrupt, an interrupt a lock, a lock a failure, and one real failure a refusal. */
 export function verdict(
   errors: readonly MlpError[],
   cutShort: boolean,
@@ -336,6 +336,8 @@ export function verdict(
     return { result: 'failed', exitCode: exitCodes.bug }
   if (cutShort) return { result: 'interrupted', exitCode: exitCodes.interrupted }
   if (errors.length === 0) return { result: 'ok', exitCode: exitCodes.done }
+  if (errors.some(error => error.exitCode === exitCodes.locked))
+    return { result: 'refused', exitCode: exitCodes.locked }
   return errors.every(error => error.exitCode === exitCodes.refused)
     ? { result: 'refused', exitCode: exitCodes.refused }
     : { result: 'failed', exitCode: exitCodes.stepFailed }

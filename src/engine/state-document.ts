@@ -28,6 +28,9 @@ const stateDocument = z.strictObject({
   schemaVersion: z.literal(stateSchemaVersion),
   mlpVersion: z.string(),
   platformId: z.string(),
+  /** Fencing number of the run that wrote it, 0 before there was a lease of all machines; and its changes so far. */
+  fence: z.int().default(0),
+  revision: z.int().default(0),
   steps: z.record(z.string(), stepRecord),
 })
 
@@ -67,6 +70,11 @@ export function readState(text: string, file: string): ReadState {
   return old.success
     ? { kind: 'migrated', document: document.data, from: 0 }
     : { kind: 'current', document: document.data }
+}
+
+/** Of two copies, whether the first was written later: by a later holder of the lease, or later by the same. */
+export function isNewer(one: StateDocument, other: StateDocument): boolean {
+  return one.fence === other.fence ? one.revision > other.revision : one.fence > other.fence
 }
 
 function migrated(old: z.infer<typeof versionZero>): unknown {

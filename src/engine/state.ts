@@ -7,7 +7,13 @@ import { writing } from './disk-problem.ts'
 import { exitCodes, MlpError } from './errors.ts'
 import { hashOf, withoutSecrets } from './inputs.ts'
 import type { Json, JsonObject } from './json.ts'
-import { readState, type StateDocument, type StepRecord, stateSchemaVersion } from './state-document.ts'
+import {
+  isNewer,
+  readState,
+  type StateDocument,
+  type StepRecord,
+  stateSchemaVersion,
+} from './state-document.ts'
 
 /**
  * What was done, when, by whom and with which inputs. Memory, not truth: steps and checks never read it. Every change
@@ -15,6 +21,8 @@ import { readState, type StateDocument, type StepRecord, stateSchemaVersion } fr
  */
 export interface StateStore {
   readonly file: string
+  /** Fencing number of the run that wrote it last; 0 when none had one. */
+  fence(): number
   /** What a person should know about how the file was found: damaged, migrated. */
   readonly notices: readonly string[]
   get(step: string): StepRecord | undefined
@@ -28,6 +36,20 @@ export interface StateStore {
   /** The world was asked and has it; makes a record where there is none. */
   confirm(step: string, begun: Begun, outputs: JsonObject): Promise<void>
   forget(step: string): Promise<void>
+  /**
+   * Goes on from what another machine recorded, when that is newer; says whether it is. The file follows with the next
+   * change. Throws MlpError MLP5213 when it is of another platform.
+   */
+  adopt(other: StateDocument): Promise<boolean>
+  /** From now on every change carries this run's fencing number, and is handed on. */
+  share(copy: SharedCopy): Promise<void>
+}
+
+/** Where changes go besides the file; `seen` is what is there already. */
+interface SharedCopy {
+  readonly fence: number
+  readonly seen: StateDocument | undefined
+  push(state: StateDocument): void
 }
 
 interface Fingerprint {
@@ -62,19 +84,28 @@ export async function openState(options: StateOptions): Promise<StateStore> {
     throw otherPlatform(options, found.document.platformId)
   const key = await hashKey(`${options.file}.key`)
   let document: StateDocument = { ...found.document, mlpVersion: options.mlpVersion }
+  let shared: SharedCopy | undefined
   if (found.migrated) await write(options.file, document)
 
-  let last: Promise<void> = Promise.resolve()
+  let last: Promise<unknown> = Promise.resolve()
   // A failed write must not fail the next one, but its own caller must see it.
-  const change = (edit: (steps: StateDocument['steps']) => StateDocument['steps']): Promise<void> => {
-    const next = last.then(async () => {
-      const changed = { ...document, steps: edit(document.steps) }
-      await write(options.file, changed)
-      document = changed
-    })
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const next = last.then(work)
     last = next.catch(() => undefined)
     return next
   }
+  const change = (edit: (steps: StateDocument['steps']) => StateDocument['steps']): Promise<void> =>
+    inTurn(async () => {
+      const changed = {
+        ...document,
+        fence: shared?.fence ?? document.fence,
+        revision: document.revision + 1,
+        steps: edit(document.steps),
+      }
+      await write(options.file, changed)
+      document = changed
+      shared?.push(changed)
+    })
   const put = (step: string, edit: (before: StepRecord | undefined) => StepRecord): Promise<void> =>
     change(steps => ({ ...steps, [step]: edit(steps[step]) }))
   const end = (step: string, edit: (begun: StepRecord) => StepRecord): Promise<void> =>
@@ -127,6 +158,27 @@ export async function openState(options: StateOptions): Promise<StateStore> {
         }
       }),
     forget: step => change(steps => Object.fromEntries(Object.entries(steps).filter(([id]) => id !== step))),
+    fence: () => document.fence,
+    adopt: other =>
+      inTurn(async () => {
+        if (other.platformId !== options.platformId) throw otherPlatform(options, other.platformId)
+        if (!isNewer(other, document)) return false
+        // What this run is in the middle of is known here only.
+        const running = Object.entries(document.steps).filter(([, { state }]) => state === 'running')
+        document = {
+          ...other,
+          mlpVersion: options.mlpVersion,
+          steps: { ...other.steps, ...Object.fromEntries(running) },
+        }
+        return true
+      }),
+    share: copy =>
+      inTurn(async () => {
+        shared = copy
+        // What an earlier run on this machine could not send any more.
+        const isSent = copy.seen !== undefined && !isNewer(document, copy.seen)
+        if (!isSent && document.revision > 0) copy.push({ ...document, fence: copy.fence })
+      }),
   }
 }
 
@@ -139,6 +191,8 @@ async function load(
     schemaVersion: stateSchemaVersion,
     mlpVersion: options.mlpVersion,
     platformId: options.platformId,
+    fence: 0,
+    revision: 0,
     steps: {},
   }
   const text = await readIfThere(options.file)

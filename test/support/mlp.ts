@@ -80,9 +80,27 @@ export function runMlp(folder: string, args: readonly string[]): Promise<Finishe
   return startMlp(folder, {}, args).finished
 }
 
-function startMlp(cwd: string, env: Readonly<Record<string, string>>, args: readonly string[]): Running {
+/** mlp under another host name, in a UTS namespace of its own: what another machine is to it. Linux only. */
+export function startMlpOn(
+  host: string,
+  folder: string,
+  env: Readonly<Record<string, string>>,
+  args: readonly string[],
+): Running {
+  const namespace = process.getuid?.() === 0 ? ['--uts'] : ['--user', '--map-root-user', '--uts']
+  const script = 'hostname "$0" && exec "$@"'
+  return startMlp(folder, env, args, ['unshare', ...namespace, 'sh', '-c', script, host])
+}
+
+function startMlp(
+  cwd: string,
+  env: Readonly<Record<string, string>>,
+  args: readonly string[],
+  wrapper: readonly string[] = [],
+): Running {
   const startedAt = performance.now()
-  const child = spawn(process.execPath, [mlpPath, ...args], {
+  const [file = '', ...rest] = [...wrapper, process.execPath, mlpPath, ...args]
+  const child = spawn(file, rest, {
     cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,4 +1,5 @@
 import { ago } from '../../engine/durations.ts'
+import type { LeaseHolder } from '../../engine/lease-holder.ts'
 import type { StepRecord } from '../../engine/state-document.ts'
 import { documentVersion, type StatusDocument, statusDocument } from '../contract.ts'
 import { marks, type Palette } from './palette.ts'
@@ -14,8 +15,9 @@ export interface StatusInput {
     readonly steps: readonly { readonly id: string; readonly cloud: string }[]
   }[]
   readonly records: ReadonlyMap<string, StepRecord>
-  /** Whether a run is at work now: `running` in the state then means what it says. */
-  readonly locked: boolean
+  /** The run at work now: `running` in the state then means what it says. */
+  readonly holder: LeaseHolder | undefined
+  readonly record: StatusDocument['record']
 }
 
 /** What mlp remembers, not what is: `mlp verify` asks the world. */
@@ -29,8 +31,11 @@ export function statusJson(input: StatusInput): StatusDocument {
     project: input.project,
     environment: input.environment,
     asOf: confirmed.sort().at(-1) ?? null,
+    record: input.record,
+    holder: input.holder ?? null,
     phases: input.phases.map(({ number, name, steps }) => {
-      const rows = steps.map(step => ({ ...step, ...stepRow(input.records.get(step.id), input.locked) }))
+      const isLocked = input.holder !== undefined
+      const rows = steps.map(step => ({ ...step, ...stepRow(input.records.get(step.id), isLocked) }))
       return { number, name, state: phaseState(rows.map(({ state }) => state)), steps: rows }
     }),
   })
@@ -94,7 +99,34 @@ export function statusReport(
       .flatMap(step => wrap(`${step.id}: ${step.why}`, columns, '  ')),
   )
   const problemLines = problems.length === 0 ? [] : ['', palette.bad('problems:'), ...problems]
-  return [palette.strong(heading), '', ...rows, ...problemLines, '', `next: ${nextCommand(status)}`]
+  return [
+    palette.strong(heading),
+    '',
+    ...rows,
+    ...problemLines,
+    ...workLines(status, options),
+    ...recordLines(status.record, columns),
+    '',
+    `next: ${nextCommand(status)}`,
+  ]
+}
+
+function workLines(
+  { holder }: StatusDocument,
+  { columns, now }: { readonly columns: number; readonly now: Date },
+): readonly string[] {
+  if (holder === null) return []
+  const { user, host, pid, command, since, step, renewedAt, id } = holder
+  const at = `${step === null ? '' : `, at ${step}`}, last heard of ${ago(renewedAt, now)}; lock ${id}`
+  return [
+    '',
+    ...wrap(`at work: ${user} on ${host} (process ${pid}), ${command}, ${ago(since, now)}${at}`, columns),
+  ]
+}
+
+function recordLines({ place, problem }: StatusDocument['record'], columns: number): readonly string[] {
+  if (problem !== null) return ['', ...wrap(`known from this machine only: ${problem}`, columns)]
+  return place === null ? [] : ['', ...wrap(`known from ${place}`, columns)]
 }
 
 /** The one command that brings the platform on. */

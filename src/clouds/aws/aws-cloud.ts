@@ -8,6 +8,7 @@ import { inventory } from './inventory.ts'
 import { type AwsPlatform, awsPlatform } from './platform.ts'
 import { missingPreparations, preparations, prepare } from './preparation.ts'
 import { quotas } from './quotas.ts'
+import { recordStore } from './record.ts'
 import { releaseData } from './release-data.ts'
 import { rootVariables } from './variables.ts'
 
@@ -24,6 +25,7 @@ export function createAwsCloud(options: CloudOptions): Cloud {
     prepare: (signal, report) => prepare(platform, signal, report),
     preparations: signal => preparations(platform, signal),
     backend: root => backend(platform, root),
+    record: () => recordStore(platform),
     terraformEnvironment: async () => ({ ...options.target.environment, AWS_REGION: platform.aws.region }),
     variables: (root, foundation) => rootVariables(root, options.config, options.platformId, foundation),
     findExisting: (resource, signal) => findExisting(platform, resource, signal),

@@ -76,7 +76,7 @@ function isAbort(error: unknown): boolean {
 }
 
 /** The service's error code, the SDK's class name and the socket's code, most telling first. */
-function namesOf(error: unknown): readonly string[] {
+export function namesOf(error: unknown): readonly string[] {
   if (!(error instanceof Error)) return []
   const code = 'code' in error && typeof error.code === 'string' ? [error.code] : []
   const service = 'Code' in error && typeof error.Code === 'string' ? [error.Code] : []

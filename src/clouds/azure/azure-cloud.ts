@@ -9,6 +9,7 @@ import { inventory } from './inventory.ts'
 import { type AzurePlatform, createPlatform } from './platform.ts'
 import { missingPreparations, preparations, prepare, usesSharedKey } from './preparation.ts'
 import { quotas } from './quotas.ts'
+import { recordStore } from './record.ts'
 import { releaseData } from './release-data.ts'
 import { azureVariables } from './variables.ts'
 import { storageClass, workloadIdentity } from './workload-identity.ts'
@@ -26,6 +27,7 @@ export function createAzureCloud(options: CloudOptions): Cloud {
     prepare: (signal, report) => prepare(platform, signal, report),
     preparations: signal => preparations(platform, signal),
     backend: root => backend(platform, root),
+    record: () => recordStore(platform),
     terraformEnvironment: async () => terraformEnvironment(platform),
     variables: (root, foundation) => azureVariables(root, options.config, options.platformId, foundation),
     findExisting: (resource, signal) => findExisting(platform, resource, signal),

@@ -105,6 +105,11 @@ export async function preparations(
   ]
 }
 
+export async function hasStateContainer(platform: AzurePlatform, signal: AbortSignal): Promise<boolean> {
+  const arm = await platform.arm()
+  return (await arm.get(stateIds(platform).container, versions.storage, exists, signal)) !== undefined
+}
+
 /** Terraform reaches the state with the account's key where the target gives one, else as whoever runs mlp. */
 export function usesSharedKey(platform: AzurePlatform): boolean {
   return platform.options.target.environment['ARM_ACCESS_KEY'] !== undefined

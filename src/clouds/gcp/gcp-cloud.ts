@@ -9,6 +9,7 @@ import { inventory } from './inventory.ts'
 import { createPlatform, type GcpPlatform } from './platform.ts'
 import { missingPreparations, preparations, prepare } from './preparation.ts'
 import { quotas } from './quotas.ts'
+import { recordStore } from './record.ts'
 import { releaseData } from './release.ts'
 import { rootBackend, rootVariables, storageClass, workloadIdentity } from './roots.ts'
 
@@ -25,6 +26,7 @@ export function createGcpCloud(options: CloudOptions): Cloud {
     prepare: (signal, report) => prepare(platform, signal, report),
     preparations: signal => preparations(platform, signal),
     backend: root => rootBackend(platform, root),
+    record: () => recordStore(platform),
     terraformEnvironment: signal => terraformEnvironment(platform, signal),
     variables: (root, foundation) => rootVariables(platform, root, foundation),
     findExisting: (resource, signal) => findExisting(platform, resource, signal),

@@ -19,14 +19,26 @@ export type Service =
   | 'sqladmin'
   | 'storage'
 
-export interface RestRequest<Answer extends z.ZodType> {
+interface BareRequest {
   readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   readonly service: Service
   /** Below the service's host, encoded. */
   readonly path: string
   readonly query?: Readonly<Record<string, string | readonly string[]>>
-  readonly body?: object
+  /** Sent as JSON, or as it is. */
+  readonly body?: object | string
+  /** Whether a write may be sent again when nobody knows whether it arrived. */
+  readonly isRepeatable?: boolean
+}
+
+export interface RestRequest<Answer extends z.ZodType> extends BareRequest {
   readonly answer: Answer
+}
+
+interface RestAnswer {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: string
 }
 
 const attempts = 5
@@ -37,27 +49,28 @@ const requestTimeoutMs = 60_000
 export function createRest(target: CloudTarget, credentials: GoogleCredentials) {
   const base = (service: Service) => target.endpoints[service] ?? `https://${service}.googleapis.com`
 
-  async function exchange<Answer extends z.ZodType>(
-    request: RestRequest<Answer>,
+  async function exchange(
+    request: BareRequest,
     accept: readonly number[],
     signal: AbortSignal,
-  ): Promise<{ readonly status: number; readonly body: string; readonly name: string }> {
+  ): Promise<RestAnswer & { readonly name: string }> {
     const url = new URL(`${base(request.service)}${request.path}`)
     for (const [key, value] of Object.entries(request.query ?? {})) {
       for (const one of typeof value === 'string' ? [value] : value) url.searchParams.append(key, one)
     }
     const method = request.method ?? 'GET'
     const name = `${method} ${url.origin}${url.pathname}`
+    // A write may have arrived.
+    const isRepeatable = method === 'GET' || request.isRepeatable === true
     for (let attempt = 1; ; attempt++) {
       const outcome = await send(url, method, request.body, await credentials.accessToken(signal), signal)
       const last = attempt === attempts
       if (outcome instanceof Error) {
-        // A read may be asked again; a write may have arrived.
-        if (last || method !== 'GET') throw unreachableError(url, outcome)
+        if (last || !isRepeatable) throw unreachableError(url, outcome)
       } else {
         if ((outcome.status >= 200 && outcome.status < 300) || accept.includes(outcome.status))
           return { ...outcome, name }
-        if (last || !isPassing(outcome.status, method)) {
+        if (last || !isPassing(outcome.status, isRepeatable)) {
           throw refusalError({ ...outcome, service: request.service, request: name })
         }
       }
@@ -66,6 +79,9 @@ export function createRest(target: CloudTarget, credentials: GoogleCredentials) 
   }
 
   return {
+    /** The answer as it is, also with a status in `accept`. */
+    text: (request: BareRequest, accept: readonly number[], signal: AbortSignal): Promise<RestAnswer> =>
+      exchange(request, accept, signal),
     /** Throws MlpError MLP3001 to MLP3007. */
     async call<Answer extends z.ZodType>(
       request: RestRequest<Answer>,
@@ -111,10 +127,10 @@ export type GoogleRest = ReturnType<typeof createRest>
 async function send(
   url: URL,
   method: string,
-  body: object | undefined,
+  body: object | string | undefined,
   { token }: { readonly token: string },
   signal: AbortSignal,
-): Promise<{ readonly status: number; readonly body: string } | Error> {
+): Promise<RestAnswer | Error> {
   try {
     const response = await fetch(url, {
       method,
@@ -122,10 +138,10 @@ async function send(
         authorization: `Bearer ${token}`,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]),
     })
-    return { status: response.status, body: await response.text() }
+    return { status: response.status, headers: response.headers, body: await response.text() }
   } catch (error) {
     signal.throwIfAborted()
     return error instanceof Error ? error : new Error(String(error))
@@ -143,8 +159,8 @@ function parse<Answer extends z.ZodType>(
 }
 
 /** Too many requests and overload pass for any method; other server errors only where asking again does no harm. */
-function isPassing(status: number, method: string): boolean {
-  return status === 429 || status === 503 || (method === 'GET' && status >= 500 && status !== 501)
+function isPassing(status: number, isRepeatable: boolean): boolean {
+  return status === 429 || status === 503 || (isRepeatable && status >= 500 && status !== 501)
 }
 
 /** Full jitter: several lanes that were throttled together must not come back together. */

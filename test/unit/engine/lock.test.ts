@@ -3,7 +3,8 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import { acquireLease, breakLease, isDead, readLease } from '../../../src/engine/lock.ts'
+import { isDead } from '../../../src/engine/lease-holder.ts'
+import { acquireLease, breakLease, readLease } from '../../../src/engine/lock.ts'
 import { temporaryFolder } from './support.ts'
 
 const command = 'mlp bootstrap --yes'
@@ -29,7 +30,7 @@ test('a second run is told who holds the lock, where, since when, at which step,
     String(process.pid),
     command,
     '1.aws.apply-cluster',
-    `mlp unlock ${lease.id}`,
+    `mlp unlock ${lease.holder.id}`,
   ]) {
     expect(said).toContain(part)
   }
@@ -96,12 +97,12 @@ describe('mlp unlock', () => {
   test('ends the lease, whose holder then begins nothing more, and takes nothing from the next', async () => {
     const file = await lockFile()
     const first = await acquireLease({ file, command })
-    expect((await breakLease(file, first.id)).id).toBe(first.id)
+    expect((await breakLease(file, first.holder.id)).id).toBe(first.holder.id)
     await expect(first.working('1.aws.net')).rejects.toMatchObject({ code: 'MLP5221', exitCode: 6 })
     await using second = await acquireLease({ file, command })
     await first.release()
     await second.working('1.aws.net')
-    expect((await readLease(file))?.id).toBe(second.id)
+    expect((await readLease(file))?.id).toBe(second.holder.id)
   })
 
   test('an old or wrong id never ends a lease, and the right command is told', async () => {
@@ -112,7 +113,7 @@ describe('mlp unlock', () => {
       message: 'nothing is locked',
     })
     await using lease = await acquireLease({ file, command })
-    await expect(breakLease(file, 'old')).rejects.toMatchObject({ remedy: [`mlp unlock ${lease.id}`] })
+    await expect(breakLease(file, 'old')).rejects.toMatchObject({ remedy: [`mlp unlock ${lease.holder.id}`] })
     await lease.working('1.aws.net')
   })
 })

@@ -9,12 +9,13 @@ import { linesView } from '../../../../src/cli/views/lines-view.ts'
 import { ndjsonView } from '../../../../src/cli/views/ndjson-view.ts'
 import { palette } from '../../../../src/cli/views/palette.ts'
 import { planJson, planReport } from '../../../../src/cli/views/plan-report.ts'
-import { statusJson, statusReport } from '../../../../src/cli/views/status-report.ts'
+import { type StatusInput, statusJson, statusReport } from '../../../../src/cli/views/status-report.ts'
 import { cut, plainText, wrap } from '../../../../src/cli/views/text.ts'
 import type { View } from '../../../../src/cli/views/view.ts'
 import type { CheckRow } from '../../../../src/engine/check.ts'
 import { MlpError } from '../../../../src/engine/errors.ts'
 import type { EventBody } from '../../../../src/engine/events.ts'
+import type { LeaseHolder } from '../../../../src/engine/lease-holder.ts'
 import type { StepRecord } from '../../../../src/engine/state-document.ts'
 
 const plain = palette(false)
@@ -275,10 +276,24 @@ describe('status', () => {
     project: 'ml-platform',
     environment: 'dev',
     phases,
-    locked: false,
+    holder: undefined,
+    record: { place: null, problem: null },
   } as const
-  const show = (records: ReadonlyMap<string, StepRecord>, locked = false) =>
-    statusReport(statusJson({ ...input, records, locked }), {
+  const holder: LeaseHolder = {
+    id: '7f3c',
+    user: 'ada',
+    host: 'laptop',
+    machine: 'm',
+    pid: 42,
+    processStartedAt: '1',
+    command: 'mlp bootstrap',
+    since: '2026-01-01T01:59:00.000Z',
+    renewedAt: '2026-01-01T02:00:30.000Z',
+    step: '1.gcp.net',
+    released: false,
+  }
+  const show = (records: ReadonlyMap<string, StepRecord>, more: Partial<StatusInput> = {}) =>
+    statusReport(statusJson({ ...input, records, ...more }), {
       columns: 80,
       palette: plain,
       now: new Date('2026-01-01T02:01:00Z'),
@@ -305,7 +320,19 @@ describe('status', () => {
       '',
       'next: mlp bootstrap',
     ])
-    expect(show(new Map([['1.gcp.net', killed]]), true).join('\n')).toContain('‼ 1 infrastructure gcp')
+    const atWork = show(new Map([['1.gcp.net', killed]]), { holder }).join('\n')
+    expect(atWork).toContain('‼ 1 infrastructure gcp')
+    expect(atWork).toContain(
+      'at work: ada on laptop (process 42), mlp bootstrap, 2 min ago, at 1.gcp.net,\nlast heard of 30 s ago; lock 7f3c',
+    )
+  })
+  test('where it is known from, or why only from here', () => {
+    const record = { place: 's3://bucket/mlp', problem: null }
+    expect(show(new Map(), { record })).toContain('known from s3://bucket/mlp')
+    const problem = 'the sandbox does not run'
+    expect(show(new Map(), { record: { place: null, problem } })).toContain(
+      `known from this machine only: ${problem}`,
+    )
   })
   test('nothing done yet; all done', () => {
     expect(show(new Map())[0]).toContain('nothing done yet')

@@ -1,0 +1,114 @@
+import type { PipelineResponse } from '@azure/core-rest-pipeline'
+import type { Found, RecordStore } from '../../engine/record-store.ts'
+import { refusalError, sdkError } from './errors.ts'
+import type { AzurePlatform } from './platform.ts'
+import { hasStateContainer } from './preparation.ts'
+
+const scope = 'https://storage.azure.com/.default'
+const apiVersion = '2023-11-03'
+const retries = 4
+
+/**
+ * Blobs below `mlp/` in the state container; an ETag is the version. Conditional headers:
+ * https://learn.microsoft.com/rest/api/storageservices/specifying-conditional-headers-for-blob-service-operations
+ */
+export function recordStore(platform: AzurePlatform): RecordStore {
+  const { stateStorageAccount, stateContainer } = platform.names
+  const place = `https://${stateStorageAccount}.blob.core.windows.net/${stateContainer}/mlp`
+  const clients = new Map<number, Promise<Send>>()
+  const send = async (request: BlobRequest, maxRetries: number): Promise<PipelineResponse> => {
+    const client = clients.get(maxRetries) ?? createSend(platform, maxRetries)
+    clients.set(maxRetries, client)
+    return (await client)(request)
+  }
+  const readOnce = async (url: string, signal: AbortSignal, maxRetries: number): Promise<Found> => {
+    const answer = await send({ method: 'GET', url, signal }, maxRetries)
+    if (answer.status === 200) {
+      return { state: 'found', text: answer.bodyAsText ?? '', version: answer.headers.get('etag') ?? '' }
+    }
+    const code = answer.headers.get('x-ms-error-code')
+    if (code === 'BlobNotFound') return { state: 'absent' }
+    if (code === 'ContainerNotFound') return { state: 'no-store' }
+    throw refused(answer, `GET ${url}`)
+  }
+  return {
+    place,
+    async read(name, signal) {
+      const url = `${place}/${name}`
+      try {
+        return await readOnce(url, signal, 0)
+      } catch {
+        signal.throwIfAborted()
+        // The name of an account that is not there does not resolve; only Resource Manager can tell.
+        if (!(await hasStateContainer(platform, signal))) return { state: 'no-store' }
+        return await readOnce(url, signal, retries)
+      }
+    },
+    async write(name, body, after, signal) {
+      const url = `${place}/${name}`
+      const condition = after === undefined ? { 'if-none-match': '*' } : { 'if-match': after }
+      const answer = await send({ method: 'PUT', url, signal, body, headers: condition }, retries)
+      if (answer.status === 201) return answer.headers.get('etag') ?? ''
+      // 409 BlobAlreadyExists: there was to be none.
+      if (answer.status === 412 || answer.status === 409) return undefined
+      throw refused(answer, `PUT ${url}`)
+    },
+  }
+}
+
+interface BlobRequest {
+  readonly method: 'GET' | 'PUT'
+  readonly url: string
+  readonly signal: AbortSignal
+  readonly body?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+type Send = (request: BlobRequest) => Promise<PipelineResponse>
+
+/** The SDK's own pipeline, as whoever runs mlp: shared keys are off in the state's account. Throws MLP3xxx. */
+async function createSend(platform: AzurePlatform, maxRetries: number): Promise<Send> {
+  const [sdk, credential] = await Promise.all([import('@azure/core-rest-pipeline'), platform.credential()])
+  const proxy = platform.options.target.environment['HTTPS_PROXY']
+  const http = sdk.createDefaultHttpClient()
+  const pipeline = sdk.createPipelineFromOptions({
+    retryOptions: { maxRetries, retryDelayInMs: 500, maxRetryDelayInMs: 10_000 },
+    userAgentOptions: { userAgentPrefix: 'mlp' },
+    ...(proxy === undefined ? {} : { proxyOptions: proxySettings(new URL(proxy)) }),
+  })
+  pipeline.addPolicy(sdk.bearerTokenAuthenticationPolicy({ credential, scopes: [scope] }), { phase: 'Sign' })
+  return async ({ method, url, signal, body, headers }) => {
+    const request = sdk.createPipelineRequest({
+      method,
+      url,
+      abortSignal: signal,
+      timeout: 30_000,
+      ...(body === undefined ? {} : { body }),
+      headers: sdk.createHttpHeaders({
+        'x-ms-version': apiVersion,
+        ...(method === 'PUT' ? { 'x-ms-blob-type': 'BlockBlob', 'content-type': 'text/plain' } : {}),
+        ...headers,
+      }),
+    })
+    try {
+      return await pipeline.sendRequest(http, request)
+    } catch (error) {
+      signal.throwIfAborted()
+      throw sdkError(error, `${method} ${url}`)
+    }
+  }
+}
+
+function proxySettings({ protocol, hostname, port, username, password }: URL) {
+  return {
+    host: `${protocol}//${hostname}`,
+    port: Number(port),
+    ...(username === '' ? {} : { username, password }),
+  }
+}
+
+/** The blob service names its errors in a header, and says the rest in XML. */
+function refused({ status, headers, bodyAsText }: PipelineResponse, request: string): unknown {
+  const message = /<Message>([^<]*)</.exec(bodyAsText ?? '')?.[1]?.split('\n')[0] ?? bodyAsText ?? ''
+  const code = headers.get('x-ms-error-code') ?? ''
+  return refusalError({ status, body: JSON.stringify({ error: { code, message } }), request })
+}

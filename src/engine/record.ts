@@ -1,0 +1,169 @@
+import { setImmediate } from 'node:timers/promises'
+import { writeFileAtomically } from './atomic-file.ts'
+import type { Emit, EventBody } from './events.ts'
+import { toMlpError } from './failure.ts'
+import type { Lease } from './lock.ts'
+import { readSharedState, type StateUpload, startUpload } from './record-copy.ts'
+import { acquireSharedLease, type SharedLease } from './record-lease.ts'
+import type { RecordStore } from './record-store.ts'
+import type { StateStore } from './state.ts'
+
+export interface RecordOptions {
+  readonly store: RecordStore
+  readonly state: StateStore
+  /** This host's own, taken before. */
+  readonly lease: Pick<Lease, 'holder' | 'tookOver'>
+  /** Id of the step that makes the place where the record is kept. */
+  readonly prepareStep: string
+  readonly emit: Emit
+  readonly signal: AbortSignal
+}
+
+/** What one run shares with every other machine: the lease, the state and the history. */
+export interface SharedRecord {
+  /**
+   * Takes the lease and what other machines recorded, if the place for both is there. Throws MlpError MLP5220 (exit 6)
+   * when another run holds it, and what the store throws: without an answer another run may be at work.
+   */
+  take(): Promise<void>
+  /** Before each step: takes the lease as soon as there is a place for it, and asks whether it is still ours. */
+  guard(step: string): Promise<void>
+  /** To be shown every event, which is how it knows when the place is made. */
+  observe(event: EventBody): void
+  /** Sends what is left and gives the lease back. Returns what could not be done. Safe to repeat. */
+  close(history?: History): Promise<readonly string[]>
+}
+
+interface History {
+  readonly runId: string
+  /** The run's events, one a line. */
+  read(): Promise<string>
+}
+
+/** After an interrupt too: a place that does not answer must not hold the operator up. */
+const closeTimeoutMs = 20_000
+
+export function createSharedRecord(options: RecordOptions): SharedRecord {
+  const { store, state, emit } = options
+  let lease: SharedLease | undefined
+  let upload: StateUpload | undefined
+  let taking: Promise<void> | undefined
+  let preparing: PromiseWithResolvers<void> | undefined
+  let isMissingTold = false
+  let closing: Promise<readonly string[]> | undefined
+
+  const acquire = (above: number): Promise<SharedLease | undefined> =>
+    acquireSharedLease({
+      store,
+      holder: options.lease.holder,
+      knownDead: options.lease.tookOver,
+      above,
+      signal: options.signal,
+    })
+  const takeNow = async (): Promise<void> => {
+    lease ??= await acquire(state.fence())
+    if (lease === undefined) return
+    // Only now: the last holder sent its state before it gave the lease back.
+    let shared = await readSharedState(store, options.signal)
+    const written = shared.document?.fence ?? 0
+    if (written > lease.fence) {
+      // The lease was removed by hand, or this machine slept while another one took it.
+      await lease.release(options.signal)
+      lease = await acquire(written)
+      if (lease === undefined) return
+      shared = await readSharedState(store, options.signal)
+    }
+    if (lease.notice !== undefined) emit({ type: 'notice', level: 'warning', message: lease.notice })
+    if (shared.damaged !== undefined) await keepDamaged(options, shared.damaged)
+    if (shared.document !== undefined && (await state.adopt(shared.document))) {
+      emit({ type: 'notice', level: 'info', message: `goes on from the record in ${store.place}` })
+    }
+    upload = startUpload(store, shared)
+    await state.share({ fence: lease.fence, seen: shared.document, push: upload.push })
+  }
+  const take = (): Promise<void> => {
+    taking ??= takeNow().finally(() => {
+      taking = undefined
+    })
+    return taking
+  }
+
+  return {
+    take,
+    async guard(step) {
+      if (upload === undefined) {
+        // Lanes begin together. Once the place is being made it is waited for, so that of two machines that begin a new
+        // platform only one gets further than this.
+        if (step === options.prepareStep) preparing ??= Promise.withResolvers()
+        else {
+          await setImmediate()
+          await preparing?.promise
+        }
+        await take()
+      }
+      if (lease !== undefined) {
+        preparing?.resolve()
+        return await lease.working(step)
+      }
+      if (step === options.prepareStep || isMissingTold) return
+      isMissingTold = true
+      const message = `${store.place} is not there yet: this run is recorded and locked on this machine only`
+      emit({ type: 'notice', level: 'warning', message })
+    },
+    observe(event) {
+      if (event.type === 'step-finished' && event.step === options.prepareStep) preparing?.resolve()
+    },
+    close(history) {
+      closing ??= close(store, lease, upload, history)
+      return closing
+    },
+  }
+}
+
+async function close(
+  store: RecordStore,
+  lease: SharedLease | undefined,
+  upload: StateUpload | undefined,
+  history: History | undefined,
+): Promise<readonly string[]> {
+  const signal = AbortSignal.timeout(closeTimeoutMs)
+  const problems: string[] = []
+  const attempt = async (what: string, work: () => Promise<unknown>): Promise<void> => {
+    try {
+      await work()
+    } catch (error) {
+      const { message } = toMlpError(error, store.place)
+      problems.push(`${what}: ${signal.aborted ? 'no answer in time' : message}`)
+    }
+  }
+  if (lease === undefined) return problems
+  await Promise.all([
+    (async () => {
+      if (upload !== undefined) {
+        await attempt(`the record in ${store.place} is behind; the next run on this machine sends it`, () =>
+          upload.end(signal),
+        )
+      }
+      await attempt(
+        `the lock in ${store.place} is still there; the next run on this machine removes it`,
+        () => lease.release(signal),
+      )
+    })(),
+    history === undefined
+      ? undefined
+      : attempt(`the history of this run is on this machine only`, async () =>
+          store.write(`runs/${history.runId}/events.ndjson`, await history.read(), undefined, signal),
+        ),
+  ])
+  return problems
+}
+
+async function keepDamaged(
+  { store, state, emit }: RecordOptions,
+  damaged: { readonly text: string; readonly reason: string },
+): Promise<void> {
+  const kept = `${state.file}.shared-damaged-${new Date().toISOString().replaceAll(':', '-')}`
+  await writeFileAtomically(kept, damaged.text)
+  const message = `the record in ${store.place} could not be understood (${damaged.reason}). It is kept as ${kept}; this machine's own is used.`
+  emit({ type: 'notice', level: 'warning', message })
+}
