@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
 import type { OpenAPIV3_1 } from 'openapi-types'
+import type * as z from 'zod'
 import type { ServiceApp } from './app.ts'
 
 export interface ApiDescription {
@@ -14,7 +15,9 @@ export interface ApiDescription {
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** A request body that the OpenAPI document describes and the handler reads itself, as a stream for example. */
-    documentedBody?: { content: Record<string, { schema: OpenAPIV3_1.SchemaObject }> }
+    documentedBody?: {
+      content: Record<string, { schema: OpenAPIV3_1.SchemaObject | z.core.JSONSchema.JSONSchema }>
+    }
   }
 }
 

@@ -21,7 +21,8 @@ export function answerWithProblem(
   reply: FastifyReply,
 ): FastifyReply {
   const problem = toProblem(error)
-  if (problem.status >= 500) request.log.error({ err: error }, 'request failed')
+  // A 503 that was thrown on purpose is no failure; the request's own line says enough.
+  if (problem.status >= 500 && problem !== error) request.log.error({ err: error }, 'request failed')
   return sendProblem(problem, request, reply)
 }
 

@@ -1,0 +1,267 @@
+import { RequestRefused } from '../errors.ts'
+import type { Model } from '../inference/model.ts'
+
+/** A version that should be served. */
+export interface WantedVersion {
+  readonly version: string
+  /** Changes whenever the file, or how it is to be served, changes. */
+  readonly identity: string
+  /** Fetches, verifies, loads and warms it. */
+  open(): Promise<OpenedModel>
+}
+
+interface OpenedModel {
+  readonly model: Model
+  readonly sha256: string
+}
+
+/** A model that should be served; or why that could not be found out, in which case what is served stays. */
+export type WantedModel = { readonly name: string } & (
+  | { readonly versions: readonly WantedVersion[]; readonly aliases: ReadonlyMap<string, string> }
+  | { readonly problem: string }
+)
+
+export interface ServedVersion extends OpenedModel {
+  readonly name: string
+  readonly version: string
+}
+
+/** One line of the repository's index, in the words of the protocol's model repository extension. */
+interface IndexEntry {
+  readonly name: string
+  readonly version: string
+  readonly state: 'LOADING' | 'READY' | 'UNLOADING' | 'UNAVAILABLE'
+  /** Why it is not ready. */
+  readonly reason: string
+}
+
+export interface ModelStore {
+  /** Throws RequestRefused if there is no such model or version, or if it cannot answer now. */
+  find(name: string, version?: string): ServedVersion
+  /** The versions that can answer, lowest first. */
+  versionsOf(name: string): readonly string[]
+  served(): readonly ServedVersion[]
+  index(): readonly IndexEntry[]
+  /** What keeps the server from serving all that it should; undefined if nothing does. */
+  missing(): string | undefined
+  /** Loads what is wanted and not there, then lets go of what is not wanted any more. */
+  reconcile(): Promise<void>
+  /** Loads one model again after `unload`, or looks for changes to it. Throws RequestRefused if it is not wanted. */
+  load(name: string): Promise<void>
+  /** Lets go of a model until `load`. Resolves once its last request is answered. */
+  unload(name: string): Promise<void>
+  close(): Promise<void>
+}
+
+export interface StoreEvents {
+  loaded(version: ServedVersion): void
+  failed(version: { readonly name: string; readonly version: string }, error: unknown): void
+  unloaded(version: { readonly name: string; readonly version: string }): void
+}
+
+interface Entry {
+  readonly identity: string
+  readonly state: IndexEntry['state']
+  readonly reason: string
+  readonly served: ServedVersion | undefined
+}
+
+interface Shelf {
+  readonly entries: Map<string, Entry>
+  aliases: ReadonlyMap<string, string>
+  problem: string | undefined
+}
+
+/** Keeps what is served equal to what is wanted. Changes happen one at a time; requests are never made to wait. */
+export function createModelStore(
+  wanted: () => Promise<readonly WantedModel[]>,
+  events: StoreEvents,
+): ModelStore {
+  const shelves = new Map<string, Shelf>()
+  const unloadedByHand = new Set<string>()
+  let problem: string | undefined = 'the catalogue has not been read yet'
+  let hasLoadedAll = false
+  let lastChange: Promise<unknown> = Promise.resolve()
+
+  function inTurn<Result>(change: () => Promise<Result>): Promise<Result> {
+    const result = lastChange.then(change)
+    lastChange = result.catch(() => {})
+    return result
+  }
+
+  function find(name: string, version?: string): ServedVersion {
+    const shelf = shelves.get(name)
+    if (shelf === undefined || unloadedByHand.has(name)) throw unknownModel(name)
+    const chosen = version ?? shelf.aliases.get('default') ?? versionsOf(name).at(-1)
+    const entry = chosen === undefined ? undefined : entryOf(shelf, chosen)
+    if (entry?.served !== undefined) return entry.served
+    if (version !== undefined && entry === undefined) throw unknownModel(name, version)
+    throw new RequestRefused(
+      'model-not-ready',
+      `model '${name}' is not ready: ${entry?.reason ?? shelf.problem ?? 'it is being loaded'}`,
+      5,
+    )
+  }
+
+  function versionsOf(name: string): readonly string[] {
+    const entries = shelves.get(name)?.entries ?? new Map<string, Entry>()
+    return [...entries]
+      .filter(([, { served }]) => served !== undefined)
+      .map(([version]) => version)
+      .sort(byVersion)
+  }
+
+  async function bring(target: WantedModel): Promise<void> {
+    const { name } = target
+    const shelf = shelves.get(name) ?? { entries: new Map(), aliases: new Map(), problem: undefined }
+    shelves.set(name, shelf)
+    shelf.problem = 'problem' in target ? target.problem : undefined
+    if ('problem' in target) return
+    const arrived = []
+    for (const wantedVersion of target.versions) arrived.push(await bringVersion(name, shelf, wantedVersion))
+    // A new version that fails must not take away the one that it should have replaced.
+    const allArrived = !arrived.includes(false)
+    const isServed = ([, version]: readonly [string, string]) =>
+      shelf.entries.get(version)?.served !== undefined
+    shelf.aliases = allArrived
+      ? target.aliases
+      : new Map([...[...shelf.aliases].filter(isServed), ...[...target.aliases].filter(isServed)])
+    if (!allArrived) return
+    for (const version of [...shelf.entries.keys()]) {
+      if (!target.versions.some(kept => kept.version === version)) await retire(name, shelf, version)
+    }
+  }
+
+  /** Loads a version unless it is there as wanted; what it replaces answers until then. Says whether it is there. */
+  async function bringVersion(
+    name: string,
+    shelf: Shelf,
+    { version, identity, open }: WantedVersion,
+  ): Promise<boolean> {
+    const before = shelf.entries.get(version)
+    if (before?.served !== undefined && before.identity === identity) return true
+    if (before?.served === undefined) {
+      shelf.entries.set(version, {
+        identity,
+        state: 'LOADING',
+        reason: 'it is being loaded',
+        served: undefined,
+      })
+    }
+    try {
+      const served: ServedVersion = { name, version, ...(await open()) }
+      shelf.entries.set(version, { identity, state: 'READY', reason: '', served })
+      events.loaded(served)
+    } catch (error) {
+      events.failed({ name, version }, error)
+      const reason = error instanceof Error ? error.message : String(error)
+      if (before?.served === undefined) {
+        shelf.entries.set(version, { identity, state: 'UNAVAILABLE', reason, served: undefined })
+      }
+      return false
+    }
+    await before?.served?.model.close()
+    return true
+  }
+
+  /** No request finds the version from now on; resolves once those that had found it are answered. */
+  async function retire(name: string, shelf: Shelf, version: string): Promise<void> {
+    const entry = shelf.entries.get(version)
+    if (entry?.served !== undefined) {
+      shelf.entries.set(version, {
+        ...entry,
+        state: 'UNLOADING',
+        reason: 'it is being unloaded',
+        served: undefined,
+      })
+      await entry.served.model.close()
+      events.unloaded({ name, version })
+    }
+    shelf.entries.delete(version)
+  }
+
+  async function retireAll(name: string): Promise<void> {
+    const shelf = shelves.get(name)
+    if (shelf === undefined) return
+    for (const version of [...shelf.entries.keys()]) await retire(name, shelf, version)
+    shelves.delete(name)
+  }
+
+  async function reconcile(): Promise<void> {
+    let models: readonly WantedModel[]
+    try {
+      models = await wanted()
+      problem = undefined
+    } catch (error) {
+      problem = error instanceof Error ? error.message : String(error)
+      throw error
+    }
+    for (const model of models) if (!unloadedByHand.has(model.name)) await bring(model)
+    for (const name of [...shelves.keys()]) {
+      if (!models.some(model => model.name === name)) await retireAll(name)
+    }
+    hasLoadedAll = true
+  }
+
+  async function load(name: string): Promise<void> {
+    const model = (await wanted()).find(candidate => candidate.name === name)
+    if (model === undefined) throw new RequestRefused('unknown-model', `the catalogue has no model '${name}'`)
+    unloadedByHand.delete(name)
+    await bring(model)
+    find(name)
+  }
+
+  async function unload(name: string): Promise<void> {
+    if (!shelves.has(name)) throw unknownModel(name)
+    unloadedByHand.add(name)
+    await retireAll(name)
+  }
+
+  return {
+    find,
+    versionsOf,
+    served: () =>
+      [...shelves.values()].flatMap(({ entries }) =>
+        [...entries.values()].flatMap(({ served }) => served ?? []),
+      ),
+    index: () => [
+      ...[...shelves].flatMap(([name, { entries }]) =>
+        [...entries].map(([version, { state, reason }]) => ({ name, version, state, reason })),
+      ),
+      ...[...unloadedByHand].map(name => ({
+        name,
+        version: '',
+        state: 'UNAVAILABLE' as const,
+        reason: 'unloaded',
+      })),
+    ],
+    missing() {
+      if (!hasLoadedAll) return problem ?? 'the models are being loaded'
+      const [name, shelf] = [...shelves].find(([name]) => versionsOf(name).length === 0) ?? []
+      if (shelf === undefined) return undefined
+      const reasons = [shelf.problem, ...[...shelf.entries.values()].map(({ reason }) => reason)]
+      return `model '${name}' is not ready: ${reasons.find(reason => reason !== undefined && reason !== '') ?? 'it is being loaded'}`
+    },
+    reconcile: () => inTurn(reconcile),
+    load: name => inTurn(() => load(name)),
+    unload: name => inTurn(() => unload(name)),
+    close: () =>
+      inTurn(async () => {
+        for (const name of [...shelves.keys()]) await retireAll(name)
+      }),
+  }
+}
+
+function entryOf({ entries, aliases }: Shelf, version: string): Entry | undefined {
+  return entries.get(version) ?? entries.get(aliases.get(version) ?? '')
+}
+
+const collator = new Intl.Collator('en', { numeric: true })
+function byVersion(one: string, other: string): number {
+  return collator.compare(one, other)
+}
+
+function unknownModel(name: string, version?: string): RequestRefused {
+  const what = version === undefined ? `model '${name}'` : `version '${version}' of model '${name}'`
+  return new RequestRefused('unknown-model', `there is no ${what}`)
+}
