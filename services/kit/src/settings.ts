@@ -82,7 +82,7 @@ export function readSettings<Schema extends z.ZodType>(
   throw new SettingsError(
     result.error.issues.map(issue => {
       const name = issue.path.join('.')
-      const missing = name !== '' && given[name] === undefined
+      const missing = issue.code === 'invalid_type' && given[name] === undefined
       return `${name === '' ? '' : `${name}: `}${missing ? 'is required' : issue.message}`
     }),
   )
