@@ -4,7 +4,7 @@ import { runSteps } from '../engine/run.ts'
 import { mergeContextsForUser } from '../phases/2-kubernetes/context-step.ts'
 import { phases } from '../phases/index.ts'
 import type { PhaseNumber, PlatformStep } from '../phases/phase.ts'
-import { gatesOf } from './gates/gates.ts'
+import { gatesOf, roomGatesOf } from './gates/gates.ts'
 import type { Io } from './io.ts'
 import type { BootstrapOptions, PhaseOptions } from './options.ts'
 import { type Session, withSession } from './session.ts'
@@ -37,23 +37,22 @@ async function applyPhases(run: PhasesRun, session: Session): Promise<ExitCode> 
   const asked = steps.filter(({ phase }) => !run.wanted(phase)).map(({ step }) => step.id)
   session.started(steps.filter(({ phase }) => run.wanted(phase)).map(({ step }) => step))
   const wanted = phases.filter(({ number }) => run.wanted(number))
-  const gates = gatesOf({ clouds: session.clouds.values(), phases: wanted, builds: true })
-  await passGates(
-    gates,
-    session.makeContext(() => undefined),
-  )
+  const toGate = { clouds: [...session.clouds.values()], phases: wanted }
+  const context = session.makeContext(() => undefined)
+  await passGates(gatesOf({ ...toGate, builds: true }), context)
   const summary = await runSteps({
     steps: steps.map(({ step }) => step),
     makeContext: session.makeContext,
     state: session.state,
     runId: session.runId,
     guard: session.guard,
+    beforeFirstChange: () => passGates(roomGatesOf(toGate), context),
     askOnly: new Set(asked),
     ...(run.force ? { force: true } : {}),
     ...(run.only === undefined ? {} : { only: run.only }),
   })
   if (run.options.mergeKubeconfig && summary.result === 'ok') {
-    const { file, changed } = await mergeContextsForUser(session.makeContext(() => undefined))
+    const { file, changed } = await mergeContextsForUser(context)
     session.emit({
       type: 'notice',
       level: 'info',

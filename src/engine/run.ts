@@ -1,3 +1,4 @@
+import { type Barrier, openBarrier } from './barrier.ts'
 import { ago } from './durations.ts'
 import { type ExitCode, exitCodes, MlpError } from './errors.ts'
 import type { EventError } from './events.ts'
@@ -25,6 +26,8 @@ export interface RunOptions<Ctx extends EngineContext> {
   /** Steps that are asked about and never applied (the phases before the one that runs). */
   readonly askOnly?: ReadonlySet<string>
   readonly concurrency?: number
+  /** Called once, before the first step is applied; what it throws ends the run with nothing begun. */
+  readonly beforeFirstChange?: () => Promise<void>
   /** Called before a step is asked or applied; throws when the lease is lost. */
   readonly guard?: (step: string) => Promise<void>
   readonly now?: () => Date
@@ -59,7 +62,8 @@ export const defaultConcurrency = 8
 /**
  * Runs steps as lanes. Each step's `status()` is asked first; what is present with unchanged inputs is skipped, the
  * rest applied, and `status()` asked again, because a step is done only when the world says so. A failure of a step
- * is part of the summary; rejects only for a bug in the graph (an id twice, an unknown need, a cycle).
+ * is part of the summary; rejects with what `beforeFirstChange` throws, else only for a bug in the graph (an id twice,
+ * an unknown need, a cycle).
  */
 export async function runSteps<Ctx extends EngineContext>(options: RunOptions<Ctx>): Promise<RunSummary> {
   const whole = buildGraph(options.steps)
@@ -67,9 +71,10 @@ export async function runSteps<Ctx extends EngineContext>(options: RunOptions<Ct
   const outputs = new Map<string, JsonObject>()
   const outcomes = new Map<string, StepOutcome & { readonly error?: MlpError }>()
   const context = options.makeContext(step => outputs.get(step))
+  const barrier = openBarrier(options.beforeFirstChange)
 
   const run = async (step: Step<Ctx>): Promise<NodeEnd> => {
-    const outcome = await runStep(step, context, options, outputs)
+    const outcome = await runStep(step, context, { ...options, barrier }, outputs)
     outcomes.set(step.id, { id: step.id, cloud: step.cloud, title: step.title, ...outcome })
     if (outcome.state === 'interrupted') return 'interrupted'
     return outcome.state === 'failed' ? 'failed' : 'ok'
@@ -77,7 +82,7 @@ export async function runSteps<Ctx extends EngineContext>(options: RunOptions<Ct
   await schedule({
     graph,
     concurrency: options.concurrency ?? defaultConcurrency,
-    signal: context.signal,
+    signal: AbortSignal.any([context.signal, barrier.closed]),
     run,
     onBlocked(step, cause) {
       const why = `${cause} ${outcomes.get(cause)?.state === 'blocked' ? 'is blocked' : 'failed'}`
@@ -86,7 +91,12 @@ export async function runSteps<Ctx extends EngineContext>(options: RunOptions<Ct
       context.emit({ type: 'step-finished', step: id, cloud, title, state: 'blocked', why, durationMs: 0 })
     },
   })
+  if (barrier.closed.aborted) throw barrier.closed.reason
   return summarise(graph, outcomes, outputs)
+}
+
+interface StepOptions<Ctx extends EngineContext> extends RunOptions<Ctx> {
+  readonly barrier: Barrier
 }
 
 function selection<Ctx extends EngineContext>(graph: Graph<Step<Ctx>>, only: string): readonly Step<Ctx>[] {
@@ -104,7 +114,7 @@ interface Ended {
 async function runStep<Ctx extends EngineContext>(
   step: Step<Ctx>,
   context: Ctx,
-  options: RunOptions<Ctx>,
+  options: StepOptions<Ctx>,
   outputs: Map<string, JsonObject>,
 ): Promise<Ended> {
   const now = options.now ?? (() => new Date())
@@ -145,7 +155,7 @@ async function askAndApply<Ctx extends EngineContext>(
   step: Step<Ctx>,
   context: Ctx,
   progress: Progress,
-  options: RunOptions<Ctx>,
+  options: StepOptions<Ctx>,
   outputs: Map<string, JsonObject>,
 ): Promise<Ended> {
   const { state, runId } = options
@@ -174,6 +184,7 @@ async function askAndApply<Ctx extends EngineContext>(
   }
   // An interrupt may have come while the world was asked; nothing is begun after it.
   if (context.signal.aborted) return { state: 'interrupted', why: 'interrupted before it began' }
+  if (!(await options.barrier.pass())) return { state: 'interrupted', why: 'the run was refused' }
 
   const begun: Begun = { fingerprint, runId, why: whyApplied(record, status, changes) }
   await state.begin(step.id, begun)

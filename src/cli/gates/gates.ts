@@ -14,24 +14,27 @@ export interface RunToGate {
   readonly builds: boolean
 }
 
-/** What has to hold before a run changes anything. */
+/** What has to hold before a run asks or changes anything. */
 export function gatesOf({ clouds, phases, builds }: RunToGate): readonly Gate<Context>[] {
   const minutes = expectedMinutes(phases)
-  const takesRoom = builds && phases.some(({ quotaNeeds }) => quotaNeeds !== undefined)
-  const ofClouds = [...clouds].flatMap(cloud => {
-    const credentials: Gate<Context> = {
+  const credentials = [...clouds].map(
+    (cloud): Gate<Context> => ({
       id: 'credentials',
       cloud: cloud.name,
       ask: ({ config, signal }) => askCredentials(cloud, config, minutes, signal),
-    }
-    const quota: Gate<Context> = {
-      id: 'quota',
-      cloud: cloud.name,
-      ask: ({ config, signal }) => askQuotas(cloud, config, phases, signal),
-    }
-    return takesRoom ? [credentials, quota] : [credentials]
-  })
-  return [productionGate, ...ofClouds, ...(builds ? [budgetGate] : [])]
+    }),
+  )
+  return [productionGate, ...credentials, ...(builds ? [budgetGate] : [])]
+}
+
+/** Asked when something is to be made: a run that finds all in place needs no room, and quotas take long to count. */
+export function roomGatesOf({ clouds, phases }: Omit<RunToGate, 'builds'>): readonly Gate<Context>[] {
+  if (!phases.some(({ quotaNeeds }) => quotaNeeds !== undefined)) return []
+  return [...clouds].map(cloud => ({
+    id: 'quota',
+    cloud: cloud.name,
+    ask: ({ config, signal }) => askQuotas(cloud, config, phases, signal),
+  }))
 }
 
 /** What all of the phases may take, one after another. */

@@ -395,3 +395,31 @@ test('each step is told from its beginning to its end, with what it made or what
   expect(failed).toMatchObject({ type: 'step-finished', state: 'failed', error: { code: 'MLP3004' } })
   expect(failed).not.toHaveProperty('outputs')
 })
+
+describe('what stands before the first change', () => {
+  const steps = (world: World) => [worldStep(world, '1.aws.net'), worldStep(world, '1.gcp.net')]
+
+  test('is asked once, whatever number of steps want to begin', async () => {
+    const [world, state] = [emptyWorld(), await temporaryState()]
+    const asked = async () => void world.calls.push('asked')
+    expect(await run(world, state, steps(world), { beforeFirstChange: asked })).toMatchObject({ done: 2 })
+    expect(world.calls.filter(call => call === 'asked')).toHaveLength(1)
+    expect(world.calls.indexOf('asked')).toBeLessThan(world.calls.findIndex(call => call.startsWith('apply')))
+  })
+
+  test('is not asked when nothing is to be changed', async () => {
+    const [world, state] = [emptyWorld(), await temporaryState()]
+    for (const id of ['1.aws.net', '1.gcp.net']) world.things.set(id, { made: id })
+    const refuse = () => Promise.reject(oops)
+    const summary = await run(world, state, steps(world), { beforeFirstChange: refuse })
+    expect(summary).toMatchObject({ result: 'ok', skipped: 2 })
+  })
+
+  test('ends the run with its error, and with nothing begun', async () => {
+    const [world, state] = [emptyWorld(), await temporaryState()]
+    const refuse = () => Promise.reject(oops)
+    await expect(run(world, state, steps(world), { beforeFirstChange: refuse })).rejects.toBe(oops)
+    expect(world.calls.filter(call => call.startsWith('apply'))).toEqual([])
+    expect(state.all().size).toBe(0)
+  })
+})
