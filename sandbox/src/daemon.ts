@@ -27,6 +27,8 @@ import type { World } from './world.ts'
 export interface DaemonOptions {
   /** Absolute folder of everything the sandbox keeps. */
   readonly home: string
+  /** What tells this code from another version's, for clients to compare. */
+  readonly code: string
   readonly clouds: readonly SimulatedCloud[]
   readonly programs: Programs
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -175,26 +177,30 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
   }
   const startedAt = new Date().toISOString()
 
-  async function stop(): Promise<void> {
+  /** With `processes: 'left'` they go on for the next daemon to adopt. */
+  async function end(what: { readonly processes: 'ended' | 'left' }): Promise<void> {
     for (const server of servers) {
       server.close()
       server.closeAllConnections()
     }
     control.close()
     for (const provider of providers) await provider[Symbol.asyncDispose]()
-    await clusters.stop()
-    await processes.stopAll()
+    if (what.processes === 'ended') {
+      await clusters.stop()
+      await processes.stopAll()
+    }
     processes.detach()
     store[Symbol.dispose]()
     await rm(join(home.folder, 'daemon.json'), { force: true })
-    await rm(home.socketFolder, { recursive: true, force: true })
-    log('stopped')
+    // Who was given the sockets' addresses keeps them when the next daemon takes over.
+    if (what.processes === 'ended') await rm(home.socketFolder, { recursive: true, force: true })
+    log(what.processes === 'ended' ? 'stopped' : 'handed over')
     lock[Symbol.dispose]()
   }
-  let stopping: Promise<void> | undefined
-  const stopOnce = () => {
-    stopping ??= stop()
-    return stopping
+  let ending: Promise<void> | undefined
+  const endOnce: typeof end = what => {
+    ending ??= end(what)
+    return ending
   }
 
   // Before anybody can ask: a status without parts that are starting means that all are up.
@@ -235,16 +241,21 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
       timeScale = scale
     },
     stop() {
-      setImmediate(() => void stopOnce().then(options.onStopped))
+      setImmediate(() => void endOnce({ processes: 'ended' }).then(options.onStopped))
+    },
+    handOver() {
+      if (providers.some(provider => provider.connections() > 0)) return false
+      setImmediate(() => void endOnce({ processes: 'left' }).then(options.onStopped))
+      return true
     },
   })
   await writeAtomically(
     join(home.folder, 'daemon.json'),
-    JSON.stringify({ ...(await identify(process.pid)), socket: controlSocket }),
+    JSON.stringify({ ...(await identify(process.pid)), socket: controlSocket, code: options.code }),
   )
   log(`daemon ${process.pid} serves ${home.folder}`)
 
-  return { stop: stopOnce }
+  return { stop: () => endOnce({ processes: 'ended' }) }
 }
 
 function explain(error: unknown): string {

@@ -1,6 +1,7 @@
 /**
- * The sandbox's daemon: `node main.ts HOME` serves until it is told to stop; `node main.ts HOME stop` ends what a
- * daemon that died left running. Exits 0 at once when another daemon serves this home.
+ * The sandbox's daemon: `node main.ts HOME serve CODE` serves until it is told to stop, and tells whoever asks that it
+ * is of this code; `node main.ts HOME stop` ends what a daemon that died left running. Exits 0 at once when another
+ * daemon serves this home.
  */
 import { join } from 'node:path'
 import * as z from 'zod'
@@ -8,8 +9,8 @@ import { takeLock } from './lock.ts'
 import { openLog } from './log.ts'
 import { openSupervisor } from './processes/supervisor.ts'
 
-const [home, action] = z
-  .tuple([z.string().startsWith('/'), z.literal('stop').optional()])
+const [home, action, code] = z
+  .tuple([z.string().startsWith('/'), z.enum(['serve', 'stop']), z.string().default('')])
   .parse(process.argv.slice(2))
 
 const log = openLog(join(home, 'log', 'daemon.log'))
@@ -38,6 +39,7 @@ async function serve(): Promise<void> {
   const { openPrograms } = await import('./programs.ts')
   const daemon = await startDaemon({
     home,
+    code,
     clouds: simulatedClouds,
     programs: openPrograms(process.env, log),
     environment: process.env,

@@ -1,19 +1,21 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer as createHttpServer } from 'node:http'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { runSandboxCommand, shellExports } from '../../src/cli/commands/sandbox.ts'
 import type { Io } from '../../src/cli/io.ts'
 import { ensureSandbox, removeSandbox, sandboxStatus, stopSandbox } from '../../src/cli/sandbox-client.ts'
 import { MlpError } from '../../src/engine/errors.ts'
 import { identify } from '../src/processes/process-identity.ts'
+import { control, eventually, ready, spawnDaemon } from './core-daemon-process.ts'
 
 let folder: string
 let home: string
@@ -30,7 +32,7 @@ const ensure = () => ensureSandbox({ home, signal: new AbortController().signal,
 
 async function running() {
   const status = await sandboxStatus(home)
-  if (status === undefined) throw new Error('the sandbox does not run')
+  if (status === undefined || status === 'other code') throw new Error('this sandbox does not run')
   return status
 }
 
@@ -75,6 +77,78 @@ test('stop ends what a killed daemon left running, and is no error when nothing 
     expect(pid === null ? undefined : await identify(pid)).toBeUndefined()
   await stopSandbox(home)
 })
+
+describe('a daemon of other code', () => {
+  const noted: string[] = []
+  const replace = () => {
+    noted.length = 0
+    return ensureSandbox({
+      home,
+      signal: new AbortController().signal,
+      report: message => noted.push(message),
+    })
+  }
+
+  test('is replaced at once; its data, ports and processes stay', async () => {
+    const old = spawnDaemon(home)
+    const ended = once(old, 'exit')
+    const before = await ready(home, old)
+    const secrets = await readFile(join(home, 'secrets.json'), 'utf8')
+    expect(await sandboxStatus(home)).toBe('other code')
+    expect(await run('status')).toMatchObject({ stdout: expect.stringContaining('another version of mlp') })
+    const target = await replace()
+    expect(noted[0]).toMatch(/of another version of mlp and is replaced; its data and processes stay/)
+    expect(await ended).toEqual([0, null])
+    expect(Object.keys(target.clouds).sort()).toEqual(['aws', 'azure', 'gcp'])
+    expect(await readFile(join(home, 'secrets.json'), 'utf8')).toBe(secrets)
+    const now = await running()
+    expect(now.pid).not.toBe(before.pid)
+    const emulators = (of: typeof before | typeof now) =>
+      of.processes
+        .map(({ name, pid, port }) => ({ name, pid, port }))
+        .sort((a, b) => a.name.localeCompare(b.name))
+    expect(emulators(now)).toEqual(emulators(before))
+    expect((await replace()).clouds).toEqual(target.clouds)
+    expect(noted).toEqual([])
+  })
+
+  test('is waited for while a terraform uses it', async () => {
+    const old = spawnDaemon(home)
+    await ready(home, old)
+    const { environment } = z
+      .object({ environment: z.object({ TF_REATTACH_PROVIDERS: z.string() }) })
+      .parse(await control(home, 'GET', '/target'))
+    const [provider] = Object.values(reattach.parse(JSON.parse(environment.TF_REATTACH_PROVIDERS)))
+    const terraform = connect(provider?.Addr.String ?? '')
+    await once(terraform, 'connect')
+    const replacing = replace()
+    await eventually('the wait to be told', async () =>
+      noted.find(line => line.includes('waiting for the terraform')),
+    )
+    expect(old.exitCode).toBeNull()
+    terraform.destroy()
+    await replacing
+    expect(old.exitCode).toBe(0)
+  })
+
+  test('that cannot hand over is stopped', async () => {
+    await mkdir(home)
+    const socket = join(folder, 'old.sock')
+    const asked: string[] = []
+    const old = createHttpServer((request, response) => {
+      asked.push(`${request.method} ${request.url}`)
+      if (request.url === '/hand-over') response.writeHead(500).end('{"error":"there is no POST /hand-over"}')
+      else response.end('{}')
+      if (request.url === '/stop') void rm(join(home, 'daemon.json')).then(() => old.close())
+    }).listen(socket)
+    await once(old, 'listening')
+    await writeFile(join(home, 'daemon.json'), JSON.stringify({ pid: 1, socket }))
+    await replace()
+    expect(asked.slice(0, 3)).toEqual(['GET /status', 'POST /hand-over', 'POST /stop'])
+  })
+})
+
+const reattach = z.record(z.string(), z.object({ Addr: z.object({ String: z.string() }) }))
 
 test('a port that another program took is reported with the part that needs it', async () => {
   await ensure()

@@ -8,6 +8,7 @@ const [home] = z.tuple([z.string()]).parse(process.argv.slice(2))
 
 const daemon = await startDaemon({
   home,
+  code: 'test',
   clouds: [testCloud],
   programs: openPrograms(process.env, () => undefined),
   environment: process.env,

@@ -23,7 +23,7 @@ async function tellUntil(home: string, emit: Emit, signal: AbortSignal): Promise
   try {
     for (;;) {
       const status = await sandboxStatus(home)
-      if (status === undefined || signal.aborted) return
+      if (status === undefined || status === 'other code' || signal.aborted) return
       for (const { name, message } of status.building) emit({ type: 'tool-progress', tool: name, message })
       await delay(pollMs, undefined, { signal })
     }

@@ -2,13 +2,13 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
-import { request } from 'node:http'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import * as z from 'zod'
 import type { Target } from '../clouds/target.ts'
 import { MlpError } from '../engine/errors.ts'
+import { daemonProgram, sandboxCode } from './sandbox-code.ts'
+import { ask, askDaemon, findDaemon } from './sandbox-control.ts'
 
 export interface SandboxOptions {
   /** Absolute folder of the sandbox. */
@@ -22,8 +22,6 @@ const pollMs = 100
 /** Object stores that are built from source take minutes on a machine that has never run mlp. */
 const startTimeoutMs = 15 * 60_000
 const stopTimeoutMs = 60_000
-/** Generous: engines may be building on every processor. */
-const requestTimeoutMs = 60_000
 
 const texts = z.record(z.string(), z.string())
 const targetSchema = z.object({
@@ -71,16 +69,18 @@ const statusSchema = z.object({
 })
 export type SandboxStatus = z.output<typeof statusSchema>
 
-const daemonFile = z.object({ socket: z.string() })
+const handOverReply = z.object({ handedOver: z.boolean().default(true) })
 
 /**
  * The sandbox as a target. Starts its daemon, detached, when none answers; any number of callers may do so at once,
- * since a daemon that finds another one serving its home ends at once. Waits until everything in it answers. Throws
- * MlpError MLP5201 when it cannot be started, MLP5202 when a part of it does not come up.
+ * since a daemon that finds another one serving its home ends at once. A daemon of other code, which another version of
+ * mlp started, is replaced: its data stays, its processes go on. Waits until everything in it answers. Throws MlpError
+ * MLP5201 when it cannot be started, MLP5202 when a part of it does not come up.
  */
 export async function ensureSandbox(options: SandboxOptions): Promise<Target> {
   const { home, signal, report } = options
   const deadline = Date.now() + startTimeoutMs
+  const code = await sandboxCode()
   let daemon: DaemonStart | undefined
   let retried = false
   let said = ''
@@ -90,12 +90,15 @@ export async function ensureSandbox(options: SandboxOptions): Promise<Target> {
   }
   for (;;) {
     signal.throwIfAborted()
-    const status = await sandboxStatus(home)
-    if (status === undefined) {
+    const status = await statusOf(home, code)
+    if (status === 'other code') {
+      daemon = undefined
+      say(await replaceDaemon(home))
+    } else if (status === undefined) {
       if (daemon?.failure !== undefined) throw startFailed(home, daemon.failure)
       if (daemon === undefined || daemon.ended) {
         say('starting the sandbox')
-        daemon = startDaemon(home)
+        daemon = startDaemon(home, code)
       }
     } else {
       const failed = status.starting.filter(part => part.state === 'failed')
@@ -115,10 +118,25 @@ export async function ensureSandbox(options: SandboxOptions): Promise<Target> {
   }
 }
 
-/** What the daemon says of itself; undefined when none runs. */
-export async function sandboxStatus(home: string): Promise<SandboxStatus | undefined> {
-  const answer = await ask(home, 'GET', '/status')
-  return answer === undefined ? undefined : statusSchema.parse(answer)
+/** What the daemon says of itself; undefined when none runs. One of other code may word it in another way. */
+export async function sandboxStatus(home: string): Promise<SandboxStatus | 'other code' | undefined> {
+  return statusOf(home, await sandboxCode())
+}
+
+async function statusOf(home: string, code: string): Promise<SandboxStatus | 'other code' | undefined> {
+  const daemon = await findDaemon(home)
+  const answer = daemon === undefined ? undefined : await askDaemon(daemon, 'GET', '/status')
+  if (answer === undefined) return undefined
+  return daemon?.code === code ? statusSchema.parse(answer) : 'other code'
+}
+
+/** Asks a daemon of other code to leave, and says what is waited for. */
+async function replaceDaemon(home: string): Promise<string> {
+  // What cannot hand over can stop: its processes are started again then.
+  const reply = await ask(home, 'POST', '/hand-over').catch(() => ask(home, 'POST', '/stop'))
+  return handOverReply.parse(reply ?? {}).handedOver
+    ? 'the running sandbox is of another version of mlp and is replaced; its data and processes stay'
+    : 'the running sandbox is of another version of mlp; waiting for the terraform that uses it, then it is replaced'
 }
 
 /** Variables for the official command-line tools; null where one must be unset. */
@@ -131,7 +149,7 @@ export async function stopSandbox(home: string): Promise<void> {
   if (!existsSync(home)) return
   const deadline = Date.now() + stopTimeoutMs
   await ask(home, 'POST', '/stop')
-  while (existsSync(join(home, 'daemon.json')) && (await sandboxStatus(home)) !== undefined) {
+  while (existsSync(join(home, 'daemon.json')) && (await ask(home, 'GET', '/status')) !== undefined) {
     if (Date.now() > deadline) {
       const remedy = [`read ${join(home, 'log', 'daemon.log')}`, 'mlp sandbox stop']
       throw new MlpError({ code: 'MLP5203', summary: 'the sandbox does not stop', remedy })
@@ -171,10 +189,10 @@ interface DaemonStart {
   failure: string | undefined
 }
 
-function startDaemon(home: string): DaemonStart {
+function startDaemon(home: string, code: string): DaemonStart {
   const before = outputSize(home)
   const output = openOutput(home)
-  const child = spawn(process.execPath, [daemonProgram(), home], {
+  const child = spawn(process.execPath, [daemonProgram(), home, 'serve', code], {
     cwd: home,
     detached: true,
     stdio: ['ignore', output, output],
@@ -213,58 +231,6 @@ function outputSize(home: string): number {
 async function lastWords(home: string, since: number): Promise<string> {
   const output = await readFile(outputFile(home))
   return output.subarray(since).toString('utf8').trim().split('\n').slice(-10).join('\n')
-}
-
-/** The sandbox is a program beside mlp, not a part of it: it is found, never imported. */
-function daemonProgram(): string {
-  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
-    const program = join(folder, 'sandbox', 'src', 'main.ts')
-    if (existsSync(program)) return program
-    if (folder === dirname(folder)) break
-  }
-  throw new MlpError({
-    code: 'MLP5200',
-    summary: 'the sandbox is not part of this installation',
-    remedy: ['install mlp again, whole', 'or choose real clouds: --target cloud'],
-  })
-}
-
-/** Undefined when no daemon answers. */
-async function ask(home: string, method: 'GET' | 'POST', path: string): Promise<unknown> {
-  const text = await readFile(join(home, 'daemon.json'), 'utf8').catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
-  })
-  if (text === undefined) return undefined
-  const { socket } = daemonFile.parse(JSON.parse(text))
-  return new Promise((resolve, reject) => {
-    const outgoing = request({ socketPath: socket, method, path, timeout: requestTimeoutMs }, response => {
-      const chunks: Buffer[] = []
-      response.on('data', (chunk: Buffer) => chunks.push(chunk))
-      response.on('error', reject)
-      response.on('end', () => {
-        const body = Buffer.concat(chunks).toString('utf8')
-        if (response.statusCode === 200) resolve(JSON.parse(body))
-        else reject(new Error(`the sandbox answered ${response.statusCode} to ${method} ${path}: ${body}`))
-      })
-    })
-    outgoing.on('timeout', () => outgoing.destroy(silent(home)))
-    outgoing.on('error', error => {
-      const gone =
-        'code' in error && ['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(String(error.code))
-      if (gone) resolve(undefined)
-      else reject(error)
-    })
-    outgoing.end()
-  })
-}
-
-function silent(home: string): MlpError {
-  return new MlpError({
-    code: 'MLP5206',
-    summary: `the sandbox does not answer within ${requestTimeoutMs / 1000} s`,
-    remedy: [`read ${join(home, 'log', 'daemon.log')}`, 'mlp sandbox stop, then the same command again'],
-  })
 }
 
 function startFailed(home: string, detail: string): MlpError {

@@ -16,6 +16,8 @@ export interface ControlActions {
   setQuotas(quotas: Readonly<Record<string, number>>): void
   /** Ends everything; the reply is sent first. */
   stop(): void
+  /** Ends the daemon alone, for one of other code to take over; false while a terraform is at work. */
+  handOver(): boolean
 }
 
 const timeScaleRequest = z.strictObject({ timeScale: z.number().min(0).max(10) })
@@ -65,6 +67,8 @@ async function answer(request: IncomingMessage, actions: ControlActions): Promis
     case 'POST /stop':
       actions.stop()
       return {}
+    case 'POST /hand-over':
+      return { handedOver: actions.handOver() }
     default:
       throw new SyntaxError(`there is no ${request.method} ${request.url}`)
   }

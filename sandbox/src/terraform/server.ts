@@ -8,6 +8,8 @@ import { createProviderSession, type ProviderOptions } from './provider.ts'
 export interface ProviderServer extends AsyncDisposable {
   /** This provider's entry of TF_REATTACH_PROVIDERS: source address and how to reach it. */
   readonly reattach: Readonly<Record<string, ReattachConfig>>
+  /** How many terraform processes talk to it now. */
+  connections(): number
 }
 
 interface ReattachConfig {
@@ -55,6 +57,7 @@ export async function startProviderServer(
   }
   return {
     reattach: { [`registry.terraform.io/hashicorp/${options.cloud.provider}`]: reattach },
+    connections: () => connections.size,
     async [Symbol.asyncDispose]() {
       listener.close()
       for (const connection of connections) connection.close()

@@ -34,7 +34,7 @@ export async function runSandboxCommand(options: SandboxOptions, io: Io): Promis
       return exitCodes.done
     case 'status': {
       const status = await sandboxStatus(home)
-      data(document(home, status), status === undefined ? notRunning(home) : describeStatus(status))
+      data(document(home, status), statusText(home, status))
       return exitCodes.done
     }
     case 'env': {
@@ -77,12 +77,16 @@ async function start(home: string, report: (message: string) => void): Promise<v
   }
 }
 
-function document(home: string, status: SandboxStatus | undefined): object {
-  return { schemaVersion: 1, running: status !== undefined, home, ...status }
+function document(home: string, status: SandboxStatus | 'other code' | undefined): object {
+  const common = { schemaVersion: 1, running: status !== undefined, home }
+  return status === 'other code' ? { ...common, otherVersion: true } : { ...common, ...status }
 }
 
-function notRunning(home: string): string {
-  return `The sandbox in ${home} is not running.\nNext: mlp sandbox start\n`
+function statusText(home: string, status: SandboxStatus | 'other code' | undefined): string {
+  if (status === undefined) return `The sandbox in ${home} is not running.\nNext: mlp sandbox start\n`
+  if (status === 'other code')
+    return `The sandbox in ${home} was started by another version of mlp.\nNext: mlp sandbox start replaces it; its data stays\n`
+  return describeStatus(status)
 }
 
 function describeStatus(status: SandboxStatus): string {
