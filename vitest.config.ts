@@ -3,10 +3,17 @@ import { defineConfig } from 'vitest/config'
 // Properties take a second or two; a machine that is busy elsewhere is no reason to fail.
 const quick = { include: ['test/unit/**/*.test.ts'], name: 'unit', testTimeout: 30_000 }
 const sandbox = {
-  include: ['sandbox/test/**/*.test.ts', 'test/integration/**/*.test.ts'],
+  include: ['sandbox/test/*.test.ts', 'test/integration/**/*.test.ts'],
   name: 'sandbox',
   testTimeout: 120_000,
   hookTimeout: 240_000,
+}
+const fidelity = {
+  include: ['sandbox/test/fidelity/*.test.ts'],
+  name: 'fidelity',
+  testTimeout: 120_000,
+  hookTimeout: 600_000,
+  fileParallelism: false,
 }
 const services = {
   include: ['services/*/test/**/*.test.ts'],
@@ -30,7 +37,7 @@ const faults = {
 
 export default defineConfig({
   test: {
-    projects: [quick, sandbox, services, endToEnd, faults].map(test => ({ test })),
+    projects: [quick, sandbox, fidelity, services, endToEnd, faults].map(test => ({ test })),
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],

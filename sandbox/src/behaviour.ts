@@ -1,6 +1,14 @@
 import type { Attributes } from './store/resource-store.ts'
 import type { World } from './world.ts'
 
+/** What the cloud refuses, by the codes of its errors; sandbox/test/fidelity sees every one of them. */
+export interface Refusals {
+  /** Making it where its name or place is taken. Empty: there may be two, or making it again changes the one. */
+  readonly create: readonly string[]
+  /** Deleting it while it is used, filled or protected. Empty: nothing keeps it. */
+  readonly delete: readonly string[]
+}
+
 /**
  * How one terraform resource type behaves. Schemas, force-replacement paths and provider defaults come from the
  * official data in sandbox/schemas; a behaviour adds what only the cloud knows. A type without one is refused by the
@@ -12,6 +20,9 @@ export interface Behaviour {
   readonly source: string
   /** The cloud's real durations, scaled by MLP_SANDBOX_TIME_SCALE. */
   readonly seconds: { readonly create: number; readonly update: number; readonly delete: number }
+  readonly refuses: Refusals
+  /** Paths that force replacement beside those of sandbox/schemas, which lack what could not be planned alone. */
+  readonly replacedBy?: readonly string[]
   /** Plan-time mistakes the provider itself reports (name rules, conflicts); attribute paths as 'a.0.b'. */
   validate?(configured: Attributes): readonly { readonly path?: string; readonly message: string }[]
   /** Attributes that change when another does, so that a plan shows them as unknown (`(known after apply)`). */

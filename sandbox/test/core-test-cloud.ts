@@ -8,11 +8,13 @@ import type { SimulatedCloud } from '../src/simulated-cloud.ts'
  */
 const seconds = { create: 0, update: 0, delete: 0 }
 const source = 'test only'
+const refuses = { create: [], delete: [] }
 const newId = (prefix: string) => `${prefix}-${randomBytes(4).toString('hex')}`
 
 const vpc: Behaviour = {
   type: 'aws_vpc',
   source,
+  refuses,
   seconds: { create: 10, update: 10, delete: 10 },
   recomputedOn: { tags_all: ['tags'] },
   validate: configured =>
@@ -40,6 +42,7 @@ const vpc: Behaviour = {
 const securityGroup: Behaviour = {
   type: 'aws_security_group',
   source,
+  refuses,
   seconds,
   async create(planned, { world }) {
     const taken = world.store
@@ -55,6 +58,7 @@ const securityGroup: Behaviour = {
 const cluster: Behaviour = {
   type: 'aws_eks_cluster',
   source,
+  refuses,
   seconds,
   async create(planned) {
     return {
@@ -79,6 +83,7 @@ const cluster: Behaviour = {
 const database: Behaviour = {
   type: 'aws_db_instance',
   source,
+  refuses,
   seconds,
   async create(planned) {
     if (planned['password_wo'] !== 'correct horse')
@@ -95,6 +100,7 @@ const database: Behaviour = {
 const launchTemplate: Behaviour = {
   type: 'aws_launch_template',
   source,
+  refuses,
   seconds,
   async create(planned) {
     return { ...planned, id: newId('lt'), latest_version: 1, default_version: 1 }
@@ -109,6 +115,7 @@ const launchTemplate: Behaviour = {
 const bucket: Behaviour = {
   type: 'aws_s3_bucket',
   source,
+  refuses,
   seconds,
   async create(planned, { world }) {
     await world.ensureBlobAccount(String(planned['bucket']))

@@ -1,14 +1,11 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { createServer as createTlsServer } from 'node:https'
-import { createServer } from 'node:net'
-import { homedir, tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import type { CloudTarget } from '../../src/clouds/target.ts'
 import { gcp } from '../src/clouds/gcp/index.ts'
 import { createCertificateAuthority, issueCertificate } from '../src/kubernetes/pki.ts'
+import { startEmulator } from './emulator.ts'
 import { type Harness, startHarness } from './terraform-harness.ts'
 
 export const templates = 'templates/terraform/gcp'
@@ -90,7 +87,14 @@ export async function startGcpHarness(): Promise<GcpHarness> {
   const address = server.address()
   if (typeof address !== 'object' || address === null) throw new Error('the API has no port')
   const url = `https://127.0.0.1:${address.port}`
-  const storage = await startObjectStore(url)
+  const storage = await startEmulator({
+    tool: 'fake-gcs-server',
+    args: (port, folder) => [
+      ...['-scheme', 'http', '-host', '127.0.0.1', '-port', String(port)],
+      ...['-public-host', new URL(url).host, '-external-url', url],
+      ...['-filesystem-root', folder, '-log-level', 'error'],
+    ],
+  })
   Object.assign(world.endpoints, { gcs: storage.url, gcp: url })
   return {
     ...harness,
@@ -103,64 +107,4 @@ export async function startGcpHarness(): Promise<GcpHarness> {
       await storage.close()
     },
   }
-}
-
-/** `publicUrl`: where its clients see it, behind Google Cloud's API. */
-async function startObjectStore(
-  publicUrl: string,
-): Promise<{ readonly url: string; close(): Promise<void> }> {
-  const folder = await mkdtemp(join(tmpdir(), 'mlp-gcs-'))
-  const port = await freePort()
-  const program =
-    process.env['FAKE_GCS_SERVER'] ??
-    join(
-      process.env['MLP_CACHE_HOME'] ?? join(homedir(), '.cache', 'mlp'),
-      'tools/fake-gcs-server/1.56.1/fake-gcs-server',
-    )
-  const child = spawn(
-    program,
-    [
-      ...['-scheme', 'http', '-host', '127.0.0.1', '-port', String(port)],
-      ...['-public-host', new URL(publicUrl).host],
-      ...['-external-url', publicUrl, '-filesystem-root', folder, '-log-level', 'error'],
-    ],
-    { stdio: 'ignore' },
-  )
-  const url = `http://127.0.0.1:${port}`
-  const ended = new Promise<void>(resolve => child.once('exit', () => resolve()))
-  const failed = new Promise<never>((_, reject) => child.once('error', reject))
-  await Promise.race([answering(`${url}/storage/v1/b?project=p`), failed])
-  return {
-    url,
-    async close() {
-      child.kill('SIGTERM')
-      await ended
-      await rm(folder, { recursive: true, force: true })
-    },
-  }
-}
-
-async function answering(url: string): Promise<void> {
-  const deadline = Date.now() + 20_000
-  for (;;) {
-    const response = await fetch(url).catch(() => undefined)
-    if (response?.ok === true) return
-    if (Date.now() > deadline) throw new Error(`nothing answers at ${url}`)
-    await new Promise(resolve => setTimeout(resolve, 50))
-  }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() =>
-        typeof address === 'object' && address !== null
-          ? resolve(address.port)
-          : reject(new Error('no port')),
-      )
-    })
-  })
 }

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
-import type { ComponentName } from '../../sandbox/src/kubernetes/components.ts'
 import { createToolchain } from '../../src/tools/toolchain/create-toolchain.ts'
+import type { ToolName } from '../../src/tools/toolchain/toolchain.ts'
 
 const toolchain = createToolchain({
   packageRoot: fileURLToPath(new URL('../..', import.meta.url)),
@@ -8,7 +8,7 @@ const toolchain = createToolchain({
   emit: () => {},
 })
 
-/** Absolute path of a control plane's program; built on a machine that has never run mlp. */
-export function program(name: ComponentName): Promise<string> {
+/** Absolute path of a program of the pinned version; built on a machine that has never run mlp. */
+export function program(name: ToolName): Promise<string> {
   return toolchain.path(name)
 }

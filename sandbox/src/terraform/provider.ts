@@ -138,8 +138,8 @@ export function createProviderSession({ cloud, schemas, world, faults }: Provide
       if (config === null || fromWire(block, request.proposed_new_state) === null)
         return { planned_state: toWire(null), ...common }
       const planned = plan(type, config, prior, scope())
-      const replace =
-        prior === null ? [] : requiresReplace(block, facts.force_new, { config, planned, prior })
+      const forceNew = [...facts.force_new, ...(type.behaviour.replacedBy ?? [])]
+      const replace = prior === null ? [] : requiresReplace(block, forceNew, { config, planned, prior })
       return {
         planned_state: toWire(planned),
         requires_replace: replace.map(steps => ({ steps })),

@@ -1,4 +1,4 @@
-import { type Behaviour, type BehaviourScope, CloudError } from '../../behaviour.ts'
+import { type Behaviour, type BehaviourScope, CloudError, type Refusals } from '../../behaviour.ts'
 import type { Attributes, ResourceStore, StoredResource } from '../../store/resource-store.ts'
 import type { World } from '../../world.ts'
 import { isWithin, parentId, resourceGroupId, sameId } from './arm-id.ts'
@@ -40,6 +40,8 @@ export interface Definition {
   validate?: Behaviour['validate']
   /** Ids that must exist before this can: attribute to ARM id. */
   references?(planned: Attributes): Readonly<Record<string, string | undefined>>
+  /** Codes beside Resource Manager's own (`ResourceExists`, `ScopeLocked`). */
+  readonly refuses?: Partial<Refusals>
   /** Computed attributes over the planned ones; throws CloudError for what the service refuses. */
   create(planned: Attributes, id: string, scope: BehaviourScope): Attributes | Promise<Attributes>
   update?: Behaviour['update']
@@ -47,6 +49,8 @@ export interface Definition {
   blocker?(attributes: Attributes, store: ResourceStore): CloudError | undefined
   removed?(attributes: Attributes, scope: BehaviourScope): void | Promise<void>
   readonly recomputedOn?: Behaviour['recomputedOn']
+  /** Deleting it changes another resource or goes to the service's data plane; Resource Manager's locks stop neither. */
+  readonly beyondLocks?: boolean
   /** PUT over what exists changes it; there is no check for it, in the provider neither. */
   readonly upsert?: boolean
   readonly arm?: ArmProjection
@@ -61,10 +65,18 @@ interface NameRule {
 /** Builds the behaviour of one type: existence, references, locks and dependents as Resource Manager handles them. */
 export function azureType(definition: Definition): AzureType {
   const { type, source, seconds } = definition
+  const lockable = definition.arm !== undefined && definition.beyondLocks !== true && !isLock(type)
   const behaviour: Behaviour = {
     type,
     source,
     seconds,
+    refuses: {
+      create: [
+        ...(definition.upsert === true ? [] : ['ResourceExists']),
+        ...(definition.refuses?.create ?? []),
+      ],
+      delete: [...(lockable ? ['ScopeLocked'] : []), ...(definition.refuses?.delete ?? [])],
+    },
     ...(definition.recomputedOn === undefined ? {} : { recomputedOn: definition.recomputedOn }),
     validate: configured => [
       ...nameProblems(definition.name, configured),
@@ -83,11 +95,11 @@ export function azureType(definition: Definition): AzureType {
     },
     async remove(attributes, scope) {
       const { store } = scope.world
-      refuseIfLocked(
-        definition.arm?.id?.(asStored(type, attributes)) ?? requiredText(attributes, 'id'),
-        type,
-        store,
-      )
+      if (lockable)
+        refuseIfLocked(
+          definition.arm?.id?.(asStored(type, attributes)) ?? requiredText(attributes, 'id'),
+          store,
+        )
       const blocker = definition.blocker?.(attributes, store)
       if (blocker !== undefined) throw blocker
       await definition.removed?.(attributes, scope)
@@ -162,9 +174,12 @@ function requireParent(id: string, planned: Attributes, store: ResourceStore): v
     throw new CloudError('ParentResourceNotFound', `The parent resource '${owner}' could not be found.`, 404)
 }
 
+function isLock(type: string): boolean {
+  return type === 'azurerm_management_lock'
+}
+
 /** A lock protects what it is put on, what is inside, and what contains it. */
-export function refuseIfLocked(id: string, type: string, store: ResourceStore): void {
-  if (type === 'azurerm_management_lock') return
+export function refuseIfLocked(id: string, store: ResourceStore): void {
   const locks = store.list('azurerm_management_lock').filter(lock => {
     const scope = requiredText(lock.attributes, 'scope')
     return isWithin(id, scope) || isWithin(scope, id)

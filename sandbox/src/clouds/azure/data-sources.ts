@@ -4,7 +4,7 @@ import { servicePrincipalObjectId } from './principal.ts'
 
 export const clientConfig: DataSourceBehaviour = {
   type: 'azurerm_client_config',
-  source: 'azurerm docs: data source client_config',
+  source: 'https://registry.terraform.io/providers/hashicorp/azurerm/5.2.0/docs/data-sources/client_config',
   async read(_configured, scope) {
     const { azureTenantId, azureClientId } = scope.world.secrets
     const subscription = subscriptionOf(scope)

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { CloudError } from '../../../behaviour.ts'
 import type { World } from '../../../world.ts'
@@ -62,7 +63,10 @@ function answerOf(service: string, request: SignableRequest, body: string, scope
       const input = new URLSearchParams(body || query)
       const operation = input.get('Action') ?? ''
       return xmlAnswer(
-        toXml(`${operation}Response`, known(ec2Operations[operation], operation)(input, scope)),
+        toXml(`${operation}Response`, {
+          requestId: randomUUID(),
+          ...known(ec2Operations[operation], operation)(input, scope),
+        }),
       )
     }
     case 'query': {
@@ -72,7 +76,7 @@ function answerOf(service: string, request: SignableRequest, body: string, scope
       return xmlAnswer(
         toXml(`${operation}Response`, {
           [`${operation}Result`]: run(input, scope),
-          ResponseMetadata: { RequestId: '00000000-0000-4000-8000-000000000000' },
+          ResponseMetadata: { RequestId: randomUUID() },
         }),
       )
     }

@@ -18,10 +18,11 @@ function asked(
   wanted: string | null,
   name: (resource: StoredResource) => string | undefined,
   code: string,
+  status = 404,
 ): readonly StoredResource[] {
   if (wanted === null) return all
   const found = all.filter(resource => name(resource) === wanted)
-  if (found.length === 0) throw new CloudError(code, `${wanted} not found.`, 404)
+  if (found.length === 0) throw new CloudError(code, `${wanted} not found.`, status)
   return found
 }
 
@@ -271,6 +272,7 @@ export const elasticacheOperations: Readonly<Record<string, Operation>> = {
         input.get('CacheSubnetGroupName'),
         byId,
         'CacheSubnetGroupNotFoundFault',
+        400,
       ).map(({ id, attributes }) => ({
         CacheSubnetGroupName: id,
         ARN: text(attributes, 'arn'),
@@ -299,7 +301,7 @@ export const elasticacheOperations: Readonly<Record<string, Operation>> = {
         inRegion(world, 'aws_elasticache_user_group', region),
         input.get('UserGroupId'),
         byId,
-        'UserGroupNotFoundFault',
+        'UserGroupNotFound',
       ).map(({ id, attributes }) => ({
         UserGroupId: id,
         ARN: text(attributes, 'arn'),

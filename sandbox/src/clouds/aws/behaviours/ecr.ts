@@ -10,6 +10,7 @@ const repository: Behaviour = {
   source:
     'https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html, API_DeleteRepository.html',
   seconds: { create: 2, update: 1, delete: 2 },
+  refuses: { create: ['RepositoryAlreadyExistsException'], delete: ['RepositoryNotEmptyException'] },
   validate(configured) {
     const name = text(configured, 'name')
     return name === undefined ||
@@ -62,6 +63,7 @@ const lifecyclePolicy: Behaviour = {
   source:
     'https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_PutLifecyclePolicy.html: puts over what is there',
   seconds: { create: 1, update: 1, delete: 1 },
+  refuses: { create: [], delete: [] },
   async create(planned, scope) {
     const name = requiredText(planned, 'repository')
     mustExist(

@@ -8,6 +8,7 @@ const accessEntry: Behaviour = {
   type: 'aws_eks_access_entry',
   source: 'https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateAccessEntry.html',
   seconds: { create: 2, update: 1, delete: 1 },
+  refuses: { create: ['ResourceInUseException'], delete: [] },
   async create(planned, scope) {
     const clusterName = requiredText(planned, 'cluster_name')
     const principal = requiredText(planned, 'principal_arn')
@@ -59,6 +60,7 @@ const policyAssociation: Behaviour = {
   source:
     'https://docs.aws.amazon.com/eks/latest/APIReference/API_AssociateAccessPolicy.html: associating twice is no error',
   seconds: { create: 1, update: 1, delete: 1 },
+  refuses: { create: [], delete: [] },
   async create(planned, scope) {
     const clusterName = requiredText(planned, 'cluster_name')
     const principal = requiredText(planned, 'principal_arn')
@@ -81,6 +83,9 @@ const podIdentity: Behaviour = {
   type: 'aws_eks_pod_identity_association',
   source: 'https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssociation.html',
   seconds: { create: 1, update: 1, delete: 1 },
+  refuses: { create: ['ResourceInUseException'], delete: [] },
+  // https://registry.terraform.io/providers/hashicorp/aws/5.100.0/docs/resources/eks_pod_identity_association
+  replacedBy: ['cluster_name', 'namespace', 'service_account'],
   async create(planned, scope) {
     const clusterName = requiredText(planned, 'cluster_name')
     const [namespace, account] = [

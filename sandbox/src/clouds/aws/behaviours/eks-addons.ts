@@ -37,6 +37,7 @@ const addon: Behaviour = {
   type: 'aws_eks_addon',
   source: 'https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateAddon.html',
   seconds: { create: 40, update: 30, delete: 10 },
+  refuses: { create: ['ResourceInUseException'], delete: [] },
   async create(planned, scope) {
     const clusterName = requiredText(planned, 'cluster_name')
     const name = requiredText(planned, 'addon_name')

@@ -20,6 +20,7 @@ const cluster: Behaviour = {
   source:
     'https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html, API_DeleteCluster.html, API_UpdateClusterVersion.html',
   seconds: { create: 560, update: 480, delete: 180 },
+  refuses: { create: ['ResourceInUseException'], delete: ['ResourceInUseException'] },
   validate(configured) {
     const name = text(configured, 'name')
     return name === undefined || /^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/.test(name)

@@ -15,6 +15,8 @@ const nodeGroup: Behaviour = {
   source:
     'https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateNodegroup.html, API_UpdateNodegroupConfig.html, API_DeleteNodegroup.html',
   seconds: { create: 110, update: 60, delete: 180 },
+  refuses: { create: ['ResourceInUseException'], delete: [] },
+  replacedBy: ['launch_template.id'],
   validate(configured) {
     const scaling = firstObject(configured, 'scaling_config')
     const [min, max, desired] = ['min_size', 'max_size', 'desired_size'].map(key => integer(scaling, key))

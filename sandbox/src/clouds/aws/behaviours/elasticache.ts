@@ -9,6 +9,7 @@ const subnetGroup: Behaviour = {
   source:
     'https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_CreateCacheSubnetGroup.html, API_DeleteCacheSubnetGroup.html',
   seconds: { create: 2, update: 1, delete: 1 },
+  refuses: { create: ['CacheSubnetGroupAlreadyExists'], delete: ['CacheSubnetGroupInUse'] },
   async create(planned, scope) {
     const name = requiredText(planned, 'name')
     mustBeFree(
@@ -43,6 +44,7 @@ const user: Behaviour = {
   source:
     'https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_CreateUser.html; https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth-iam.html: user id and name must be the same',
   seconds: { create: 20, update: 20, delete: 30 },
+  refuses: { create: ['UserAlreadyExists'], delete: [] },
   validate(configured) {
     const id = text(configured, 'user_id')
     return id === undefined || /^[a-zA-Z][a-zA-Z0-9-]{0,39}$/.test(id)
@@ -88,6 +90,7 @@ const userGroup: Behaviour = {
   source:
     'https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_CreateUserGroup.html; https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/Clusters.RBAC.html',
   seconds: { create: 20, update: 20, delete: 30 },
+  refuses: { create: ['UserGroupAlreadyExists'], delete: ['InvalidUserGroupState'] },
   async create(planned, scope) {
     const id = requiredText(planned, 'user_group_id')
     mustBeFree(
@@ -132,6 +135,7 @@ const replicationGroup: Behaviour = {
   source:
     'https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_CreateReplicationGroup.html, API_DeleteReplicationGroup.html',
   seconds: { create: 540, update: 300, delete: 300 },
+  refuses: { create: ['ReplicationGroupAlreadyExists'], delete: [] },
   validate(configured) {
     const id = text(configured, 'replication_group_id')
     const problems =

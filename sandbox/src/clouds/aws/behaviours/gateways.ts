@@ -1,5 +1,5 @@
 import { type Behaviour, CloudError } from '../../../behaviour.ts'
-import { requiredText, text } from '../attributes.ts'
+import { requiredText, text, texts } from '../attributes.ts'
 import { addressIn } from '../cidr.ts'
 import { arn, ec2Id, mustExist, regionOf, withTags } from '../naming.ts'
 import { mustHaveSubnets, mustHaveVpc } from './vpc.ts'
@@ -9,6 +9,7 @@ const internetGateway: Behaviour = {
   source:
     'https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AttachInternetGateway.html, API_DetachInternetGateway.html',
   seconds: { create: 2, update: 1, delete: 2 },
+  refuses: { create: ['Resource.AlreadyAssociated'], delete: ['DependencyViolation'] },
   async create(planned, scope) {
     const vpcId = text(planned, 'vpc_id')
     if (vpcId !== undefined) {
@@ -53,6 +54,7 @@ const address: Behaviour = {
   source:
     'https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AllocateAddress.html, API_ReleaseAddress.html',
   seconds: { create: 2, update: 1, delete: 1 },
+  refuses: { create: ['AddressLimitExceeded'], delete: ['InvalidIPAddress.InUse'] },
   async create(planned, scope) {
     const { store } = scope.world
     const inUse = store.list('aws_eip').length
@@ -99,6 +101,7 @@ const natGateway: Behaviour = {
   type: 'aws_nat_gateway',
   source: 'https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateNatGateway.html',
   seconds: { create: 100, update: 2, delete: 60 },
+  refuses: { create: ['Resource.AlreadyAssociated'], delete: [] },
   async create(planned, scope) {
     const subnetId = requiredText(planned, 'subnet_id')
     mustHaveSubnets(scope, [subnetId], 'InvalidSubnetID.NotFound')
@@ -138,12 +141,23 @@ const endpoint: Behaviour = {
   type: 'aws_vpc_endpoint',
   source: 'https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpcEndpoint.html',
   seconds: { create: 6, update: 6, delete: 6 },
+  refuses: { create: ['RouteAlreadyExists'], delete: [] },
   async create(planned, scope) {
     const vpcId = requiredText(planned, 'vpc_id')
     const service = text(planned, 'service_name')
     mustHaveVpc(scope, vpcId)
     if (service === undefined || !service.startsWith(`com.amazonaws.${regionOf(scope)}.`))
       throw new CloudError('InvalidServiceName', `The Vpc Endpoint Service '${service}' does not exist`)
+    // https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html: one route to a service a table.
+    const tables = texts(planned, 'route_table_ids')
+    for (const { attributes } of scope.world.store.list('aws_vpc_endpoint')) {
+      const shared = texts(attributes, 'route_table_ids').find(table => tables.includes(table))
+      if (attributes['service_name'] === service && shared !== undefined)
+        throw new CloudError(
+          'RouteAlreadyExists',
+          `route table ${shared} already has a route with destination-prefix-list-id ${text(attributes, 'prefix_list_id')}`,
+        )
+    }
     const id = ec2Id('vpce')
     return {
       ip_address_type: '',

@@ -7,6 +7,7 @@ const role: Behaviour = {
   type: 'aws_iam_role',
   source: 'https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html, API_DeleteRole.html',
   seconds: { create: 2, update: 1, delete: 2 },
+  refuses: { create: ['EntityAlreadyExists'], delete: ['DeleteConflict'] },
   validate(configured) {
     const name = text(configured, 'name')
     if (name !== undefined && !/^[\w+=,.@-]{1,64}$/.test(name))
@@ -52,6 +53,7 @@ const rolePolicy: Behaviour = {
   source:
     'https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html: puts over what is there',
   seconds: { create: 1, update: 1, delete: 1 },
+  refuses: { create: [], delete: [] },
   async create(planned, scope) {
     mustHaveRole(scope, requiredText(planned, 'role'))
     mustBePolicy(requiredText(planned, 'policy'))
@@ -69,6 +71,7 @@ const attachment: Behaviour = {
   source:
     'https://docs.aws.amazon.com/IAM/latest/APIReference/API_AttachRolePolicy.html: attaching twice is no error',
   seconds: { create: 1, update: 1, delete: 1 },
+  refuses: { create: [], delete: [] },
   async create(planned, scope) {
     const name = requiredText(planned, 'role')
     const policy = requiredText(planned, 'policy_arn')

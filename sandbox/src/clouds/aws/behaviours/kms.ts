@@ -12,6 +12,7 @@ const key: Behaviour = {
   source:
     'https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateKey.html, API_ScheduleKeyDeletion.html: a deleted key waits 7 to 30 days',
   seconds: { create: 8, update: 4, delete: 1 },
+  refuses: { create: [], delete: [] },
   validate(configured) {
     const days = integer(configured, 'deletion_window_in_days')
     if (days !== undefined && (days < 7 || days > 30))
@@ -72,6 +73,7 @@ const alias: Behaviour = {
   type: 'aws_kms_alias',
   source: 'https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateAlias.html',
   seconds: { create: 1, update: 1, delete: 1 },
+  refuses: { create: ['AlreadyExistsException'], delete: [] },
   validate(configured) {
     const name = text(configured, 'name')
     if (name !== undefined && (!/^alias\/[a-zA-Z0-9/_-]{1,250}$/.test(name) || name.startsWith('alias/aws/')))

@@ -22,6 +22,7 @@ const launchTemplate: Behaviour = {
   source:
     'https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateLaunchTemplate.html, API_CreateLaunchTemplateVersion.html',
   seconds: { create: 2, update: 2, delete: 1 },
+  refuses: { create: ['InvalidLaunchTemplateName.AlreadyExistsException'], delete: [] },
   async create(planned, scope) {
     const name = requiredText(planned, 'name')
     if (scope.world.store.list('aws_launch_template').some(other => other.attributes['name'] === name))

@@ -11,6 +11,7 @@ const logGroup: Behaviour = {
   type: 'aws_cloudwatch_log_group',
   source: 'https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html',
   seconds: { create: 2, update: 1, delete: 1 },
+  refuses: { create: ['ResourceAlreadyExistsException'], delete: [] },
   validate(configured) {
     const days = integer(configured, 'retention_in_days')
     return days === undefined || retentionDays.includes(days)

@@ -13,6 +13,7 @@ const subnetGroup: Behaviour = {
   source:
     'https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBSubnetGroup.html, API_DeleteDBSubnetGroup.html',
   seconds: { create: 2, update: 1, delete: 1 },
+  refuses: { create: ['DBSubnetGroupAlreadyExists'], delete: ['InvalidDBSubnetGroupStateFault'] },
   validate: configured => nameProblems(configured, 'name', /^[a-z0-9 ._-]{1,255}$/),
   async create(planned, scope) {
     const name = requiredText(planned, 'name')
@@ -56,6 +57,7 @@ const parameterGroup: Behaviour = {
   source:
     'https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBParameterGroup.html, API_DeleteDBParameterGroup.html',
   seconds: { create: 3, update: 3, delete: 1 },
+  refuses: { create: ['DBParameterGroupAlreadyExists'], delete: ['InvalidDBParameterGroupState'] },
   validate: configured => nameProblems(configured, 'name', /^[a-z](-?[a-z0-9])*$/),
   async create(planned, scope) {
     const name = requiredText(planned, 'name')
@@ -99,6 +101,10 @@ const instance: Behaviour = {
   source:
     'https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html, API_DeleteDBInstance.html; https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html',
   seconds: { create: 420, update: 180, delete: 240 },
+  refuses: {
+    create: ['DBInstanceAlreadyExists'],
+    delete: ['InvalidParameterCombination', 'DBSnapshotAlreadyExists'],
+  },
   validate(configured) {
     const problems = nameProblems(configured, 'identifier', /^[a-z](-?[a-z0-9]){0,62}$/)
     if (flag(configured, 'manage_master_user_password') && text(configured, 'password') !== undefined)
@@ -110,7 +116,10 @@ const instance: Behaviour = {
   },
   async create(planned, scope) {
     const identifier = requiredText(planned, 'identifier')
-    mustBeFree(scope, 'aws_db_instance', identifier, 'DBInstanceAlreadyExists', 'DB instance already exists')
+    const taken = scope.world.store
+      .list('aws_db_instance')
+      .some(({ attributes }) => attributes['identifier'] === identifier)
+    if (taken) throw new CloudError('DBInstanceAlreadyExists', 'DB instance already exists')
     checkInstance(planned, scope)
     const region = regionOf(scope)
     const host = `${identifier}.c${stableLetters(scope.world.secrets.awsAccountId, 11)}.${region}.rds.amazonaws.com`

@@ -10,6 +10,7 @@ const routeTable: Behaviour = {
   source:
     'https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateRoute.html, API_DeleteRouteTable.html',
   seconds: { create: 2, update: 2, delete: 2 },
+  refuses: { create: [], delete: ['DependencyViolation'] },
   async create(planned, scope) {
     mustHaveVpc(scope, requiredText(planned, 'vpc_id'))
     mustHaveTargets(planned, scope)
@@ -67,6 +68,7 @@ const association: Behaviour = {
   type: 'aws_route_table_association',
   source: 'https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AssociateRouteTable.html',
   seconds: { create: 1, update: 1, delete: 1 },
+  refuses: { create: ['Resource.AlreadyAssociated'], delete: [] },
   async create(planned, scope) {
     const subnetId = requiredText(planned, 'subnet_id')
     mustHaveSubnets(scope, [subnetId], 'InvalidSubnetID.NotFound')

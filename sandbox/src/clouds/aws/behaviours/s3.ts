@@ -70,6 +70,7 @@ const bucket: Behaviour = {
   type: 'aws_s3_bucket',
   source: 'https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html, API_DeleteBucket.html',
   seconds: { create: 3, update: 1, delete: 1 },
+  refuses: { create: ['BucketAlreadyExists', 'BucketAlreadyOwnedByYou'], delete: ['BucketNotEmpty'] },
   validate(configured) {
     const name = text(configured, 'bucket')
     return name === undefined || isBucketName(name)
@@ -106,6 +107,7 @@ function setting(
     type,
     source: `https://docs.aws.amazon.com/AmazonS3/latest/API/${api}.html`,
     seconds: { create: 1, update: 1, delete: 1 },
+    refuses: { create: [], delete: [] },
     async create(planned, scope) {
       const name = requiredText(planned, 'bucket')
       mustExist(scope, 'aws_s3_bucket', name, 'NoSuchBucket', 'The specified bucket does not exist')

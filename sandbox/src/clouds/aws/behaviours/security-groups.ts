@@ -8,6 +8,7 @@ const securityGroup: Behaviour = {
   source:
     'https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html, API_DeleteSecurityGroup.html',
   seconds: { create: 3, update: 2, delete: 2 },
+  refuses: { create: ['InvalidGroup.Duplicate'], delete: ['DependencyViolation'] },
   validate(configured) {
     const name = text(configured, 'name')
     if (name?.startsWith('sg-'))
@@ -66,6 +67,7 @@ const defaultGroup: Behaviour = {
   source:
     'https://registry.terraform.io/providers/hashicorp/aws/5.100.0/docs/resources/default_security_group: adopts the group AWS made, strips its rules; destroying forgets it',
   seconds: { create: 1, update: 1, delete: 0 },
+  refuses: { create: [], delete: [] },
   async create(planned, scope) {
     const vpcId = requiredText(planned, 'vpc_id')
     const vpc = mustExist(

@@ -8,6 +8,7 @@ const vpc: Behaviour = {
   type: 'aws_vpc',
   source: 'https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpc.html, API_DeleteVpc.html',
   seconds: { create: 12, update: 2, delete: 2 },
+  refuses: { create: [], delete: ['DependencyViolation'] },
   validate: configured => cidrProblems(text(configured, 'cidr_block'), 16, 28),
   async create(planned, scope) {
     const id = ec2Id('vpc')
@@ -52,6 +53,7 @@ const secondaryRange: Behaviour = {
   source:
     'https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AssociateVpcCidrBlock.html, API_DisassociateVpcCidrBlock.html',
   seconds: { create: 6, update: 0, delete: 3 },
+  refuses: { create: ['InvalidVpc.Range'], delete: ['InvalidCidrBlock.InUse'] },
   validate: configured => cidrProblems(text(configured, 'cidr_block'), 16, 28),
   async create(planned, scope) {
     const vpcId = requiredText(planned, 'vpc_id')
@@ -86,6 +88,7 @@ const subnet: Behaviour = {
   source:
     'https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSubnet.html, API_DeleteSubnet.html',
   seconds: { create: 3, update: 2, delete: 3 },
+  refuses: { create: ['InvalidSubnet.Conflict'], delete: ['DependencyViolation'] },
   validate: configured => cidrProblems(text(configured, 'cidr_block'), 16, 28),
   async create(planned, scope) {
     const vpcId = requiredText(planned, 'vpc_id')

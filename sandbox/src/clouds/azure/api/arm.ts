@@ -127,7 +127,7 @@ async function remove(world: World, path: string): Promise<ArmResponse> {
 async function removeOne(world: World, path: string): Promise<void> {
   const scope = scopeFor(world, path)
   if (/\/resourceGroups\/[^/]+$/i.test(path)) {
-    refuseIfLocked(path, 'azurerm_resource_group', world.store)
+    refuseIfLocked(path, world.store)
     for (let before = -1; ; ) {
       const inside = world.store.all().filter(one => isWithin(one.id, path) && !sameId(one.id, path))
       if (inside.length === 0 || inside.length === before) break

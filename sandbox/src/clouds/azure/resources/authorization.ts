@@ -34,6 +34,7 @@ export const roleAssignment = azureType({
   source:
     'https://learn.microsoft.com/azure/role-based-access-control/role-assignments (named by UUID; one a principal, role and scope; a principal or role cannot be changed)',
   seconds: { create: 25, update: 10, delete: 10 },
+  refuses: { create: ['RoleAssignmentExists'] },
   id: planned =>
     `${requiredText(planned, 'scope')}/providers/Microsoft.Authorization/roleAssignments/${text(planned, 'name') ?? randomUUID()}`,
   create(planned, id, { world, ...scope }) {

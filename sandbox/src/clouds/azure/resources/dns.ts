@@ -9,6 +9,7 @@ export const privateDnsZone = azureType({
   source:
     'https://learn.microsoft.com/azure/dns/private-dns-privatednszone (2 to 34 labels; 25000 record sets, 1000 links, 100 with registration; a linked zone cannot be deleted)',
   seconds: { create: 35, update: 10, delete: 15 },
+  refuses: { delete: ['CannotDeleteResource'] },
   name: {
     attribute: 'name',
     pattern: /^([a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\.){1,33}[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?$/i,
@@ -65,6 +66,7 @@ export const privateDnsZoneLink = azureType({
   source:
     'https://learn.microsoft.com/azure/dns/private-dns-virtual-network-links (one link of a network to a zone)',
   seconds: { create: 35, update: 10, delete: 15 },
+  refuses: { create: ['Conflict'] },
   name: {
     attribute: 'name',
     pattern: /^[a-zA-Z0-9]([-\w.]{0,78}\w)?$/,

@@ -39,6 +39,7 @@ export const federatedIdentityCredential = azureType({
   source:
     'https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations (20 an identity; issuer and subject unique together; names of 3 to 120 characters)',
   seconds: { create: 4, update: 4, delete: 4 },
+  refuses: { create: ['BadRequest'] },
   name: {
     attribute: 'name',
     pattern: /^[a-zA-Z0-9][-\w]{2,119}$/,

@@ -14,6 +14,7 @@ export const keyVault = azureType({
   source:
     'https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview; https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftkeyvault',
   seconds: { create: 140, update: 20, delete: 15 },
+  refuses: { create: ['VaultAlreadyExists', 'ConflictError'] },
   name: {
     attribute: 'name',
     pattern: /^(?!.*--)[a-zA-Z][a-zA-Z0-9-]{1,22}[a-zA-Z0-9]$/,
@@ -80,6 +81,7 @@ export const keyVaultKey = azureType({
   type: 'azurerm_key_vault_key',
   source: 'https://learn.microsoft.com/azure/key-vault/keys/about-keys; HSM keys need the premium SKU',
   seconds: { create: 12, update: 5, delete: 25 },
+  beyondLocks: true,
   name: {
     attribute: 'name',
     pattern: /^[0-9a-zA-Z-]{1,127}$/,

@@ -15,6 +15,7 @@ export const kubernetesCluster = azureType({
   source:
     'https://learn.microsoft.com/rest/api/aks/managed-clusters; https://learn.microsoft.com/azure/aks/azure-cni-powered-by-cilium; https://learn.microsoft.com/azure/aks/use-kms-etcd-encryption; https://learn.microsoft.com/azure/aks/use-managed-identity',
   seconds: { create: 300, update: 180, delete: 300 },
+  refuses: { create: ['ManagedResourceGroupAlreadyExists'] },
   name: {
     attribute: 'name',
     pattern: /^[a-zA-Z0-9]([-\w]{0,61}[a-zA-Z0-9])?$/,

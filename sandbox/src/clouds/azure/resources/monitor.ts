@@ -71,6 +71,7 @@ export const diagnosticSetting = azureType({
   source:
     'https://learn.microsoft.com/azure/azure-monitor/platform/diagnostic-settings (five a resource; categories by type); azurerm: id and import `<resource id>|<name>`',
   seconds: { create: 5, update: 5, delete: 60 },
+  refuses: { create: ['Conflict'] },
   name: {
     attribute: 'name',
     pattern: /^[^*<>%:&?+/\\]{1,260}$/,

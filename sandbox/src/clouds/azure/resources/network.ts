@@ -18,6 +18,7 @@ export const virtualNetwork = azureType({
   type: 'azurerm_virtual_network',
   source: `${nameRules}#microsoftnetwork; https://learn.microsoft.com/rest/api/virtualnetwork/virtual-networks`,
   seconds: { create: 10, update: 10, delete: 15 },
+  refuses: { delete: ['InUseSubnetCannotBeDeleted'] },
   name: { ...nameRule, pattern: /^[a-zA-Z0-9]([-\w.]{0,62}\w)?$/ },
   id: (planned, subscription) =>
     `${resourceGroupIdOf(planned, subscription)}/providers/Microsoft.Network/virtualNetworks/${requiredText(planned, 'name')}`,
@@ -45,6 +46,7 @@ export const subnet = azureType({
   type: 'azurerm_subnet',
   source: `${nameRules}#microsoftnetwork; https://learn.microsoft.com/azure/virtual-network/manage-subnet-delegation`,
   seconds: { create: 6, update: 6, delete: 12 },
+  refuses: { create: ['NetcfgSubnetRangesOverlap'], delete: ['InUseSubnetCannotBeDeleted'] },
   name: nameRule,
   id: (planned, subscription) =>
     `${resourceGroupIdOf(planned, subscription)}/providers/Microsoft.Network/virtualNetworks/${requiredText(planned, 'virtual_network_name')}/subnets/${requiredText(planned, 'name')}`,
@@ -101,6 +103,7 @@ export const networkSecurityGroup = azureType({
   type: 'azurerm_network_security_group',
   source: `${nameRules}#microsoftnetwork; https://learn.microsoft.com/azure/virtual-network/network-security-groups-overview (priorities 100 to 4096, unique by direction)`,
   seconds: { create: 6, update: 6, delete: 12 },
+  refuses: { delete: ['InUseResourceCannotBeDeleted'] },
   name: nameRule,
   id: (planned, subscription) =>
     `${resourceGroupIdOf(planned, subscription)}/providers/Microsoft.Network/networkSecurityGroups/${requiredText(planned, 'name')}`,
@@ -164,6 +167,7 @@ export const publicIp = azureType({
   type: 'azurerm_public_ip',
   source: `${nameRules}#microsoftnetwork; https://learn.microsoft.com/azure/virtual-network/ip-services/public-ip-addresses (Standard is static)`,
   seconds: { create: 6, update: 6, delete: 12 },
+  refuses: { delete: ['InUseResourceCannotBeDeleted'] },
   name: nameRule,
   id: (planned, subscription) =>
     `${resourceGroupIdOf(planned, subscription)}/providers/Microsoft.Network/publicIPAddresses/${requiredText(planned, 'name')}`,
@@ -206,6 +210,7 @@ export const natGateway = azureType({
   type: 'azurerm_nat_gateway',
   source: `${nameRules}#microsoftnetwork; https://learn.microsoft.com/azure/nat-gateway/manage-nat-gateway`,
   seconds: { create: 12, update: 10, delete: 12 },
+  refuses: { delete: ['InUseResourceCannotBeDeleted'] },
   name: nameRule,
   id: (planned, subscription) =>
     `${resourceGroupIdOf(planned, subscription)}/providers/Microsoft.Network/natGateways/${requiredText(planned, 'name')}`,
@@ -234,7 +239,7 @@ export const natGateway = azureType({
 export const natGatewayPublicIp = azureType({
   type: 'azurerm_nat_gateway_public_ip_association',
   source:
-    'azurerm docs: nat_gateway_public_ip_association (id and import: `<NAT gateway id>|<public IP id>`)',
+    'https://registry.terraform.io/providers/hashicorp/azurerm/5.2.0/docs/resources/nat_gateway_public_ip_association (id and import: `<NAT gateway id>|<public IP id>`)',
   seconds: { create: 3, update: 3, delete: 6 },
   id: planned =>
     `${requiredText(planned, 'nat_gateway_id')}|${requiredText(planned, 'public_ip_address_id')}`,
@@ -247,7 +252,8 @@ export const natGatewayPublicIp = azureType({
 
 export const subnetNatGateway = azureType({
   type: 'azurerm_subnet_nat_gateway_association',
-  source: 'azurerm docs: subnet_nat_gateway_association (id and import: the subnet id)',
+  source:
+    'https://registry.terraform.io/providers/hashicorp/azurerm/5.2.0/docs/resources/subnet_nat_gateway_association (id and import: the subnet id)',
   seconds: { create: 5, update: 5, delete: 10 },
   id: planned => requiredText(planned, 'subnet_id'),
   references: planned => ({
@@ -259,7 +265,8 @@ export const subnetNatGateway = azureType({
 
 export const subnetSecurityGroup = azureType({
   type: 'azurerm_subnet_network_security_group_association',
-  source: 'azurerm docs: subnet_network_security_group_association (id and import: the subnet id)',
+  source:
+    'https://registry.terraform.io/providers/hashicorp/azurerm/5.2.0/docs/resources/subnet_network_security_group_association (id and import: the subnet id)',
   seconds: { create: 5, update: 5, delete: 10 },
   id: planned => requiredText(planned, 'subnet_id'),
   references: planned => ({

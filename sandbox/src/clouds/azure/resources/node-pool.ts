@@ -11,6 +11,7 @@ export const nodePool = azureType({
   source:
     'https://learn.microsoft.com/rest/api/aks/agent-pools; https://learn.microsoft.com/azure/aks/spot-node-pool (a spot pool cannot be the default one; AKS adds the label and taint)',
   seconds: { create: 120, update: 90, delete: 120 },
+  refuses: { create: ['Conflict'] },
   name: {
     attribute: 'name',
     pattern: /^[a-z][a-z0-9]{0,11}$/,

@@ -11,6 +11,7 @@ export const postgresqlServer = azureType({
   source:
     'https://learn.microsoft.com/azure/postgresql/flexible-server/concepts-networking-private (a private server needs a delegated subnet and a zone ending in .postgres.database.azure.com that is linked); concepts-high-availability (not on Burstable); concepts-backup-restore (7 to 35 days)',
   seconds: { create: 360, update: 120, delete: 120 },
+  refuses: { create: ['ServerNameAlreadyExists'] },
   name: {
     attribute: 'name',
     pattern: /^[a-z0-9][-a-z0-9]{1,61}[a-z0-9]$/,
@@ -180,6 +181,7 @@ export const postgresqlConfiguration = azureType({
   source:
     'https://learn.microsoft.com/azure/postgresql/flexible-server/server-parameters (parameters always exist; deleting resets one to its default)',
   seconds: { create: 20, update: 20, delete: 20 },
+  beyondLocks: true,
   upsert: true,
   id: planned => `${requiredText(planned, 'server_id')}/configurations/${requiredText(planned, 'name')}`,
   create: () => ({}),

@@ -1,6 +1,6 @@
 import { CloudError } from '../../../behaviour.ts'
 import { lastSegment } from '../arm-id.ts'
-import { block, blocks, count, flag, requiredText, text } from '../attributes.ts'
+import { blocks, flag, requiredText, text } from '../attributes.ts'
 import { azureType, resourceGroupIdOf } from '../azure-type.ts'
 
 const skuPattern = /^(Balanced_B|MemoryOptimized_M|ComputeOptimized_X|FlashOptimized_A)\d+$/
@@ -10,6 +10,7 @@ export const managedRedis = azureType({
   source:
     'https://learn.microsoft.com/azure/redis/overview; https://learn.microsoft.com/rest/api/redis/redisenterprisecache (default database on port 10000)',
   seconds: { create: 420, update: 180, delete: 240 },
+  refuses: { create: ['NameNotAvailable'] },
   name: {
     attribute: 'name',
     pattern: /^(?!.*--)[A-Za-z0-9]([-A-Za-z0-9]{0,58}[A-Za-z0-9])?$/,
@@ -69,17 +70,6 @@ export const managedRedis = azureType({
         highAvailability: flag(attributes, 'high_availability_enabled') ? 'Enabled' : 'Disabled',
         publicNetworkAccess: text(attributes, 'public_network_access'),
         minimumTlsVersion: '1.2',
-        databases: [
-          {
-            port: count(block(attributes, 'default_database') ?? {}, 'port'),
-            accessKeysAuthentication: flag(
-              block(attributes, 'default_database') ?? {},
-              'access_keys_authentication_enabled',
-            )
-              ? 'Enabled'
-              : 'Disabled',
-          },
-        ],
       },
     }),
   },

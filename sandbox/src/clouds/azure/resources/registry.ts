@@ -8,6 +8,7 @@ export const containerRegistry = azureType({
   source:
     'https://learn.microsoft.com/azure/container-registry/container-registry-skus (zone redundancy, retention: Premium); name of 5 to 50 letters and digits, unique in all of Azure',
   seconds: { create: 20, update: 15, delete: 15 },
+  refuses: { create: ['AlreadyInUse'] },
   name: {
     attribute: 'name',
     pattern: /^[a-zA-Z0-9]{5,50}$/,

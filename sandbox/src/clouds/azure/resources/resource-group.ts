@@ -8,6 +8,7 @@ export const resourceGroup = azureType({
   source:
     'https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules; azurerm features block: resource_group.prevent_deletion_if_contains_resources defaults to true',
   seconds: { create: 10, update: 5, delete: 60 },
+  refuses: { delete: ['ResourceGroupContainsResources'] },
   name: {
     attribute: 'name',
     pattern: /^[-\w._()]{0,89}[-\w_()]$/,

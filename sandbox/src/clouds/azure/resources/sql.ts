@@ -8,6 +8,7 @@ export const sqlServer = azureType({
   source:
     'https://learn.microsoft.com/azure/azure-sql/database/authentication-azure-ad-only-authentication-create-server; https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftsql',
   seconds: { create: 120, update: 60, delete: 60 },
+  refuses: { create: ['NameAlreadyExists'] },
   name: {
     attribute: 'name',
     pattern: /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/,

@@ -10,6 +10,7 @@ export const storageAccount = azureType({
   source:
     'https://learn.microsoft.com/azure/storage/common/storage-account-overview#storage-account-name (3 to 24 lower-case letters and digits, unique in all of Azure)',
   seconds: { create: 25, update: 10, delete: 8 },
+  refuses: { create: ['StorageAccountAlreadyTaken'] },
   name: {
     attribute: 'name',
     pattern: /^[a-z0-9]{3,24}$/,

@@ -53,7 +53,6 @@ function clusterOf(attributes: Attributes, createdAt: string, world: World): obj
   const pools = world.store
     .list('google_container_node_pool')
     .filter(pool => pool.attributes['cluster'] === id)
-    .map(pool => nodePoolOf(pool.attributes))
   const auth = block(attributes, 'master_auth')
   const encryption = block(attributes, 'database_encryption')
   const policy = block(attributes, 'ip_allocation_policy')
@@ -71,7 +70,7 @@ function clusterOf(attributes: Attributes, createdAt: string, world: World): obj
     initialClusterVersion: attributes['master_version'],
     currentMasterVersion: attributes['master_version'],
     currentNodeVersion: attributes['node_version'],
-    currentNodeCount: pools.reduce((sum, pool) => sum + pool.totalNodeCount, 0),
+    currentNodeCount: pools.reduce((sum, pool) => sum + nodeCountOf(pool.attributes), 0),
     network: lastSegment(text(attributes, 'network') ?? ''),
     subnetwork: lastSegment(text(attributes, 'subnetwork') ?? ''),
     clusterIpv4Cidr: attributes['cluster_ipv4_cidr'],
@@ -101,20 +100,23 @@ function clusterOf(attributes: Attributes, createdAt: string, world: World): obj
     loggingConfig: {
       componentConfig: { enableComponents: texts(block(attributes, 'logging_config'), 'enable_components') },
     },
-    nodePools: pools,
+    nodePools: pools.map(pool => nodePoolOf(pool.attributes)),
   }
+}
+
+/** terraform's `node_count` is by zone. */
+function nodeCountOf(pool: Attributes): number {
+  return (integer(pool, 'node_count') ?? 0) * texts(pool, 'node_locations').length
 }
 
 function nodePoolOf(attributes: Attributes) {
   const config = block(attributes, 'node_config')
   const scaling = block(attributes, 'autoscaling')
-  const zones = texts(attributes, 'node_locations').length
   return {
     name: requiredText(attributes, 'name'),
     status: 'RUNNING',
     version: attributes['version'],
     initialNodeCount: integer(attributes, 'initial_node_count') ?? 0,
-    totalNodeCount: (integer(attributes, 'node_count') ?? 0) * zones,
     locations: texts(attributes, 'node_locations'),
     selfLink: `https://container.googleapis.com/v1/${requiredText(attributes, 'id')}`,
     instanceGroupUrls: texts(attributes, 'instance_group_urls'),

@@ -33,6 +33,7 @@ export const cluster: Behaviour = {
   type: clusterType,
   source: 'https://cloud.google.com/kubernetes-engine/docs/reference/rest/v1/projects.locations.clusters',
   seconds: { create: 420, update: 120, delete: 240 },
+  refuses: { create: ['alreadyExists'], delete: ['failedPrecondition'] },
   plan: labelPlan('resource_labels'),
   validate(configured) {
     const name = text(configured, 'name')

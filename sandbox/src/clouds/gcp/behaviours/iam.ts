@@ -17,6 +17,7 @@ export const serviceAccount: Behaviour = {
   type: 'google_service_account',
   source: 'https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts',
   seconds: { create: 3, update: 2, delete: 2 },
+  refuses: { create: ['alreadyExists'], delete: [] },
   validate(configured) {
     const id = text(configured, 'account_id')
     if (id === undefined || /^[a-z](?:[-a-z0-9]{4,28}[a-z0-9])$/.test(id)) return []
@@ -102,6 +103,7 @@ function memberBehaviour(
     type,
     source,
     seconds: { create: 5, update: 0, delete: 5 },
+    refuses: { create: [], delete: [] },
     async create(planned, scope) {
       const { path, more } = target(planned, scope)
       const role = requiredText(planned, 'role')

@@ -18,6 +18,7 @@ export const keyRing: Behaviour = {
   source:
     'https://cloud.google.com/kms/docs/reference/rest/v1/projects.locations.keyRings (there is no delete)',
   seconds: { create: 2, update: 0, delete: 0 },
+  refuses: { create: ['alreadyExists'], delete: [] },
   async create(planned, scope) {
     const name = requiredText(planned, 'name')
     if (!namePattern.test(name)) throw new CloudError('invalid', `Invalid key ring id: ${name}`)
@@ -34,6 +35,7 @@ export const cryptoKey: Behaviour = {
   type: 'google_kms_crypto_key',
   source: 'https://cloud.google.com/kms/docs/reference/rest/v1/projects.locations.keyRings.cryptoKeys',
   seconds: { create: 2, update: 2, delete: 2 },
+  refuses: { create: ['alreadyExists'], delete: [] },
   plan: labelPlan(),
   async create(planned, scope) {
     const ring = requiredText(planned, 'key_ring')

@@ -38,6 +38,7 @@ export const network: Behaviour = {
   type: 'google_compute_network',
   source: 'https://cloud.google.com/compute/docs/reference/rest/v1/networks',
   seconds: { create: 12, update: 10, delete: 25 },
+  refuses: { create: ['alreadyExists'], delete: ['resourceInUseByAnotherResource'] },
   validate: validateComputeName,
   async create(planned, scope) {
     const project = projectOf(planned, scope)
@@ -91,6 +92,7 @@ export const subnetwork: Behaviour = {
   type: 'google_compute_subnetwork',
   source: 'https://cloud.google.com/compute/docs/reference/rest/v1/subnetworks',
   seconds: { create: 15, update: 15, delete: 15 },
+  refuses: { create: ['alreadyExists', 'invalid'], delete: ['resourceInUseByAnotherResource'] },
   validate: validateComputeName,
   async create(planned, scope) {
     const project = projectOf(planned, scope)
@@ -159,6 +161,7 @@ export const router: Behaviour = {
   type: 'google_compute_router',
   source: 'https://cloud.google.com/compute/docs/reference/rest/v1/routers',
   seconds: { create: 12, update: 12, delete: 12 },
+  refuses: { create: ['alreadyExists'], delete: [] },
   validate: validateComputeName,
   async create(planned, scope) {
     const project = projectOf(planned, scope)
@@ -191,6 +194,7 @@ export const routerNat: Behaviour = {
   type: 'google_compute_router_nat',
   source: 'https://cloud.google.com/compute/docs/reference/rest/v1/routers (nats)',
   seconds: { create: 15, update: 15, delete: 15 },
+  refuses: { create: ['alreadyExists'], delete: [] },
   async create(planned, scope) {
     const project = projectOf(planned, scope)
     const region = regionOf(planned, scope)
@@ -221,6 +225,7 @@ export const firewall: Behaviour = {
   type: 'google_compute_firewall',
   source: 'https://cloud.google.com/compute/docs/reference/rest/v1/firewalls',
   seconds: { create: 12, update: 12, delete: 12 },
+  refuses: { create: ['alreadyExists'], delete: [] },
   validate: validateComputeName,
   async create(planned, scope) {
     const project = projectOf(planned, scope)

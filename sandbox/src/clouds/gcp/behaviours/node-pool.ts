@@ -20,6 +20,7 @@ export const nodePool: Behaviour = {
   source:
     'https://cloud.google.com/kubernetes-engine/docs/reference/rest/v1/projects.locations.clusters.nodePools',
   seconds: { create: 120, update: 120, delete: 120 },
+  refuses: { create: ['alreadyExists'], delete: [] },
   validate(configured) {
     const scaling = block(configured, 'autoscaling')
     const perZone = scaling['min_node_count'] != null || scaling['max_node_count'] != null

@@ -20,6 +20,7 @@ export const globalAddress: Behaviour = {
   type: 'google_compute_global_address',
   source: 'https://cloud.google.com/compute/docs/reference/rest/v1/globalAddresses',
   seconds: { create: 10, update: 10, delete: 10 },
+  refuses: { create: ['alreadyExists'], delete: [] },
   validate: validateComputeName,
   plan: labelPlan(),
   async create(planned, scope) {
@@ -51,8 +52,9 @@ export const deletedDatabasesFact = 'gcp-deleted-databases'
 export const serviceNetworkingConnection: Behaviour = {
   type: 'google_service_networking_connection',
   source:
-    'https://cloud.google.com/vpc/docs/configure-private-services-access and https://cloud.google.com/sql/docs/postgres/delete-instance',
+    'https://cloud.google.com/service-infrastructure/docs/service-networking/reference/rest/v1/services.connections, https://cloud.google.com/vpc/docs/configure-private-services-access and https://cloud.google.com/sql/docs/postgres/delete-instance',
   seconds: { create: 45, update: 30, delete: 20 },
+  refuses: { create: ['failedPrecondition'], delete: ['failedPrecondition'] },
   async create(planned, scope) {
     const networkName = networkId(planned, scope)
     requireResource(scope.world, network.type, networkName)
@@ -108,6 +110,7 @@ export const serviceConnectionPolicy: Behaviour = {
   source:
     'https://cloud.google.com/network-connectivity/docs/reference/networkconnectivity/rest/v1/projects.locations.serviceConnectionPolicies',
   seconds: { create: 20, update: 15, delete: 20 },
+  refuses: { create: ['alreadyExists'], delete: ['resourceInUseByAnotherResource'] },
   plan: labelPlan(),
   async create(planned, scope) {
     const project = projectOf(planned, scope)

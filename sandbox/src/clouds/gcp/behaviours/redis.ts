@@ -33,6 +33,7 @@ export const redisCluster: Behaviour = {
   source:
     'https://cloud.google.com/memorystore/docs/cluster/reference/rest/v1/projects.locations.clusters and …/cluster/cluster-node-specification',
   seconds: { create: 420, update: 300, delete: 300 },
+  refuses: { create: ['alreadyExists'], delete: ['failedPrecondition'] },
   plan: labelPlan(),
   async create(planned, scope) {
     const { world } = scope

@@ -6,6 +6,7 @@ export const repository: Behaviour = {
   type: 'google_artifact_registry_repository',
   source: 'https://cloud.google.com/artifact-registry/docs/reference/rest/v1/projects.locations.repositories',
   seconds: { create: 10, update: 5, delete: 10 },
+  refuses: { create: ['alreadyExists'], delete: [] },
   plan: labelPlan(),
   async create(planned, scope) {
     const project = projectOf(planned, scope)

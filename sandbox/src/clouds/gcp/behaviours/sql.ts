@@ -42,6 +42,7 @@ export const databaseInstance: Behaviour = {
   source:
     'https://cloud.google.com/sql/docs/postgres/admin-api/rest/v1/instances, …/docs/postgres/delete-instance (a deleted name can be reused at once), …/docs/postgres/editions-intro',
   seconds: { create: 480, update: 60, delete: 90 },
+  refuses: { create: ['instanceAlreadyExists'], delete: ['deletionProtectionEnabled'] },
   async create(planned, scope) {
     const { world } = scope
     const project = projectOf(planned, scope)
@@ -220,6 +221,7 @@ export const database: Behaviour = {
   type: 'google_sql_database',
   source: 'https://cloud.google.com/sql/docs/postgres/admin-api/rest/v1/databases',
   seconds: { create: 5, update: 5, delete: 5 },
+  refuses: { create: ['databaseAlreadyExists'], delete: [] },
   async create(planned, scope) {
     const project = projectOf(planned, scope)
     const instance = requiredText(planned, 'instance')
@@ -247,6 +249,7 @@ export const sqlUser: Behaviour = {
   source:
     'https://cloud.google.com/sql/docs/postgres/admin-api/rest/v1/users and …/docs/postgres/iam-authentication',
   seconds: { create: 5, update: 5, delete: 5 },
+  refuses: { create: [], delete: [] },
   async create(planned, scope) {
     const project = projectOf(planned, scope)
     const instance = requireResource(scope.world, instanceType, requiredText(planned, 'instance'))

@@ -25,6 +25,7 @@ export const bucket: Behaviour = {
   source:
     'https://cloud.google.com/storage/docs/json_api/v1/buckets and https://cloud.google.com/storage/docs/buckets#naming',
   seconds: { create: 2, update: 2, delete: 2 },
+  refuses: { create: ['conflict'], delete: ['conflict'] },
   plan: labelPlan(),
   validate(configured) {
     const name = text(configured, 'name')
