@@ -13,6 +13,7 @@ const suites = [
   ['build', 'node scripts/build.mjs'],
   ['unit', 'vitest run --project unit --coverage'],
   ['sandbox', 'vitest run --project sandbox'],
+  ['fidelity', 'vitest run --project fidelity'],
   ['services', 'vitest run --project services'],
   ['e2e', 'vitest run --project e2e'],
   ['faults', 'vitest run --project faults'],
