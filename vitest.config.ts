@@ -18,7 +18,9 @@ const fidelity = {
 const services = {
   include: ['services/*/test/**/*.test.ts'],
   name: 'services',
-  testTimeout: 30_000,
+  testTimeout: 60_000,
+  // Emulators that are built first take minutes.
+  hookTimeout: 600_000,
 }
 const endToEnd = {
   include: ['test/e2e/**/*.test.ts'],

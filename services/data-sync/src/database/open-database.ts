@@ -1,0 +1,50 @@
+import { Kysely } from 'kysely'
+import type { Settings } from '../settings.ts'
+import type { Dialect } from './dialect.ts'
+import { migrate } from './migrations.ts'
+import { mssql } from './mssql.ts'
+import { type DatabaseAddress, type PasswordProvider, passwordProviders } from './passwords.ts'
+import { postgres } from './postgres.ts'
+import type { Database, Schema } from './schema.ts'
+import { sqlite } from './sqlite.ts'
+
+type DatabaseSettings = Pick<
+  Settings,
+  'DATABASE_URL' | 'DATABASE_PASSWORD' | 'DATABASE_AUTHENTICATION' | 'DATABASE_TLS'
+>
+
+/** Opens the database that the settings name, with its tables brought up to date. */
+export async function openDatabase(
+  settings: DatabaseSettings,
+  onError: (error: Error) => void,
+): Promise<{ readonly database: Database; readonly dialect: Dialect }> {
+  const dialect = await chooseDialect(settings, onError)
+  const database = new Kysely<Schema>({ dialect: dialect.kysely })
+  try {
+    await migrate(database, dialect)
+  } catch (error) {
+    await database.destroy()
+    throw error
+  }
+  return { database, dialect }
+}
+
+async function chooseDialect(settings: DatabaseSettings, onError: (error: Error) => void): Promise<Dialect> {
+  const { DATABASE_URL: url, DATABASE_PASSWORD: password, DATABASE_TLS: tls } = settings
+  switch (url.kind) {
+    case 'sqlite':
+      return sqlite(url.file)
+    case 'postgres':
+      return postgres({ ...url, tls, onError, password: await passwordProvider(settings, url) })
+    case 'mssql':
+      return mssql({ ...url, login: password === undefined ? undefined : { user: url.user, password } })
+  }
+}
+
+async function passwordProvider(
+  { DATABASE_AUTHENTICATION: from, DATABASE_PASSWORD: password }: DatabaseSettings,
+  address: DatabaseAddress,
+): Promise<PasswordProvider | undefined> {
+  if (from !== 'password') return await passwordProviders[from](address)
+  return password === undefined ? undefined : async () => password
+}
