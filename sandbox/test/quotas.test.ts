@@ -101,7 +101,7 @@ describe('AWS', () => {
     const config = defaultSandboxConfig('dev')
     const nodes = { kind: 'nodes', pool: 'general', type: 'm99.large', spot: false, min: 1, max: 1 } as const
     await expect(cloudFor(config).quotas([nodes], signal)).rejects.toMatchObject({
-      code: 'MLP3004',
+      code: 'MLP3012',
       message: 'AWS has no instance type m99.large in us-east-1',
     })
   })
@@ -174,7 +174,7 @@ describe('Google Cloud', () => {
   test('a type that the region has not is said so', async () => {
     const config = defaultSandboxConfig('dev')
     const nodes = { kind: 'nodes', pool: 'general', type: 'e9-large', spot: false, min: 1, max: 1 } as const
-    await expect(cloudFor(config).quotas([nodes], signal)).rejects.toMatchObject({ code: 'MLP3004' })
+    await expect(cloudFor(config).quotas([nodes], signal)).rejects.toMatchObject({ code: 'MLP3012' })
   })
 })
 
@@ -236,6 +236,6 @@ describe('Azure', () => {
       min: 1,
       max: 1,
     } as const
-    await expect(fixture.cloud(config).quotas([nodes], signal)).rejects.toMatchObject({ code: 'MLP3004' })
+    await expect(fixture.cloud(config).quotas([nodes], signal)).rejects.toMatchObject({ code: 'MLP3012' })
   })
 })

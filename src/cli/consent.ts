@@ -1,4 +1,4 @@
-import { exitCodes, MlpError } from '../engine/errors.ts'
+import { MlpError } from '../engine/errors.ts'
 import type { Consent, ConsentQuestion } from '../phases/phase.ts'
 import type { Io } from './io.ts'
 import type { ConsentOptions, GlobalOptions } from './options.ts'
@@ -66,6 +66,5 @@ function otherName(given: string, project: string): MlpError {
     code: 'MLP5003',
     summary: `--confirm names ${given}, but mlp.yaml's project is ${project}`,
     remedy: ['Look whether you are in the right folder.', `If you are: --confirm ${project}`],
-    exitCode: exitCodes.refused,
   })
 }

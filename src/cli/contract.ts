@@ -84,6 +84,8 @@ export const checkDocument = z.object({
 
 const documentError = z.object({
   code: z.string(),
+  owner: z.enum(['operator', 'cloud-administrator', 'mlp-authors']),
+  retryable: z.boolean(),
   summary: z.string(),
   detail: z.string().optional(),
   remedy: z.array(z.string()),

@@ -1,5 +1,5 @@
 import type { ExitCode } from '../engine/errors.ts'
-import { exitCodes, MlpError } from '../engine/errors.ts'
+import { MlpError } from '../engine/errors.ts'
 import type { Io } from './io.ts'
 import type { CommandName } from './manual.ts'
 import * as schemas from './options.ts'
@@ -50,6 +50,5 @@ function notThereYet(command: string, instead: string): never {
     summary: `mlp ${command} is not there yet`,
     detail: 'It belongs to a later part of mlp; nothing was done.',
     remedy: [instead],
-    exitCode: exitCodes.usage,
   })
 }

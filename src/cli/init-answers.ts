@@ -179,11 +179,10 @@ async function agree(rows: readonly Row[], options: InitOptions, io: Io): Promis
   }
   const { askYesNo } = await import('./prompts.ts')
   if (await askYesNo(io, { message: 'Write mlp.yaml with these?', flag: '--yes' })) return
-  const { exitCodes, MlpError } = await import('../engine/errors.ts')
+  const { MlpError } = await import('../engine/errors.ts')
   throw new MlpError({
     code: 'MLP5002',
     summary: 'nothing was written',
     remedy: ['Run `mlp init` again; `mlp init --help` lists a flag for each value.'],
-    exitCode: exitCodes.refused,
   })
 }

@@ -162,12 +162,13 @@ export const manual = {
     ],
   },
   help: {
-    summary: 'explain a command, or exit-codes',
+    summary: 'explain a command, exit-codes, errors or an error’s code',
     effect: changesNothing,
     examples: [
       { line: 'mlp help bootstrap', comment: 'one command' },
       { line: 'mlp help sandbox reset', comment: 'a command of a command' },
       { line: 'mlp help exit-codes', comment: 'what each exit code means' },
+      { line: 'mlp help MLP3001', comment: 'what an error means, and what to do' },
     ],
   },
 } as const satisfies Record<string, ManualPage>

@@ -209,20 +209,29 @@ function addSandbox(program: Command, start: Start): void {
 
 function addHelp(program: Command, output: ProgramOutput): void {
   describe(program.command('help'), manual.help)
-    .argument('[topic...]', 'a command, or exit-codes')
-    .action((topic: string[]) => {
-      if (topic.join(' ') === 'exit-codes') return output.writeOut(exitCodesPage)
+    .argument('[topic...]', 'a command, exit-codes, errors, or an error code')
+    .action(async (topic: string[]) => {
+      const page = await extraPage(topic.join(' '), output.columns ?? 80)
+      if (page !== undefined) return output.writeOut(page)
       let command = program
       for (const name of topic) {
         const next = command.commands.find(candidate => candidate.name() === name)
         if (next === undefined) {
           const known = command.commands.map(candidate => candidate.name()).join(', ')
-          return command.error(`error: no help on '${topic.join(' ')}'; there is: ${known}, exit-codes`)
+          return command.error(
+            `error: no help on '${topic.join(' ')}'; there is: ${known}, exit-codes, errors`,
+          )
         }
         command = next
       }
       command.outputHelp()
     })
+}
+
+/** What help knows beside commands; undefined for anything else. */
+async function extraPage(topic: string, columns: number): Promise<string | undefined> {
+  if (topic === 'exit-codes') return exitCodesPage
+  return (await import('./error-help.ts')).errorHelp(topic, columns)
 }
 
 function cloudArgument(name: string): Argument {

@@ -1,5 +1,5 @@
 import { checkbox, confirm, input } from '@inquirer/prompts'
-import { exitCodes, MlpError } from '../engine/errors.ts'
+import { MlpError } from '../engine/errors.ts'
 import type { Io } from './io.ts'
 
 type Terminal = Pick<Io, 'stdin' | 'stderr'>
@@ -77,7 +77,6 @@ async function ask<T>(
         code: 'MLP5130',
         summary: 'interrupted at a question; nothing was changed by it',
         remedy: ['Run the same command again.'],
-        exitCode: exitCodes.interrupted,
         cause: error,
       })
     }
@@ -91,6 +90,5 @@ export function cannotAsk({ message, flag }: Question): MlpError {
     summary: 'a question must be answered, and there is no terminal to ask it on',
     detail: message,
     remedy: [`Answer it with ${flag}.`],
-    exitCode: exitCodes.refused,
   })
 }

@@ -1,4 +1,4 @@
-import { type ExitCode, exitCodes, MlpError } from '../engine/errors.ts'
+import { type ExitCode, MlpError } from '../engine/errors.ts'
 import { passGates } from '../engine/gates.ts'
 import { runSteps } from '../engine/run.ts'
 import { mergeContextsForUser } from '../phases/2-kubernetes/context-step.ts'
@@ -82,6 +82,5 @@ function refuseUnknownStep(steps: readonly NumberedStep[], id: string | undefine
     summary: `there is no step ${id}`,
     detail: `There are: ${steps.map(({ step }) => step.id).join(', ')}.`,
     remedy: ['docs/steps.md lists all steps.'],
-    exitCode: exitCodes.usage,
   })
 }

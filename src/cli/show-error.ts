@@ -2,7 +2,8 @@ import { writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExitCode } from '../engine/errors.ts'
-import { exitCodes, MlpError } from '../engine/errors.ts'
+import { MlpError } from '../engine/errors.ts'
+import { toEventError } from '../engine/failure.ts'
 import type { Io } from './io.ts'
 
 export interface ErrorView {
@@ -21,8 +22,7 @@ export function showError(
   if (view.verbose && error instanceof Error && error.stack !== undefined)
     io.stderr.write(`\n${error.stack}\n`)
   if (view.json) {
-    const { code, message: summary, detail, remedy, command } = shown
-    const body = { schemaVersion: 1, type: 'error', error: { code, summary, detail, remedy, command } }
+    const body = { schemaVersion: 1, type: 'error', error: toEventError(shown) }
     io.stdout.write(`${JSON.stringify(body)}\n`)
   }
   return shown.exitCode
@@ -35,6 +35,7 @@ function errorText(error: MlpError): string {
   if (error.remedy.length > 0) {
     blocks.push(`What to do:\n${error.remedy.map(line => `  - ${line}`).join('\n')}`)
   }
+  blocks.push(`More: mlp help ${error.code}`)
   return `${blocks.join('\n\n')}\n`
 }
 
@@ -58,7 +59,6 @@ function bug(error: unknown, version: string): MlpError {
       file === undefined ? 'Run it again with --verbose to see where.' : `Report it with ${file}.`,
       'What was done is recorded; the same command goes on from there.',
     ],
-    exitCode: exitCodes.bug,
     cause: error,
   })
 }

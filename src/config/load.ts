@@ -1,5 +1,5 @@
 import { access, readFile } from 'node:fs/promises'
-import { exitCodes, MlpError } from '../engine/errors.ts'
+import { MlpError } from '../engine/errors.ts'
 import { defaultSandboxConfig } from './defaults.ts'
 import type { Mistake } from './mistakes.ts'
 import { mistakesOf, show } from './mistakes.ts'
@@ -46,7 +46,6 @@ export function parseConfig(text: string, options: LoadOptions & { readonly file
         .map(({ position, message }) => `${place(file, position)}  ${message}`)
         .join('\n'),
       remedy: ['Correct the lines above; an editor that knows YAML shows them too.'],
-      exitCode: exitCodes.usage,
     })
   }
   const { data } = source
@@ -68,7 +67,6 @@ export function parseConfig(text: string, options: LoadOptions & { readonly file
     summary: `${file} has ${lines.length === 1 ? 'a mistake' : `${lines.length} mistakes`} (environment ${environment})`,
     detail: lines.join('\n'),
     remedy: [`Correct ${lines.length === 1 ? 'it' : 'them'} in ${file} and run the command again.`],
-    exitCode: exitCodes.usage,
   })
 }
 
@@ -144,7 +142,6 @@ function refuseOtherVersions(data: unknown, source: Source, file: string): void 
       'Update mlp to the version that mlp.lock names.',
       `Or write the file in the format of ${apiVersion}.`,
     ],
-    exitCode: exitCodes.usage,
   })
 }
 
@@ -156,7 +153,6 @@ function emptyFile(file: string): MlpError {
       'Run `mlp init` in another folder and take its mlp.yaml.',
       `Or remove ${file}: without it, mlp builds the sandbox.`,
     ],
-    exitCode: exitCodes.usage,
   })
 }
 
@@ -169,7 +165,6 @@ async function readText(file: string): Promise<string> {
       summary: `${file} cannot be read`,
       detail: error instanceof Error ? error.message : String(error),
       remedy: ['Name the file by --config FILE.', 'Or run `mlp init` to write one.'],
-      exitCode: exitCodes.usage,
       cause: error,
     })
   }

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import { systemErrorCode } from './atomic-file.ts'
-import { type ErrorCode, MlpError } from './errors.ts'
+import type { ErrorCode } from './error-catalogue/catalogue.ts'
+import { MlpError } from './errors.ts'
 
 /** A failed write as something a person can act on; what is no error of the system stays what it is. */
 export function diskProblem(code: ErrorCode, file: string, error: unknown): unknown {

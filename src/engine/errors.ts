@@ -1,7 +1,8 @@
+import { catalogueEntry, type ErrorCode } from './error-catalogue/catalogue.ts'
+
 /**
- * Something a person can act on. `code` is stable and documented in docs/errors.md: MLP1xxx configuration,
- * MLP2xxx tools, MLP3xxx clouds, MLP4xxx cluster, MLP5xxx platform. Anything thrown that is not an MlpError is a
- * bug and is shown as one (MLP9000).
+ * Something a person can act on. `code` is stable; error-catalogue/ says what is true of it wherever it is thrown, the
+ * exit code among that. Anything thrown that is not an MlpError is a bug and is shown as one (MLP9000).
  */
 export class MlpError extends Error {
   readonly code: ErrorCode
@@ -18,11 +19,9 @@ export class MlpError extends Error {
     this.detail = problem.detail
     this.remedy = problem.remedy
     this.command = problem.command
-    this.exitCode = problem.exitCode ?? exitCodes.stepFailed
+    this.exitCode = catalogueEntry(problem.code).exitCode
   }
 }
-
-export type ErrorCode = `MLP${1 | 2 | 3 | 4 | 5 | 9}${number}`
 
 export interface Problem {
   readonly code: ErrorCode
@@ -33,7 +32,6 @@ export interface Problem {
   /** What to do next, most likely first; each an instruction or a command. */
   readonly remedy: readonly string[]
   readonly command?: string | undefined
-  readonly exitCode?: ExitCode
   readonly cause?: unknown
 }
 

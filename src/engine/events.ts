@@ -111,6 +111,9 @@ export type EventBody =
 
 export interface EventError {
   readonly code: string
+  /** From the catalogue: who can put it right, and whether the same command may succeed with nothing changed. */
+  readonly owner: string
+  readonly retryable: boolean
   readonly summary: string
   readonly detail?: string | undefined
   readonly remedy: readonly string[]

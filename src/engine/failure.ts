@@ -1,4 +1,5 @@
-import { exitCodes, MlpError } from './errors.ts'
+import { catalogueEntry } from './error-catalogue/catalogue.ts'
+import { MlpError } from './errors.ts'
 import type { EventError } from './events.ts'
 
 /** What was thrown, as something to show: an MlpError as it is, anything else as the bug it is (MLP9000). */
@@ -13,14 +14,17 @@ export function toMlpError(thrown: unknown, where: string): MlpError {
       'Run the same command again: what is done is kept.',
       'Please report it with the log of this run; the log holds no secrets.',
     ],
-    exitCode: exitCodes.bug,
     cause: thrown,
   })
 }
 
+/** The error as data, for events and `--json`. */
 export function toEventError(error: MlpError): EventError {
+  const { owner, retryable } = catalogueEntry(error.code)
   return {
     code: error.code,
+    owner,
+    retryable,
     summary: error.message,
     detail: error.detail,
     remedy: error.remedy,

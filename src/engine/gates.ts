@@ -56,7 +56,6 @@ export async function passGates<Ctx extends EngineContext>(
         : `${refused.length} gates refused before anything was changed`,
     detail: refused.length === 1 ? undefined : refused.map(said).join('\n'),
     remedy: [...new Set(remedy)],
-    exitCode: exitCodes.refused,
   })
 }
 
@@ -86,6 +85,5 @@ function interrupted(): MlpError {
     code: 'MLP5130',
     summary: 'interrupted before anything was changed',
     remedy: ['Run the same command again.'],
-    exitCode: exitCodes.interrupted,
   })
 }

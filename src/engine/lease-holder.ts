@@ -4,7 +4,7 @@ import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname, userInfo } from 'node:os'
 import * as z from 'zod'
 import { ago } from './durations.ts'
-import { exitCodes, MlpError } from './errors.ts'
+import { MlpError } from './errors.ts'
 import { processStartedAt } from './process-identity.ts'
 
 export const holderSchema = z.strictObject({
@@ -102,7 +102,6 @@ export function lockedBy(holder: LeaseHolder, now: Date, place?: string): MlpErr
       'Wait until it has finished, then run the same command again.',
       `Only if it is certainly dead${here ? '' : ` on ${holder.host}`}: mlp unlock ${holder.id}`,
     ],
-    exitCode: exitCodes.locked,
   })
 }
 
@@ -113,7 +112,6 @@ export function leaseLost(holder: LeaseHolder, next?: LeaseHolder): MlpError {
     summary: 'This run no longer holds the lock of the platform; it begins nothing more',
     detail: `Somebody ran: mlp unlock ${holder.id}${next === undefined ? '' : `\nSince then: ${describe(next)}`}`,
     remedy: ['Find out who works on it now: mlp status', 'Then run the same command again.'],
-    exitCode: exitCodes.locked,
   })
 }
 

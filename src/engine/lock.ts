@@ -1,4 +1,4 @@
-import { exitCodes, MlpError } from './errors.ts'
+import { MlpError } from './errors.ts'
 import { currentClaim, followClaim, rewriteClaim } from './lease-file.ts'
 import {
   type Claim,
@@ -57,7 +57,6 @@ export async function acquireLease(options: LeaseOptions): Promise<Lease> {
     code: 'MLP5220',
     summary: `the lock ${options.file} changes hands too quickly to be taken`,
     remedy: ['Others run mlp on this platform over and over; wait, then run the same command again.'],
-    exitCode: exitCodes.locked,
   })
 }
 
@@ -88,7 +87,6 @@ export function notTheLock(id: string, holder: LeaseHolder | undefined): MlpErro
     summary: holder === undefined ? 'nothing is locked' : `the lock is ${holder.id}, not ${id}`,
     detail: holder === undefined ? undefined : `It is held by ${describe(holder)}.`,
     remedy: holder === undefined ? ['Run your command; nothing stops it.'] : [`mlp unlock ${holder.id}`],
-    exitCode: exitCodes.usage,
   })
 }
 

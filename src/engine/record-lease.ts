@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { exitCodes, MlpError } from './errors.ts'
+import { MlpError } from './errors.ts'
 import {
   type Claim,
   holderSchema,
@@ -80,7 +80,6 @@ export async function acquireSharedLease(options: SharedLeaseOptions): Promise<S
     code: 'MLP5220',
     summary: `the lock ${store.place}/${document} changes hands too quickly to be taken`,
     remedy: ['Others run mlp on this platform over and over; wait, then run the same command again.'],
-    exitCode: exitCodes.locked,
   })
 }
 

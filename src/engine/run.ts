@@ -233,7 +233,6 @@ async function endBadly(
           .join('\n'),
         remedy: [...error.remedy, ...second.remedy],
         command: error.command,
-        exitCode: error.exitCode,
         cause: thrown,
       })
     }
@@ -281,7 +280,6 @@ function notThere<Ctx extends EngineContext>(step: Step<Ctx>, status: Status): M
     summary: `${step.id} (${step.title}) is needed, and is not there`,
     detail: `The world says: ${status.state}${status.why === undefined ? '' : `, ${status.why}`}.`,
     remedy: [`mlp bootstrap --to ${phase}`],
-    exitCode: exitCodes.refused,
   })
 }
 

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { exitCodes, MlpError } from './errors.ts'
+import { MlpError } from './errors.ts'
 import type { Json, JsonObject } from './json.ts'
 
 export const stateSchemaVersion = 1
@@ -98,6 +98,5 @@ function newerState(
       `Use ${writer} or newer.`,
       `Or move the file aside: mlp then asks the world what is there; only history is lost.`,
     ],
-    exitCode: exitCodes.usage,
   })
 }

@@ -4,7 +4,7 @@ import { hostname, userInfo } from 'node:os'
 import { dirname } from 'node:path'
 import { removeLeftTemporaries, systemErrorCode, writeFileAtomically } from './atomic-file.ts'
 import { writing } from './disk-problem.ts'
-import { exitCodes, MlpError } from './errors.ts'
+import { MlpError } from './errors.ts'
 import { hashOf, withoutSecrets } from './inputs.ts'
 import type { Json, JsonObject } from './json.ts'
 import {
@@ -261,6 +261,5 @@ function otherPlatform(options: StateOptions, found: string): MlpError {
     summary: `${options.file} belongs to the platform ${found}, not to ${options.platformId}`,
     detail: 'A state file was copied here, or project or environment were renamed in mlp.yaml.',
     remedy: ['Restore mlp.yaml, or move the state file aside; mlp then asks the world what is there.'],
-    exitCode: exitCodes.usage,
   })
 }

@@ -1,4 +1,4 @@
-import { exitCodes, MlpError } from './errors.ts'
+import { MlpError } from './errors.ts'
 import type { Leftover } from './events.ts'
 import { toEventError, toMlpError } from './failure.ts'
 import { buildGraph, reversed } from './graph.ts'
@@ -166,7 +166,6 @@ function outcomeOf<Ctx extends EngineContext>(step: Step<Ctx>, undone: Undone): 
       summary: `${step.id} left ${undone.left.length} behind: ${things(undone.left)}`,
       detail: undone.left.map(each => `${each.cloud} ${each.type} ${each.id}: ${each.reason}`).join('\n'),
       remedy: ['Run the same command again; if they stay, remove them by hand: they may still be billed.'],
-      exitCode: exitCodes.stepFailed,
     })
     return { state: 'left', why: error.message, error }
   }

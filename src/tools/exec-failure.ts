@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
 import { basename, isAbsolute } from 'node:path'
-import { exitCodes, MlpError } from '../engine/errors.ts'
+import { MlpError } from '../engine/errors.ts'
 
 export interface Ending {
   readonly exitCode: number | null
@@ -117,7 +117,6 @@ export function interrupted(
     ...(outcome.lastLines === undefined ? {} : { detail: said({ lastLines: outcome.lastLines }) }),
     remedy: ['Run the same command again: it goes on from here.'],
     command: outcome.quoted,
-    exitCode: exitCodes.interrupted,
   })
 }
 

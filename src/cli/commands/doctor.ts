@@ -19,7 +19,6 @@ export async function runDoctor(options: DoctorOptions, io: Io): Promise<ExitCod
       code: 'MLP1090',
       summary: 'mlp doctor --print-policy is not there yet',
       remedy: ['Until then, templates/terraform names every resource type that needs a permission.'],
-      exitCode: exitCodes.usage,
     })
   }
   const { config: wanted, folder } = await openPlatform(options, io)

@@ -96,7 +96,6 @@ function refuseInvalid(text: string): void {
       summary: 'nothing was written: mlp.yaml would not be valid with these values',
       detail: error.detail,
       remedy: ['Correct the flag or the answer that gave the value; `mlp init --help` lists all flags.'],
-      exitCode: exitCodes.usage,
       cause: error,
     })
   }
@@ -117,7 +116,6 @@ function alreadyThere(file: string): MlpError {
     summary: `${file} is there already`,
     detail: 'mlp init overwrites nothing.',
     remedy: ['Change it by hand, or run `mlp init <folder>` to write another.'],
-    exitCode: exitCodes.usage,
   })
 }
 
@@ -151,7 +149,6 @@ function cannotWrite(file: string, error: unknown): MlpError {
     summary: `${file} cannot be written`,
     detail: error instanceof Error ? error.message : String(error),
     remedy: ['Choose a folder you may write to: `mlp init <folder>`.'],
-    exitCode: exitCodes.usage,
     cause: error,
   })
 }

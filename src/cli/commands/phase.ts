@@ -1,4 +1,4 @@
-import { type ExitCode, exitCodes, MlpError } from '../../engine/errors.ts'
+import { type ExitCode, MlpError } from '../../engine/errors.ts'
 import { phases } from '../../phases/index.ts'
 import type { Io } from '../io.ts'
 import type { PhaseOptions } from '../options.ts'
@@ -12,7 +12,6 @@ export async function runPhase(options: PhaseOptions, io: Io): Promise<ExitCode>
       summary: `phase ${options.phase} is not there yet`,
       detail: `There are: ${phases.map(({ number, title }) => `${number} ${title}`).join(', ')}.`,
       remedy: ['docs/guide.md says what is coming.'],
-      exitCode: exitCodes.usage,
     })
   }
   return await runPhases({

@@ -59,10 +59,9 @@ async function start(home: string, report: (message: string) => void): Promise<v
     const remedy = ['mlp sandbox start goes on waiting', 'mlp sandbox stop ends it']
     interrupt.abort(
       new MlpError({
-        code: 'MLP5204',
+        code: 'MLP5130',
         summary: 'interrupted while the sandbox was starting',
         remedy,
-        exitCode: exitCodes.interrupted,
       }),
     )
   }
@@ -164,10 +163,9 @@ async function confirmReset(home: string, io: Io): Promise<boolean> {
 
 function resetRefused(home: string): MlpError {
   return new MlpError({
-    code: 'MLP5205',
+    code: 'MLP5002',
     summary: `the sandbox in ${home} was not deleted`,
     detail: 'The question was answered with no.',
     remedy: ['mlp sandbox reset --yes'],
-    exitCode: exitCodes.refused,
   })
 }

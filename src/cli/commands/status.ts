@@ -101,11 +101,10 @@ async function readDocument(file: string): Promise<StateDocument | undefined> {
   const state = readState(text, file)
   if (state.kind !== 'damaged') return state.document
   throw new MlpError({
-    code: 'MLP5212',
+    code: 'MLP5214',
     summary: `${file} is damaged`,
     detail: state.reason,
     remedy: ['Run `mlp bootstrap`: it keeps the damaged file beside, asks the world, and goes on.'],
-    exitCode: exitCodes.usage,
   })
 }
 
@@ -119,7 +118,6 @@ async function readText(file: string): Promise<string | undefined> {
       summary: `${file} cannot be read`,
       detail: error instanceof Error ? error.message : String(error),
       remedy: ['Look at who owns it: mlp writes it with mode 0600 as the user who runs it.'],
-      exitCode: exitCodes.usage,
       cause: error,
     })
   }

@@ -71,7 +71,6 @@ function notConfirmed(project: string): MlpError {
     code: 'MLP5002',
     summary: 'the teardown was not confirmed; nothing was changed',
     remedy: [`Type ${project} when asked, or: mlp teardown --confirm ${project}`],
-    exitCode: exitCodes.refused,
   })
 }
 

@@ -64,11 +64,10 @@ async function askCloud(options: TokenOptions, io: Io, folder: string) {
   const cloud = (await createClouds(config, target, [options.cloud])).get(options.cloud)
   if (cloud === undefined) {
     throw new MlpError({
-      code: 'MLP1006',
+      code: 'MLP1010',
       summary: `${options.cloud} is not in this platform's configuration`,
       detail: `Looked at ${file ?? `the sandbox's default, since ${standard} is not there`}.`,
       remedy: [`mlp token <cloud> ${options.cluster} --config <the platform's mlp.yaml>`],
-      exitCode: exitCodes.usage,
     })
   }
   return cloud.token(options.cluster, signal)

@@ -14,7 +14,7 @@ const timeoutMs = 30_000
 /**
  * Removes the lock of a run that is dead, on this machine and in the home cloud. One that is alive on this host is
  * never removed; one of another host, which cannot be looked at from here, only with consent. @throws MlpError MLP5222
- * when `id` is not the lock's, MLP5224 (exit 6) when its holder runs, MLP5226 when the home cloud cannot be asked.
+ * when `id` is not the lock's, MLP5231 (exit 6) when its holder runs, MLP5232 when the home cloud cannot be asked.
  */
 export async function runUnlock(options: UnlockOptions, io: Io): Promise<ExitCode> {
   const platform = await openPlatform(options, io)
@@ -45,11 +45,10 @@ export async function runUnlock(options: UnlockOptions, io: Io): Promise<ExitCod
 
 function isAlive(holder: LeaseHolder): MlpError {
   return new MlpError({
-    code: 'MLP5224',
+    code: 'MLP5231',
     summary: `the lock ${holder.id} is held by a run that is alive`,
     detail: describe(holder),
     remedy: ['Wait for it, or stop it with Ctrl-C or `kill <pid>`: it then gives the lock back.'],
-    exitCode: exitCodes.locked,
   })
 }
 
@@ -75,13 +74,12 @@ async function consentTo(
     code: 'MLP5002',
     summary: 'the lock was left where it is',
     remedy: [`Look on ${holder.host} whether the run is alive.`],
-    exitCode: exitCodes.refused,
   })
 }
 
 function notAsked(why: string): MlpError {
   return new MlpError({
-    code: 'MLP5226',
+    code: 'MLP5232',
     summary: `there is no such lock on this machine, and the one of all machines cannot be asked: ${why}`,
     remedy: ['mlp sandbox start', 'Then run the same command again.'],
   })

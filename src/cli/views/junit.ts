@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import type { CheckRow } from '../../engine/check.ts'
-import { exitCodes, MlpError } from '../../engine/errors.ts'
+import { MlpError } from '../../engine/errors.ts'
 import { plainText } from './text.ts'
 
 /**
@@ -16,7 +16,6 @@ export async function writeJunit(file: string, rows: readonly CheckRow[]): Promi
       summary: `the JUnit report ${file} cannot be written`,
       detail: error instanceof Error ? error.message : String(error),
       remedy: ['Give --junit a file in a folder that exists and is writable.'],
-      exitCode: exitCodes.usage,
       cause: error,
     })
   }

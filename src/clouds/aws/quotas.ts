@@ -160,7 +160,7 @@ async function vcpusOf(
   const missing = types.find(type => !found.has(type))
   if (missing === undefined) return found
   throw new MlpError({
-    code: 'MLP3004',
+    code: 'MLP3012',
     summary: `AWS has no instance type ${missing} in ${aws.region}`,
     remedy: [
       `aws ec2 describe-instance-type-offerings --region ${aws.region}`,

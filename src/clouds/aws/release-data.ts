@@ -75,7 +75,7 @@ async function releaseDatabase(
   while ((await databaseState(platform, abortSignal)) !== undefined) {
     if (Date.now() > deadline)
       throw new MlpError({
-        code: 'MLP3006',
+        code: 'MLP3008',
         summary: `The database ${DBInstanceIdentifier} is still being deleted after ${databaseDeadlineMs / 60_000} minutes`,
         remedy: ['Look at it in the RDS console; then run the same command again.'],
       })

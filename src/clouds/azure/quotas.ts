@@ -131,7 +131,7 @@ async function nodeTakes(
 
 function noSuchSize({ location }: AzurePlatform, type: string): MlpError {
   return new MlpError({
-    code: 'MLP3004',
+    code: 'MLP3012',
     summary: `Azure has no machine size ${type} in ${location} for this subscription`,
     remedy: [`az vm list-skus --location ${location} --output table`, 'Choose another in mlp.yaml.'],
   })

@@ -40,7 +40,7 @@ export function refusalError(refusal: Refusal): MlpError {
   }
   if (refusal.status === 403 && reason === 'accessNotConfigured') {
     return new MlpError({
-      code: 'MLP3003',
+      code: 'MLP3009',
       summary: `${of} is not enabled in the project`,
       detail,
       remedy: ['mlp phase 1 --cloud gcp', `gcloud services enable ${refusal.service}.googleapis.com`],

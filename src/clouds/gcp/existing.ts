@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { platformIdKey } from '../../config/names.ts'
-import { exitCodes, MlpError } from '../../engine/errors.ts'
+import { MlpError } from '../../engine/errors.ts'
 import type { JsonObject } from '../../engine/json.ts'
 import type { PlannedResource } from '../cloud.ts'
 import { findCluster } from './cluster.ts'
@@ -198,7 +198,6 @@ function requireOurs(platform: GcpPlatform, resource: PlannedResource, answer: z
     summary: `${resource.address} exists in project ${platform.project} and does not belong to this platform`,
     detail: `It does not carry the label ${platformIdKey.gcp}=${platform.platformId}, so mlp will not take it over.`,
     remedy: ['Choose another project name in mlp.yaml, or remove or rename the other one by hand.'],
-    exitCode: exitCodes.stepFailed,
   })
 }
 

@@ -135,7 +135,7 @@ async function machineOf(
     if (found !== undefined) return found
   }
   throw new MlpError({
-    code: 'MLP3004',
+    code: 'MLP3012',
     summary: `Google Cloud has no machine type ${type} in ${region}`,
     remedy: [`gcloud compute machine-types list --filter="zone~${region}"`, 'Choose another in mlp.yaml.'],
   })

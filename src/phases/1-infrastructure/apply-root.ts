@@ -1,5 +1,5 @@
 import type { CloudName, RootName } from '../../clouds/cloud.ts'
-import { exitCodes, MlpError } from '../../engine/errors.ts'
+import { MlpError } from '../../engine/errors.ts'
 import type { Json, JsonObject } from '../../engine/json.ts'
 import type { Progress, Status, StepId } from '../../engine/step.ts'
 import type { TerraformScope } from '../../tools/terraform/command.ts'
@@ -157,6 +157,5 @@ async function completeOutputs(scope: TerraformScope): Promise<JsonObject> {
     summary: `terraform's ${scope.workspace.name} has ${empty.length === 0 ? 'no outputs' : `empty outputs: ${empty.join(', ')}`}`,
     detail: `The templates in ${scope.workspace.folder} declare outputs that later steps read.`,
     remedy: ['Check files in overrides/ that change outputs, then run the same command again.'],
-    exitCode: exitCodes.stepFailed,
   })
 }

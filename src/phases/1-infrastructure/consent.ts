@@ -1,4 +1,4 @@
-import { exitCodes, MlpError } from '../../engine/errors.ts'
+import { MlpError } from '../../engine/errors.ts'
 import type { Plan } from '../../tools/terraform/plan-document.ts'
 import type { Context } from '../phase.ts'
 import { describe, losesData, summarise } from './plan-summary.ts'
@@ -40,6 +40,5 @@ function refused(workspaceName: string, why: string): MlpError {
     remedy: [
       'Change mlp.yaml or overrides/ until the plan is what you want; `mlp plan` shows it and changes nothing.',
     ],
-    exitCode: exitCodes.refused,
   })
 }

@@ -1,5 +1,5 @@
 import type { CloudName } from '../../clouds/cloud.ts'
-import { exitCodes, MlpError } from '../../engine/errors.ts'
+import { MlpError } from '../../engine/errors.ts'
 import type { PlannedAction, Status, StepId } from '../../engine/step.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { compareWithLive } from '../../kube/drift.ts'
@@ -167,7 +167,6 @@ async function adopt(context: Context, object: KubeObject, live: KubeObject): Pr
         ? 'Use another cluster, or tear the other platform down first.'
         : 'Run the same command with --adopt to take it over, or remove it.',
     ],
-    exitCode: exitCodes.refused,
   })
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { exitCodes, MlpError } from '../../engine/errors.ts'
+import { MlpError } from '../../engine/errors.ts'
 import type { EngineContext, Progress } from '../../engine/step.ts'
 import { type CommandResult, runCommand } from '../exec.ts'
 import { terraformFailure } from './failure.ts'
@@ -120,7 +120,6 @@ function lockedByOthers(lock: StateLock, scope: TerraformScope, cause: unknown):
       'Wait until that run has ended, then run the same command again.',
       `If it is dead for certain: cd ${scope.workspace.folder} && terraform force-unlock ${lock.id}`,
     ],
-    exitCode: exitCodes.locked,
     cause,
   })
 }

@@ -21,7 +21,6 @@ export function terraformFailure(
       .join('\n'),
     remedy: remedies(errors),
     command: error.command,
-    exitCode: error.exitCode,
     cause: error,
   })
 }

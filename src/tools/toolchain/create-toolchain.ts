@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { exitCodes, MlpError } from '../../engine/errors.ts'
+import { MlpError } from '../../engine/errors.ts'
 import type { Emit } from '../../engine/events.ts'
 import { createQueue } from './build-queue.ts'
 import { findCached, install, toolsCacheFolder, unwritable } from './cache.ts'
@@ -177,7 +177,6 @@ async function orAborted(
         code: 'MLP5130',
         summary: `interrupted while waiting for ${tool}`,
         remedy: ['Run the same command again: it goes on from here.'],
-        exitCode: exitCodes.interrupted,
       }),
     )
   if (signal.aborted) abort()

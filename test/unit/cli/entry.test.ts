@@ -53,14 +53,13 @@ describe('an error', () => {
     detail: 'ExpiredToken',
     remedy: ['aws sso login'],
     command: 'terraform plan',
-    exitCode: 3,
   })
 
   test('shows code, summary, detail, command and remedy, and exits as it says', () => {
     const { io, out, err } = quietIo('/')
     expect(showError(known, { json: false, verbose: false }, io)).toBe(3)
     expect(err()).toBe(
-      'Error MLP3001: credentials have ended\n\n  ExpiredToken\n\nCommand:\n  terraform plan\n\nWhat to do:\n  - aws sso login\n',
+      'Error MLP3001: credentials have ended\n\n  ExpiredToken\n\nCommand:\n  terraform plan\n\nWhat to do:\n  - aws sso login\n\nMore: mlp help MLP3001\n',
     )
     expect(out()).toBe('')
   })
@@ -70,7 +69,7 @@ describe('an error', () => {
     showError(known, { json: true, verbose: false }, io)
     expect(JSON.parse(out())).toMatchObject({
       schemaVersion: 1,
-      error: { code: 'MLP3001', remedy: ['aws sso login'] },
+      error: { code: 'MLP3001', owner: 'operator', retryable: false, remedy: ['aws sso login'] },
     })
   })
 

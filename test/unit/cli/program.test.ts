@@ -117,6 +117,7 @@ describe('a wrong command line exits 2 and says what was meant', () => {
     ['sandbox strat', /Did you mean start\?/],
     ['token aws', /missing required argument 'cluster'/],
     ['help teardwn', /no help on 'teardwn'; there is: init/],
+    ['help MLP9999', /no help on 'MLP9999'; there is: .+ exit-codes, errors/],
   ])('mlp %s', async (line, expected) => {
     const { io, out, err } = quietIo('/')
     expect(await runCommandLine(line.split(' '), io)).toBe(2)
@@ -132,6 +133,11 @@ describe('what is answered at once', () => {
     [['--version'], /^0.0.0-test\n$/],
     [['help', 'exit-codes'], /5 {4}a gate refused/],
     [['help', 'sandbox', 'reset'], /^Usage: mlp sandbox reset/],
+    [
+      ['help', 'errors'],
+      /\nMLP3xxx {2}Clouds: .+\n {2}MLP3001 {2}The cloud does not accept the credentials\n/,
+    ],
+    [['help', 'mlp3001'], /^MLP3001: The cloud does not accept the credentials\n[\s\S]+\nExit code: 3\n$/],
   ])('mlp %j', async (args, expected) => {
     const { io, out } = quietIo('/')
     expect(await runCommandLine(args, io)).toBe(0)

@@ -33,6 +33,8 @@ test('every event and every external command with its output is there at once, i
       durationMs: 1,
       error: {
         code: 'MLP2002',
+        owner: 'operator',
+        retryable: true,
         summary: 'failed',
         detail: 'a\nb',
         command: 'terraform apply',

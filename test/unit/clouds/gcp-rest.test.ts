@@ -96,7 +96,7 @@ describe('what Google refuses, for a person', () => {
     [401, google('Request had invalid credentials', 'authError'), 'MLP3001'],
     [400, JSON.stringify({ error: 'invalid_grant', error_description: 'Token has been revoked' }), 'MLP3001'],
     [403, google('denied', 'forbidden'), 'MLP3003'],
-    [403, google('API has not been used', 'accessNotConfigured'), 'MLP3003'],
+    [403, google('API has not been used', 'accessNotConfigured'), 'MLP3009'],
     [403, google('Quota exceeded', 'quotaExceeded'), 'MLP3004'],
     [429, google('Rate', 'rateLimitExceeded'), 'MLP3005'],
     [503, 'no JSON at all', 'MLP3005'],

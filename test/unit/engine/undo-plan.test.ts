@@ -169,7 +169,7 @@ describe('undo', () => {
     const summary = await undo({
       guard: () => Promise.reject(new MlpError({ code: 'MLP5221', summary: 'lost', remedy: [] })),
     })
-    expect(summary.result).toBe('failed')
+    expect(summary).toMatchObject({ result: 'refused', exitCode: 6 })
     expect(world.things.size).toBe(4)
   })
 })

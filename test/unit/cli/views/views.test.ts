@@ -106,7 +106,13 @@ describe('lines', () => {
     ])
     view.emit(started)
     view.emit(progress)
-    const error = { code: 'MLP3004', summary: '100% used\nask', remedy: [] }
+    const error = {
+      code: 'MLP3004',
+      owner: 'cloud-administrator',
+      retryable: false,
+      summary: '100% used\nask',
+      remedy: [],
+    }
     view.emit({ type: 'step-finished', ...step, state: 'failed', why: 'no quota', durationMs: 5, error })
     expect(view.text().split('\n').slice(1)).toEqual([
       'aws/apply-cluster: creating',

@@ -1,0 +1,138 @@
+import type { Entries } from './entry.ts'
+
+export const clusterErrors = {
+  MLP4001: {
+    title: 'The cluster does not answer',
+    meaning: 'No connection to its API server could be made from here.',
+    owner: 'operator',
+    retryable: true,
+    remedy:
+      'See `mlp verify 1`, and whether this network is one that the endpoint admits (VPN, authorized networks).',
+    exitCode: 3,
+  },
+  MLP4002: {
+    title: 'The cluster’s certificate is not its own',
+    meaning:
+      'The authority that the cloud’s API gives for this cluster did not sign it. Nothing was sent to it.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Look for a proxy or a firewall that opens TLS between here and the cluster.',
+    exitCode: 3,
+  },
+  MLP4003: {
+    title: 'The cluster does not accept the token',
+    meaning: 'The token is expired, or its identity is not admitted to this cluster.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Sign in again with the cloud’s own CLI, then see `mlp doctor`.',
+    exitCode: 3,
+  },
+  MLP4004: {
+    title: 'The cluster denied permission',
+    meaning: 'The identity is admitted, and its roles do not allow this.',
+    owner: 'cloud-administrator',
+    retryable: false,
+    remedy: 'Give the identity administrator access to the cluster, then see `mlp verify 2`.',
+    exitCode: 3,
+  },
+  MLP4005: {
+    title: 'The cluster is overloaded or starting',
+    meaning: 'Its API server asked for patience, longer than mlp had.',
+    owner: 'operator',
+    retryable: true,
+    remedy: 'Run the same command again in a minute.',
+    exitCode: 3,
+  },
+  MLP4006: {
+    title: 'The cluster refused a request',
+    meaning: 'An object is invalid there, a policy forbids it, or the API server failed at it.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Read what the API server says. Where mlp wrote the object itself, please report it.',
+    exitCode: 3,
+  },
+  MLP4007: {
+    title: 'The answer is not a Kubernetes API’s',
+    meaning: 'Something else listens at the cluster’s address, such as a proxy or a login page.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Check what listens at the address in the error.',
+    exitCode: 3,
+  },
+  MLP4010: {
+    title: 'Somebody else owns fields that mlp sets',
+    meaning: 'Another field manager set them (server-side apply keeps account). They were left as they are.',
+    owner: 'operator',
+    retryable: false,
+    remedy:
+      'Take the change back where it was made, or remove the field there; then run the same command again.',
+    exitCode: 3,
+  },
+  MLP4011: {
+    title: 'The cluster took too long',
+    meaning: 'Something was started in it and was not finished within mlp’s patience.',
+    owner: 'operator',
+    retryable: true,
+    remedy: 'Run the same command again; it goes on where it stopped.',
+    exitCode: 3,
+  },
+  MLP4012: {
+    title: 'There is no cluster',
+    meaning: 'The cloud lists none of this platform’s in the region.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'mlp bootstrap --to 1',
+    exitCode: 3,
+  },
+  MLP4013: {
+    title: 'An object of that name is there already',
+    meaning:
+      'It was not made by this platform, and nobody agreed to its being taken over. It was left as it is.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Remove the object, or let mlp take it over with the flag in the error.',
+    exitCode: 5,
+  },
+  MLP4014: {
+    title: 'What phase 1 made is not known',
+    meaning: 'Its steps neither ran nor were found done in this run, and phase 2 needs their outputs.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'mlp bootstrap --to 2',
+    exitCode: 3,
+  },
+  MLP4015: {
+    title: 'There are no long-lived credentials for the Secret',
+    meaning:
+      'mlp.yaml asks for `credentials: static-secret`, and the identity that runs mlp has only short-lived ones.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Set `credentials: workload-identity` in mlp.yaml: pods then need no key.',
+    exitCode: 3,
+  },
+  MLP4020: {
+    title: 'A kubeconfig cannot be read',
+    meaning: 'The file is there, and the user who runs mlp may not read it.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Make it readable for your user, then run the same command again.',
+    exitCode: 3,
+  },
+  MLP4021: {
+    title: 'A kubeconfig cannot be understood',
+    meaning: 'It is not valid YAML, or not a kubeconfig. It was left as it is.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Repair or remove the file: kubectl config view --kubeconfig FILE',
+    exitCode: 3,
+  },
+  MLP4022: {
+    title: 'A kubeconfig has another entry of that name',
+    meaning:
+      'mlp replaces only contexts whose user runs `mlp token` for this platform. The file was left as it is.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Rename the other one: kubectl config rename-context NAME NAME-old',
+    exitCode: 3,
+  },
+} satisfies Entries<4>

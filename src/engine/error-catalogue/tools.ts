@@ -1,0 +1,138 @@
+import type { Entries } from './entry.ts'
+
+export const toolErrors = {
+  MLP2000: {
+    title: 'Node is too old',
+    meaning:
+      'mlp needs Node 22.19. It brings its own where `npm ci` was run, and that one is missing or does not start.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Run `npm ci` in the folder of mlp, or install Node 24.',
+    exitCode: 2,
+  },
+  MLP2001: {
+    title: 'A program could not be started',
+    meaning:
+      'The program, the folder it is to run in, or the right to run it is missing. It changed nothing.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Run `mlp doctor`: it says which tools are there, and how to get the others.',
+    exitCode: 3,
+  },
+  MLP2002: {
+    title: 'A program failed',
+    meaning: 'It ran, and ended with an exit code that is no success. Its last lines are in the error.',
+    owner: 'operator',
+    retryable: true,
+    remedy:
+      'Read what it said; the command is quoted so that it can be run by hand. Then run the same command again.',
+    exitCode: 3,
+  },
+  MLP2003: {
+    title: 'A program took too long',
+    meaning: 'It was asked to stop at its deadline, and has ended.',
+    owner: 'operator',
+    retryable: true,
+    remedy:
+      'Run the same command again; if it repeats, run the quoted command by hand and see where it waits.',
+    exitCode: 3,
+  },
+  MLP2004: {
+    title: 'A program was killed',
+    meaning:
+      'A signal that mlp did not send ended it, so that it could not tidy up. Its last lines are in the error.',
+    owner: 'operator',
+    retryable: true,
+    remedy: 'Look for a lack of memory (`dmesg`), then run the same command again.',
+    exitCode: 3,
+  },
+  MLP2010: {
+    title: 'A tool is missing, and cannot be got here',
+    meaning:
+      'No fitting version is on PATH, and for this machine there is neither a checked release nor a source build.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Install the version that is named, and put it on PATH.',
+    exitCode: 3,
+  },
+  MLP2011: {
+    title: 'Go is needed to build a tool',
+    meaning:
+      'The tool’s release could not be fetched, so that it has to be built; go is missing or too old for it.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Install Go (https://go.dev/doc/install), or the tool itself; `mlp doctor` says which versions.',
+    exitCode: 3,
+  },
+  MLP2012: {
+    title: 'A download failed',
+    meaning:
+      'The server could not be reached, answered with an error, or broke off. What was fetched so far was removed.',
+    owner: 'operator',
+    retryable: true,
+    remedy:
+      'See whether this machine reaches the address, also through its proxy; then run the same command again.',
+    exitCode: 3,
+  },
+  MLP2013: {
+    title: 'A download is not the file that mlp pins',
+    meaning:
+      'Its sha256 differs, so it was removed unused: damaged on the way, or not what its makers released.',
+    owner: 'operator',
+    retryable: true,
+    remedy: 'Run the same command again; if it repeats, do not use the file, and tell the authors of mlp.',
+    exitCode: 3,
+  },
+  MLP2014: {
+    title: 'A tool could not be built',
+    meaning:
+      'Go ended with an error: most often its module proxy cannot be reached, or room or memory ran out.',
+    owner: 'operator',
+    retryable: true,
+    remedy: 'Read what go said, then run the same command again: what is compiled is kept.',
+    exitCode: 3,
+  },
+  MLP2015: {
+    title: 'The tools’ cache cannot be written',
+    meaning: 'The disk is full, or the folder belongs to somebody else. No half tool was left there.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Free some space, or keep the tools elsewhere: export MLP_TOOLS_CACHE=/path/with/room',
+    exitCode: 3,
+  },
+  MLP2101: {
+    title: 'terraform failed',
+    meaning:
+      'terraform’s own diagnostics are in the error. What it had made is in its state, and the next run goes on.',
+    owner: 'operator',
+    retryable: true,
+    remedy: 'Do what the diagnostics ask for, then run the same command again.',
+    exitCode: 3,
+  },
+  MLP2102: {
+    title: 'The terraform state is locked',
+    meaning:
+      'A terraform that mlp cannot prove dead holds the lock: another machine’s, or one started by hand.',
+    owner: 'operator',
+    retryable: true,
+    remedy:
+      'Wait until that run has ended; only if it is certainly dead, free the lock with the command in the error.',
+    exitCode: 6,
+  },
+  MLP2103: {
+    title: 'terraform’s outputs are incomplete',
+    meaning: 'The root was applied, but an output that later steps read is missing or empty.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Check files in overrides/ that change outputs, then run the same command again.',
+    exitCode: 3,
+  },
+  MLP2104: {
+    title: 'What an interrupted run began is not finished',
+    meaning: 'The cloud still makes or removes it, longer than mlp waits. Nothing was replaced.',
+    owner: 'operator',
+    retryable: true,
+    remedy: 'Look in the cloud’s console at what holds it up, then run the same command again.',
+    exitCode: 3,
+  },
+} satisfies Entries<2>
