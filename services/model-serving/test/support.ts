@@ -59,7 +59,11 @@ const answerSchema = z.object({
 })
 export type Answer = z.output<typeof answerSchema>
 
-function post(url: string, body: string | Buffer, headers: Record<string, string> = {}): Promise<Response> {
+export function post(
+  url: string,
+  body: string | Buffer,
+  headers: Record<string, string> = {},
+): Promise<Response> {
   return fetch(url, { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } })
 }
 
@@ -111,4 +115,13 @@ export async function inferBinary(
   })
   expect(at).toBe(body.length)
   return { answer, outputs }
+}
+const problemSchema = z.looseObject({ type: z.string(), status: z.number(), detail: z.string() })
+
+/** The problem that a refused request is answered with. */
+export async function problemOf(response: Response): Promise<z.output<typeof problemSchema>> {
+  expect(response.headers.get('content-type')).toBe('application/problem+json')
+  const problem = problemSchema.parse(await response.json())
+  expect(problem.status).toBe(response.status)
+  return problem
 }

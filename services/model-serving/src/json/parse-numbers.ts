@@ -57,6 +57,7 @@ export function parseNumbers(
   const { name, datatype, shape } = tensor
   const cursor: Cursor = { bytes, end, name, at: start }
   const length = elementCount(shape)
+  if (bytes[start] !== OPEN_BRACKET) throw unexpected(cursor)
   // An element takes two bytes of text, so a shape that promises more than the text can hold allocates nothing.
   if (length > (end - start) / 2) throw countMismatch(name, length)
 

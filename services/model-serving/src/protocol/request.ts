@@ -1,4 +1,5 @@
-import { z } from 'zod'
+import { isUtf8 } from 'node:buffer'
+import * as z from 'zod'
 import { invalid } from '../errors.ts'
 import { parseData } from '../json/parse-data.ts'
 import { forEachElement, forEachMember, skipSpace, skipValue } from '../json/scan.ts'
@@ -68,6 +69,7 @@ export function parseInferenceRequest(body: Buffer, headerBytes: number | undefi
     throw invalid(`Inference-Header-Content-Length is ${headerBytes}, but the body has ${body.length} bytes`)
   }
   const json = headerBytes === undefined ? body : body.subarray(0, headerBytes)
+  if (!isUtf8(json)) throw invalid('the JSON is not UTF-8')
   const { text, ranges } = liftData(json)
   const { id, inputs, outputs, parameters } = parseHeader(text)
 

@@ -68,6 +68,8 @@ interface Entry {
 
 interface Shelf {
   readonly entries: Map<string, Entry>
+  /** Of those that can answer. */
+  highest: string | undefined
   aliases: ReadonlyMap<string, string>
   problem: string | undefined
 }
@@ -92,28 +94,25 @@ export function createModelStore(
   function find(name: string, version?: string): ServedVersion {
     const shelf = shelves.get(name)
     if (shelf === undefined || unloadedByHand.has(name)) throw unknownModel(name)
-    const chosen = version ?? shelf.aliases.get('default') ?? versionsOf(name).at(-1)
+    const chosen = version ?? shelf.aliases.get('default') ?? shelf.highest
     const entry = chosen === undefined ? undefined : entryOf(shelf, chosen)
     if (entry?.served !== undefined) return entry.served
     if (version !== undefined && entry === undefined) throw unknownModel(name, version)
     throw new RequestRefused(
       'model-not-ready',
-      `model '${name}' is not ready: ${entry?.reason ?? shelf.problem ?? 'it is being loaded'}`,
+      `model '${name}' is not ready: ${entry?.reason ?? reasonOf(shelf)}`,
       5,
     )
   }
 
-  function versionsOf(name: string): readonly string[] {
-    const entries = shelves.get(name)?.entries ?? new Map<string, Entry>()
-    return [...entries]
-      .filter(([, { served }]) => served !== undefined)
-      .map(([version]) => version)
-      .sort(byVersion)
-  }
-
   async function bring(target: WantedModel): Promise<void> {
     const { name } = target
-    const shelf = shelves.get(name) ?? { entries: new Map(), aliases: new Map(), problem: undefined }
+    const shelf = shelves.get(name) ?? {
+      entries: new Map(),
+      highest: undefined,
+      aliases: new Map(),
+      problem: undefined,
+    }
     shelves.set(name, shelf)
     shelf.problem = 'problem' in target ? target.problem : undefined
     if ('problem' in target) return
@@ -141,7 +140,7 @@ export function createModelStore(
     const before = shelf.entries.get(version)
     if (before?.served !== undefined && before.identity === identity) return true
     if (before?.served === undefined) {
-      shelf.entries.set(version, {
+      place(shelf, version, {
         identity,
         state: 'LOADING',
         reason: 'it is being loaded',
@@ -150,13 +149,13 @@ export function createModelStore(
     }
     try {
       const served: ServedVersion = { name, version, ...(await open()) }
-      shelf.entries.set(version, { identity, state: 'READY', reason: '', served })
+      place(shelf, version, { identity, state: 'READY', reason: '', served })
       events.loaded(served)
     } catch (error) {
       events.failed({ name, version }, error)
       const reason = error instanceof Error ? error.message : String(error)
       if (before?.served === undefined) {
-        shelf.entries.set(version, { identity, state: 'UNAVAILABLE', reason, served: undefined })
+        place(shelf, version, { identity, state: 'UNAVAILABLE', reason, served: undefined })
       }
       return false
     }
@@ -168,7 +167,7 @@ export function createModelStore(
   async function retire(name: string, shelf: Shelf, version: string): Promise<void> {
     const entry = shelf.entries.get(version)
     if (entry?.served !== undefined) {
-      shelf.entries.set(version, {
+      place(shelf, version, {
         ...entry,
         state: 'UNLOADING',
         reason: 'it is being unloaded',
@@ -177,7 +176,7 @@ export function createModelStore(
       await entry.served.model.close()
       events.unloaded({ name, version })
     }
-    shelf.entries.delete(version)
+    place(shelf, version, undefined)
   }
 
   async function retireAll(name: string): Promise<void> {
@@ -204,7 +203,10 @@ export function createModelStore(
   }
 
   async function load(name: string): Promise<void> {
-    const model = (await wanted()).find(candidate => candidate.name === name)
+    const models = await wanted().catch((error: unknown) => {
+      throw new RequestRefused('model-not-ready', error instanceof Error ? error.message : String(error), 5)
+    })
+    const model = models.find(candidate => candidate.name === name)
     if (model === undefined) throw new RequestRefused('unknown-model', `the catalogue has no model '${name}'`)
     unloadedByHand.delete(name)
     await bring(model)
@@ -219,7 +221,7 @@ export function createModelStore(
 
   return {
     find,
-    versionsOf,
+    versionsOf: name => servedVersions(shelves.get(name)),
     served: () =>
       [...shelves.values()].flatMap(({ entries }) =>
         [...entries.values()].flatMap(({ served }) => served ?? []),
@@ -237,10 +239,9 @@ export function createModelStore(
     ],
     missing() {
       if (!hasLoadedAll) return problem ?? 'the models are being loaded'
-      const [name, shelf] = [...shelves].find(([name]) => versionsOf(name).length === 0) ?? []
+      const [name, shelf] = [...shelves].find(([, { highest }]) => highest === undefined) ?? []
       if (shelf === undefined) return undefined
-      const reasons = [shelf.problem, ...[...shelf.entries.values()].map(({ reason }) => reason)]
-      return `model '${name}' is not ready: ${reasons.find(reason => reason !== undefined && reason !== '') ?? 'it is being loaded'}`
+      return `model '${name}' is not ready: ${reasonOf(shelf)}`
     },
     reconcile: () => inTurn(reconcile),
     load: name => inTurn(() => load(name)),
@@ -252,13 +253,29 @@ export function createModelStore(
   }
 }
 
-function entryOf({ entries, aliases }: Shelf, version: string): Entry | undefined {
-  return entries.get(version) ?? entries.get(aliases.get(version) ?? '')
+function place(shelf: Shelf, version: string, entry: Entry | undefined): void {
+  if (entry === undefined) shelf.entries.delete(version)
+  else shelf.entries.set(version, entry)
+  shelf.highest = servedVersions(shelf).at(-1)
 }
 
+/** Lowest first. */
+function servedVersions(shelf: Shelf | undefined): readonly string[] {
+  return [...(shelf?.entries ?? [])]
+    .filter(([, { served }]) => served !== undefined)
+    .map(([version]) => version)
+    .sort(collator.compare)
+}
 const collator = new Intl.Collator('en', { numeric: true })
-function byVersion(one: string, other: string): number {
-  return collator.compare(one, other)
+
+/** Why nothing of a model is ready. */
+function reasonOf({ problem, entries }: Shelf): string {
+  const reasons = [...entries.values()].map(({ reason }) => reason)
+  return problem ?? reasons.find(reason => reason !== '') ?? 'it is being loaded'
+}
+
+function entryOf({ entries, aliases }: Shelf, version: string): Entry | undefined {
+  return entries.get(version) ?? entries.get(aliases.get(version) ?? '')
 }
 
 function unknownModel(name: string, version?: string): RequestRefused {

@@ -1,0 +1,60 @@
+import { join } from 'node:path'
+import { eventually, type ServiceProcess, startProcess } from '@mlp/service-kit/testing'
+import { expect, test } from 'vitest'
+import { infer, post, temporaryFolder, testModel, writeCatalogue } from './support.ts'
+
+const mainFile = join(import.meta.dirname, '../src/main.ts')
+const secrets = { REPOSITORY_TOKEN: 'secret-repository-token', MLFLOW_TRACKING_TOKEN: 'secret-mlflow-token' }
+
+async function whenReady(process: ServiceProcess): Promise<ServiceProcess> {
+  await eventually('all models', async () => (await fetch(`${process.url}/ready`)).ok, 30_000)
+  return process
+}
+
+test('SIGTERM in the midst of requests drops none, in the main thread or in one of its own', async () => {
+  await using folder = await temporaryFolder()
+  const models = (['main', 'own'] as const).map(thread => ({
+    name: `slow-${thread}`,
+    thread,
+    versions: [{ version: '1', source: testModel('slow') }],
+  }))
+  await using process = await whenReady(
+    await startProcess(mainFile, { MODELS: await writeCatalogue(folder.path, models), PROCESSORS: '1' }),
+  )
+  const request = { inputs: [{ name: 'steps', datatype: 'INT64', shape: [1], data: [100] }] }
+  const answers = Array.from({ length: 20 }, (_, index) =>
+    infer(process.url, index % 2 === 0 ? 'slow-main' : 'slow-own', request),
+  )
+  await answers[0]
+  process.child.kill('SIGTERM')
+  for (const answer of await Promise.all(answers)) expect(answer.outputs[0]?.data).toEqual([128])
+  expect(await process.exited).toBe(0)
+  expect(process.lines.map(({ msg }) => msg)).toContain('drained')
+})
+
+test('no secret is in the logs or the metrics', async () => {
+  await using process = await whenReady(
+    await startProcess(mainFile, {
+      ...secrets,
+      LOG_LEVEL: 'trace',
+      MLFLOW_TRACKING_URI: 'http://127.0.0.1:9',
+    }),
+  )
+  const bearer = { authorization: `Bearer ${secrets.REPOSITORY_TOKEN}` }
+  expect((await post(`${process.url}/v2/repository/models/iris/load`, '{}', bearer)).status).toBe(200)
+  expect(
+    (await post(`${process.url}/v2/repository/models/nothing/load?token=secret`, '{}', bearer)).status,
+  ).toBe(404)
+  const metrics = await (await fetch(`${process.url}/metrics`)).text()
+  process.child.kill('SIGTERM')
+  await process.exited
+  expect(metrics).toContain('model_queued_requests')
+  expect(process.lines.length).toBeGreaterThan(5)
+  expect(metrics + JSON.stringify(process.lines)).not.toContain('secret')
+})
+
+test('settings that are not valid are named, and end the process', async () => {
+  await expect(startProcess(mainFile, { REPOSITORY_TOKEN: 'short', MAX_BODY_BYTES: 'many' })).rejects.toThrow(
+    /ended with 2[\s\S]*MAX_BODY_BYTES[\s\S]*REPOSITORY_TOKEN|ended with 2[\s\S]*REPOSITORY_TOKEN[\s\S]*MAX_BODY_BYTES/,
+  )
+})
