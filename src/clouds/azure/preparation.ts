@@ -5,7 +5,9 @@ import type { Leftover } from '../../engine/events.ts'
 import { tookTooLongError } from './errors.ts'
 import { tokenOwner } from './identity.ts'
 import type { AzurePlatform } from './platform.ts'
+import { isDenied } from './record.ts'
 import { builtInRoles } from './roles.ts'
+import { stateIds, storageApiVersion } from './state-place.ts'
 
 /** Namespaces of everything in templates/terraform/azure; a subscription has to register each once. */
 const resourceProviders = [
@@ -31,7 +33,6 @@ const blobService = z.object({ properties: z.object({ isVersioningEnabled: z.boo
 
 const versions = {
   groups: '2024-03-01',
-  storage: '2024-01-01',
   roles: '2022-04-01',
   providers: '2024-03-01',
 } as const
@@ -45,9 +46,9 @@ export async function missingPreparations(
   const [unregistered, hasGroup, hasAccount, service, hasContainer] = await Promise.all([
     unregisteredProviders(platform, signal),
     arm.get(group, versions.groups, exists, signal),
-    arm.get(storage, versions.storage, account, signal),
-    arm.get(`${storage}/blobServices/default`, versions.storage, blobService, signal),
-    arm.get(container, versions.storage, exists, signal),
+    arm.get(storage, storageApiVersion, account, signal),
+    arm.get(`${storage}/blobServices/default`, storageApiVersion, blobService, signal),
+    arm.get(container, storageApiVersion, exists, signal),
   ])
   return [
     ...unregistered.map(name => `resource provider ${name}`),
@@ -72,12 +73,15 @@ export async function prepare(
   const { location } = platform
   report(`state storage account ${platform.names.stateStorageAccount}`)
   await arm.put(group, versions.groups, { location, tags: platform.tags() }, signal)
-  if ((await arm.get(storage, versions.storage, account, signal)) === undefined)
-    await arm.put(storage, versions.storage, stateAccount(platform), signal)
+  if ((await arm.get(storage, storageApiVersion, account, signal)) === undefined)
+    await arm.put(storage, storageApiVersion, stateAccount(platform), signal)
   await untilProvisioned(platform, storage, signal)
-  await arm.put(`${storage}/blobServices/default`, versions.storage, protectedBlobs, signal)
-  await arm.put(container, versions.storage, { properties: { publicAccess: 'None' } }, signal)
-  if (!usesSharedKey(platform)) await letCallerWriteState(platform, storage, signal)
+  await arm.put(`${storage}/blobServices/default`, storageApiVersion, protectedBlobs, signal)
+  await arm.put(container, storageApiVersion, { properties: { publicAccess: 'None' } }, signal)
+  if (!usesSharedKey(platform)) {
+    await letCallerWriteState(platform, storage, signal)
+    await untilRoleWorks(platform, signal, report)
+  }
   return preparations(platform, signal)
 }
 
@@ -90,7 +94,7 @@ export async function preparations(
   const { group, storage } = stateIds(platform)
   const [hasGroup, hasAccount] = await Promise.all([
     arm.get(group, versions.groups, exists, signal),
-    arm.get(storage, versions.storage, exists, signal),
+    arm.get(storage, storageApiVersion, exists, signal),
   ])
   const leftover = (type: string, id: string, name: string): Leftover => ({
     cloud: 'azure',
@@ -105,20 +109,9 @@ export async function preparations(
   ]
 }
 
-export async function hasStateContainer(platform: AzurePlatform, signal: AbortSignal): Promise<boolean> {
-  const arm = await platform.arm()
-  return (await arm.get(stateIds(platform).container, versions.storage, exists, signal)) !== undefined
-}
-
 /** Terraform reaches the state with the account's key where the target gives one, else as whoever runs mlp. */
 export function usesSharedKey(platform: AzurePlatform): boolean {
   return platform.options.target.environment['ARM_ACCESS_KEY'] !== undefined
-}
-
-function stateIds({ subscriptionId, names }: AzurePlatform) {
-  const group = `/subscriptions/${subscriptionId}/resourceGroups/${names.stateResourceGroup}`
-  const storage = `${group}/providers/Microsoft.Storage/storageAccounts/${names.stateStorageAccount}`
-  return { group, storage, container: `${storage}/blobServices/default/containers/${names.stateContainer}` }
 }
 
 function stateAccount(platform: AzurePlatform): object {
@@ -200,7 +193,7 @@ async function untilProvisioned(
   const minutes = 5
   const deadline = Date.now() + minutes * 60_000
   for (;;) {
-    const found = await arm.get(storage, versions.storage, provisioning, signal)
+    const found = await arm.get(storage, storageApiVersion, provisioning, signal)
     if (found?.properties.provisioningState === 'Succeeded') return
     if (Date.now() > deadline) throw tookTooLongError(`creating ${storage}`, minutes)
     await sleep(1000, undefined, { signal })
@@ -228,6 +221,24 @@ async function letCallerWriteState(
     },
     signal,
   )
+}
+
+/**
+ * Azure needs up to ten minutes until a new role is known everywhere.
+ * https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---role-assignment-changes-are-not-being-detected
+ */
+async function untilRoleWorks(
+  platform: AzurePlatform,
+  signal: AbortSignal,
+  report: (message: string) => void,
+): Promise<void> {
+  const minutes = 15
+  const deadline = Date.now() + minutes * 60_000
+  for (let pauseMs = 1_000; await isDenied(platform, signal); pauseMs = Math.min(pauseMs * 2, 15_000)) {
+    if (Date.now() > deadline) throw tookTooLongError('letting this identity write the state', minutes)
+    report('waiting until Azure lets this identity write the state')
+    await sleep(pauseMs, undefined, { signal })
+  }
 }
 
 function stableUuid(text: string): string {

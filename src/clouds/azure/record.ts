@@ -2,7 +2,7 @@ import type { PipelineResponse } from '@azure/core-rest-pipeline'
 import type { Found, RecordStore } from '../../engine/record-store.ts'
 import { refusalError, sdkError } from './errors.ts'
 import type { AzurePlatform } from './platform.ts'
-import { hasStateContainer } from './preparation.ts'
+import { hasStateContainer } from './state-place.ts'
 
 const scope = 'https://storage.azure.com/.default'
 const apiVersion = '2023-11-03'
@@ -13,8 +13,7 @@ const retries = 4
  * https://learn.microsoft.com/rest/api/storageservices/specifying-conditional-headers-for-blob-service-operations
  */
 export function recordStore(platform: AzurePlatform): RecordStore {
-  const { stateStorageAccount, stateContainer } = platform.names
-  const place = `https://${stateStorageAccount}.blob.core.windows.net/${stateContainer}/mlp`
+  const place = placeOf(platform)
   const clients = new Map<number, Promise<Send>>()
   const send = async (request: BlobRequest, maxRetries: number): Promise<PipelineResponse> => {
     const client = clients.get(maxRetries) ?? createSend(platform, maxRetries)
@@ -56,6 +55,20 @@ export function recordStore(platform: AzurePlatform): RecordStore {
   }
 }
 
+/** Whether Azure refuses to let this identity read there; not for any other reason. */
+export async function isDenied(platform: AzurePlatform, signal: AbortSignal): Promise<boolean> {
+  const send = await createSend(platform, 0)
+  const answer = await send({ method: 'GET', url: `${placeOf(platform)}/lease.json`, signal }).catch(
+    () => undefined,
+  )
+  signal.throwIfAborted()
+  return answer?.status === 403
+}
+
+function placeOf({ names }: AzurePlatform): string {
+  return `https://${names.stateStorageAccount}.blob.core.windows.net/${names.stateContainer}/mlp`
+}
+
 interface BlobRequest {
   readonly method: 'GET' | 'PUT'
   readonly url: string
@@ -68,7 +81,7 @@ type Send = (request: BlobRequest) => Promise<PipelineResponse>
 /** The SDK's own pipeline, as whoever runs mlp: shared keys are off in the state's account. Throws MLP3xxx. */
 async function createSend(platform: AzurePlatform, maxRetries: number): Promise<Send> {
   const [sdk, credential] = await Promise.all([import('@azure/core-rest-pipeline'), platform.credential()])
-  const proxy = platform.options.target.environment['HTTPS_PROXY']
+  const proxy = platform.options.target.environment['HTTPS_PROXY'] || undefined
   const http = sdk.createDefaultHttpClient()
   const pipeline = sdk.createPipelineFromOptions({
     retryOptions: { maxRetries, retryDelayInMs: 500, maxRetryDelayInMs: 10_000 },

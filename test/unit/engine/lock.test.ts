@@ -3,7 +3,7 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import { isDead } from '../../../src/engine/lease-holder.ts'
+import { isAliveHere, isDead, isDeadHere, newHolder } from '../../../src/engine/lease-holder.ts'
 import { acquireLease, breakLease, readLease } from '../../../src/engine/lock.ts'
 import { temporaryFolder } from './support.ts'
 
@@ -91,6 +91,21 @@ describe('a holder that is gone', () => {
     const holder = await readLease(file)
     expect(holder !== undefined && isDead(holder)).toBe(false)
   })
+})
+
+test.each([
+  ['this process', {}, { alive: true, dead: false }],
+  ['one that is gone', { processStartedAt: 'another time' }, { alive: false, dead: true }],
+  [
+    'one of the same number on a machine of the same name',
+    { machine: 'another boot' },
+    { alive: false, dead: false },
+  ],
+  ['one on another host', { host: 'elsewhere', processStartedAt: '?' }, { alive: false, dead: false }],
+  ['one of which the machine is not known', { machine: '' }, { alive: false, dead: false }],
+])('a holder whose lock lies elsewhere: %s', (_, change, { alive, dead }) => {
+  const holder = { ...newHolder(command, new Date()), ...change }
+  expect([isAliveHere(holder), isDeadHere(holder)]).toEqual([alive, dead])
 })
 
 describe('mlp unlock', () => {

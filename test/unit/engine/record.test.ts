@@ -1,12 +1,12 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { MlpError } from '../../../src/engine/errors.ts'
 import type { EventBody } from '../../../src/engine/events.ts'
 import { newHolder } from '../../../src/engine/lease-holder.ts'
 import { createSharedRecord, type SharedRecord } from '../../../src/engine/record.ts'
 import { readSharedState } from '../../../src/engine/record-copy.ts'
-import { readSharedLease } from '../../../src/engine/record-lease.ts'
+import { breakSharedLease, readSharedLease } from '../../../src/engine/record-lease.ts'
 import { runSteps } from '../../../src/engine/run.ts'
 import { openState, type StateStore } from '../../../src/engine/state.ts'
 import { type MemoryStore, memoryStore } from './memory-store.ts'
@@ -109,6 +109,28 @@ test('a lease that was removed by hand begins again above every number in the re
     fence: 10,
     steps: { '1.aws.net': { state: 'done' } },
   })
+})
+
+test('a machine that slept between taking the lease and reading the record is refused, and changes nothing', async () => {
+  let isAsleep = true
+  const store: MemoryStore = memoryStore({
+    async before(what, name) {
+      if (what !== 'read' || name !== 'state.json' || !isAsleep) return
+      isAsleep = false
+      const { id } = (await readSharedLease(store, signal)) ?? { id: '' }
+      await breakSharedLease(store, id, newHolder('mlp unlock', new Date()), signal)
+      const other = await machine(store)
+      await other.record.take()
+      await did(other, '1.aws.net')
+      // It works on; what it did is there already.
+      await vi.waitFor(() => expect(store.texts.get('state.json')).toContain('"fence": 3'))
+    },
+  })
+  const one = await machine(store)
+  await expect(one.record.take()).rejects.toMatchObject({ code: 'MLP5220' })
+  await one.record.close()
+  expect((await readSharedState(store, signal)).document).toMatchObject({ fence: 3 })
+  expect(await readSharedLease(store, signal)).toBeDefined()
 })
 
 describe('a record that cannot be understood', () => {
