@@ -8,7 +8,7 @@ import { platformId } from '../config/names.ts'
 import type { Config } from '../config/schema.ts'
 import { type ExitCode, exitCodes, MlpError } from '../engine/errors.ts'
 import type { Emit, Event, EventBody, EventError, Leftover } from '../engine/events.ts'
-import { toEventError } from '../engine/failure.ts'
+import { isAbort, toEventError } from '../engine/failure.ts'
 import { watchInterrupts } from '../engine/interrupt.ts'
 import { acquireLease } from '../engine/lock.ts'
 import { type Outputs, type RunSummary, verdict } from '../engine/run.ts'
@@ -94,6 +94,16 @@ async function openSession(given: SessionOptions): Promise<Session> {
   const { options, io } = given
   const startedAt = performance.now()
   const stack = new AsyncDisposableStack()
+  const kill = new AbortController()
+  const interrupts = stack.adopt(
+    watchInterrupts({
+      kill(exitCode) {
+        kill.abort()
+        process.exit(exitCode)
+      },
+    }),
+    watch => watch.stop(),
+  )
   try {
     const configFile = options.config === undefined ? undefined : resolve(io.cwd, options.config)
     const wanted = await loadConfig({ file: configFile, environment: options.env, target: options.target })
@@ -101,16 +111,6 @@ async function openSession(given: SessionOptions): Promise<Session> {
     const home = join(platformFolder, '.mlp', wanted.target, `${wanted.project}-${wanted.environment}`)
     await mkdir(home, { recursive: true, mode: 0o700 })
     const runId = newRunId()
-    const kill = new AbortController()
-    const interrupts = stack.adopt(
-      watchInterrupts({
-        kill(exitCode) {
-          kill.abort()
-          process.exit(exitCode)
-        },
-      }),
-      watch => watch.stop(),
-    )
     const lease = given.changes
       ? stack.use(await acquireLease({ file: join(home, 'lock.json'), command: `mlp ${given.command}` }))
       : undefined
@@ -256,9 +256,19 @@ async function openSession(given: SessionOptions): Promise<Session> {
       [Symbol.asyncDispose]: () => owned.disposeAsync(),
     }
   } catch (error) {
+    const exitCode = interrupts.exitCode()
     await stack.disposeAsync()
-    throw error
+    throw exitCode !== undefined && isAbort(error) ? interruptedEarly(exitCode) : error
   }
+}
+
+function interruptedEarly(exitCode: ExitCode): MlpError {
+  return new MlpError({
+    code: 'MLP5130',
+    summary: 'interrupted before anything was begun',
+    remedy: ['Run the same command again.'],
+    exitCode,
+  })
 }
 
 function runStarted(

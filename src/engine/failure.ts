@@ -18,6 +18,11 @@ export function toMlpError(thrown: unknown, where: string): MlpError {
   })
 }
 
+/** What an aborted signal makes of a call that it was given to. */
+export function isAbort(thrown: unknown): boolean {
+  return thrown instanceof Error && thrown.name === 'AbortError'
+}
+
 /** The error as data, for events and `--json`. */
 export function toEventError(error: MlpError): EventError {
   const { owner, retryable } = catalogueEntry(error.code)

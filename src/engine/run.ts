@@ -2,7 +2,7 @@ import { type Barrier, openBarrier } from './barrier.ts'
 import { ago } from './durations.ts'
 import { type ExitCode, exitCodes, MlpError } from './errors.ts'
 import type { EventError } from './events.ts'
-import { toEventError, toMlpError } from './failure.ts'
+import { isAbort, toEventError, toMlpError } from './failure.ts'
 import { buildGraph, type Graph, needsOf } from './graph.ts'
 import { describeChanges } from './inputs.ts'
 import type { JsonObject } from './json.ts'
@@ -240,10 +240,6 @@ async function endBadly(
   return interrupted
     ? { state: 'interrupted', why: 'interrupted; the next run asks the world and goes on' }
     : { state: 'failed', why: error.message, error }
-}
-
-function isAbort(error: unknown): boolean {
-  return error instanceof Error && error.name === 'AbortError'
 }
 
 function whySkipped(record: StepRecord | undefined, status: Status, now: Date): string {

@@ -1,6 +1,6 @@
 import { MlpError } from './errors.ts'
 import type { Leftover } from './events.ts'
-import { toEventError, toMlpError } from './failure.ts'
+import { isAbort, toEventError, toMlpError } from './failure.ts'
 import { buildGraph, reversed } from './graph.ts'
 import type { JsonObject } from './json.ts'
 import { defaultConcurrency, type Outputs, type RunSummary, type StepOutcome, verdict } from './run.ts'
@@ -99,7 +99,7 @@ export async function undoSteps<Ctx extends EngineContext>(options: UndoOptions<
         return 'ok'
       } catch (thrown) {
         const error = toMlpError(thrown, id)
-        const interrupted = error.code === 'MLP5130'
+        const interrupted = error.code === 'MLP5130' || (context.signal.aborted && isAbort(thrown))
         finish(
           step,
           interrupted

@@ -244,4 +244,30 @@ describe('two machines at one platform', () => {
     expect([unlock.exitCode, unlock.stderr]).toEqual([6, expect.stringContaining('alive')])
     expect((await running.finished).exitCode).toBe(0)
   })
+
+  test('interrupted, a run gives the lease back, and all machines know where it stopped', async () => {
+    const running = start('machine-a', ['phase', '1', '--cloud', 'aws', '--yes', '--json'])
+    await held()
+    running.child.kill('SIGINT')
+    const finished = await running.finished
+    expect(finished.exitCode, finished.stderr).toBe(130)
+    expect(await readSharedLease(store, signal)).toBeUndefined()
+  })
+
+  test('after a teardown the record is what is left: nothing done, nobody at work, and how it went', async () => {
+    const args = ['teardown', '--cloud', 'aws', '--destroy-data', '--no-final-snapshot', '--yes', '--json']
+    const down = await start('machine-b', args).finished
+    expect(down.exitCode, down.stdout).toBe(0)
+    const events = parseEvents(down.stdout)
+    const kept = z.looseObject({ kept: z.array(z.object({ name: z.string() })) }).parse(events.at(-1)).kept
+    expect(kept.map(({ name }) => store.place.includes(name))).toEqual([true])
+    const known = await status('machine-a')
+    expect(known.holder).toBeNull()
+    const steps = known.phases.flatMap(phase => phase.steps)
+    expect(steps.filter(({ id, state }) => id.startsWith('1.aws.') && state !== 'pending')).toEqual([])
+    const { runId } = z
+      .looseObject({ runId: z.string() })
+      .parse(events.find(({ type }) => type === 'run-started'))
+    expect((await store.read(`runs/${runId}/events.ndjson`, signal)).state).toBe('found')
+  })
 })

@@ -140,14 +140,17 @@ describe('undo', () => {
     )
   })
 
-  test('an interrupt leaves the rest for the next run', async () => {
+  test.each([
+    ['a tool', new MlpError({ code: 'MLP5130', summary: 'interrupted', remedy: [] })],
+    ['a call to a cloud', new DOMException('This operation was aborted', 'AbortError')],
+  ])('an interrupt of %s leaves the rest for the next run', async (_, thrown) => {
     const { world, undo } = await platform((step, world) =>
       step.id === '2.aws.names'
         ? {
             ...step,
             undo: () => {
               world.controller.abort()
-              return Promise.reject(new MlpError({ code: 'MLP5130', summary: 'interrupted', remedy: [] }))
+              return Promise.reject(thrown)
             },
           }
         : step,
