@@ -82,7 +82,8 @@ export async function withSession(
   const session = await openSession(given)
   try {
     return await work(session)
-  } catch (error) {
+  } catch (thrown) {
+    const error = isAbort(thrown) && session.signal.aborted ? interrupted() : thrown
     if (!given.changes || !(error instanceof MlpError)) throw error
     return await session.endedBy(error)
   } finally {
@@ -256,18 +257,16 @@ async function openSession(given: SessionOptions): Promise<Session> {
       [Symbol.asyncDispose]: () => owned.disposeAsync(),
     }
   } catch (error) {
-    const exitCode = interrupts.exitCode()
     await stack.disposeAsync()
-    throw exitCode !== undefined && isAbort(error) ? interruptedEarly(exitCode) : error
+    throw isAbort(error) && interrupts.signal.aborted ? interrupted() : error
   }
 }
 
-function interruptedEarly(exitCode: ExitCode): MlpError {
+function interrupted(): MlpError {
   return new MlpError({
     code: 'MLP5130',
-    summary: 'interrupted before anything was begun',
+    summary: 'interrupted while no step was at work',
     remedy: ['Run the same command again.'],
-    exitCode,
   })
 }
 

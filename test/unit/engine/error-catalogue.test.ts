@@ -48,6 +48,7 @@ const shared = {
   MLP5130: [
     'src/cli/commands/sandbox.ts',
     'src/cli/prompts.ts',
+    'src/cli/session.ts',
     'src/engine/gates.ts',
     'src/tools/exec-failure.ts',
     'src/tools/toolchain/create-toolchain.ts',
