@@ -1,5 +1,5 @@
 import { SettingsError } from '@mlp/service-kit/settings'
-import { parseDocument } from 'yaml'
+import { isNode, LineCounter, parseDocument } from 'yaml'
 import * as z from 'zod'
 
 /** What an address may hold as a model's name or version; no path can be made of it. */
@@ -144,18 +144,19 @@ export function parseYamlFile<Schema extends z.ZodType>(
   text: string,
   file: string,
 ): z.output<Schema> {
-  const document = parseDocument(text)
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  const at = (offset: number | undefined) => `${file}:${lines.linePos(offset ?? 0).line}`
   if (document.errors.length > 0) {
-    throw new SettingsError(
-      document.errors.map(({ code, linePos }) => `${file}:${linePos?.[0].line}: ${code}`),
-    )
+    throw new SettingsError(document.errors.map(({ pos, message }) => `${at(pos[0])}: ${message}`))
   }
   const result = schema.safeParse(document.toJS())
   if (result.success) return result.data
   throw new SettingsError(
-    result.error.issues.map(
-      ({ path, message }) => `${file}: ${path.length === 0 ? '' : `${path.join('.')}: `}${message}`,
-    ),
+    result.error.issues.map(({ path, message }) => {
+      const node = document.getIn(path, true) ?? document.getIn(path.slice(0, -1), true)
+      return `${at(isNode(node) ? node.range?.[0] : 0)}: ${path.length === 0 ? '' : `${path.join('.')}: `}${message}`
+    }),
   )
 }
 

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import type { ServiceDefinition } from '@mlp/service-kit/service'
 import { SettingsError } from '@mlp/service-kit/settings'
 import type { FastifyBaseLogger } from 'fastify'
@@ -13,7 +12,7 @@ import { createMemoryLimiter, type MemoryLimiter } from './rate-limit/memory-lim
 import { addRoutes } from './routes.ts'
 import { createRoutingTable, type RoutingTable } from './routing/routing-table.ts'
 import type { GatewaySettings } from './settings.ts'
-import { type WatchedFile, watchFile } from './watched-file.ts'
+import { readText, type WatchedFile, watchFile } from './watched-file.ts'
 
 /** What changes when the configuration file does, all at once. */
 interface Configured {
@@ -135,7 +134,7 @@ async function openRedis(
   return openRedisLimiter({
     url,
     mode,
-    ca: caFile === undefined ? undefined : await readFile(caFile, 'utf8'),
+    ca: caFile === undefined ? undefined : await readText(caFile),
     login: redisLogin(settings, process.env),
     fallback,
     log,

@@ -1,34 +1,65 @@
 import { correlationHeaders } from '@mlp/service-kit/tracing'
 import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { Client } from './authentication/client.ts'
 import type { GatewayMetrics } from './metrics.ts'
-import { modelList } from './open-inference.ts'
+import { type modelList, repositoryIndex } from './open-inference.ts'
+import type { RoutingTable } from './routing/routing-table.ts'
 import { circuitOpenProblem, failureOf, problemOf } from './upstream/failures.ts'
 import type { Upstream } from './upstream/upstream.ts'
 
+type ListedModel = z.output<typeof modelList>['models'][number]
+type IndexEntry = z.output<typeof repositoryIndex>[number]
+
+/** Of one upstream's list. */
 const largestBytes = 4 << 20
 
 /**
- * The models of an upstream; read as a whole, because not every client may see all of them.
- * @throws ProblemError when the upstream does not list them
+ * The models that the client may see, of all upstreams: of each version where requests for it go.
+ * @throws ProblemError when an upstream does not say what it has; half a list would be taken for a whole one
  */
 export async function listModels(
-  upstream: Upstream,
+  routes: RoutingTable,
   request: FastifyRequest,
   client: Client,
   metrics: GatewayMetrics,
-): Promise<z.output<typeof modelList>> {
+): Promise<ListedModel[]> {
+  const headers = { ...correlationHeaders(request), 'mlp-client': client.id }
+  const models = new Map<string, ListedModel>()
+  const lists = await Promise.all(
+    [...routes.upstreams.values()].map(async upstream => ({
+      upstream,
+      entries: await fetchIndex(upstream, headers, request, metrics),
+    })),
+  )
+  for (const { upstream, entries } of lists) {
+    for (const { name, version = '', state, reason } of entries) {
+      if (routes.findModel(name).upstreamOf(version) !== upstream) continue
+      if (!client.grants.allows('read', name)) continue
+      const model = models.get(name) ?? { name, versions: [] }
+      model.versions.push({ version, state, reason })
+      models.set(name, model)
+    }
+  }
+  return [...models.values()].sort((a, b) => a.name.localeCompare(b.name))
+}
+
+async function fetchIndex(
+  upstream: Upstream,
+  headers: Record<string, string>,
+  request: FastifyRequest,
+  metrics: GatewayMetrics,
+): Promise<readonly IndexEntry[]> {
   const call = upstream.circuit.enter()
   if ('waitMs' in call) throw circuitOpenProblem(upstream.name, call.waitMs)
   const startedAt = performance.now()
   let answered = false
   try {
     const { statusCode, body } = await upstream.pool.request({
-      method: 'GET',
-      path: '/v1/models',
-      headers: { ...correlationHeaders(request), 'mlp-client': client.id, accept: 'application/json' },
+      method: 'POST',
+      path: '/v2/repository/index',
+      headers,
       signal: AbortSignal.timeout(upstream.configuration.responseTimeoutMs),
     })
     answered = true
@@ -36,7 +67,7 @@ export async function listModels(
     metrics.observeUpstream(upstream.name, String(statusCode), performance.now() - startedAt)
     const text = await readText(body)
     if (statusCode !== 200) throw new Error(`the list of models has status ${statusCode}`)
-    return modelList.parse(JSON.parse(text))
+    return repositoryIndex.parse(JSON.parse(text))
   } catch (error) {
     request.log.warn({ err: error, upstream: upstream.name }, 'upstream failed')
     if (!answered) {

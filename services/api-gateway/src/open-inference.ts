@@ -69,8 +69,30 @@ export const inferenceResponse = z.looseObject({
   outputs: z.array(z.looseObject({ name: z.string(), datatype: z.string(), shape: z.array(z.int()) })),
 })
 
-/** What `/v1/models` lists: of each model at least its name. */
-export const modelList = z.object({ models: z.array(z.looseObject({ name: z.string() })) })
+/** What a model server answers to `POST /v2/repository/index`. */
+export const repositoryIndex = z.array(
+  z.object({
+    name: z.string(),
+    version: z.string().optional(),
+    state: z.string().optional(),
+    reason: z.string().optional(),
+  }),
+)
+
+export const modelList = z.object({
+  models: z.array(
+    z.object({
+      name: z.string(),
+      versions: z.array(
+        z.object({
+          version: z.string(),
+          state: z.string().optional().describe('READY when it can be asked'),
+          reason: z.string().optional().describe('Why it cannot'),
+        }),
+      ),
+    }),
+  ),
+})
 
 const refusals = {
   401: 'No valid key or token',

@@ -88,8 +88,7 @@ export function addRoutes(app: ServiceApp, gateway: Gateway): void {
     },
     handler: async (request, reply) => {
       const client = await admit(gateway, request, reply)
-      const { models } = await listModels(gateway.routes().defaultUpstream, request, client, gateway.metrics)
-      return { models: models.filter(({ name }) => client.grants.allows('read', name)) }
+      return { models: await listModels(gateway.routes(), request, client, gateway.metrics) }
     },
   })
   addModelRoutes(app, gateway, '/v2/models/:model', modelParameters)

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { SettingsError } from '@mlp/service-kit/settings'
 
 export interface WatchedFile<Content> extends Disposable {
   /** As last read and found valid. */
@@ -19,7 +20,7 @@ export interface WatchOptions<Content> {
 /**
  * Keeps the content of a file that may change. It is read again and again rather than watched: Kubernetes changes a
  * mounted ConfigMap or Secret by swapping a link above it, which watches of the file do not see.
- * @throws what reading or `parse` throws, the first time
+ * @throws SettingsError when the file cannot be read at first, and what `parse` throws
  */
 export async function watchFile<Content>({
   path,
@@ -28,7 +29,7 @@ export async function watchFile<Content>({
   onChange,
   onError,
 }: WatchOptions<Content>): Promise<WatchedFile<Content>> {
-  let text = await readFile(path, 'utf8')
+  let text = await readText(path)
   let current = parse(text)
   let reading = false
   let lastProblem: string | undefined
@@ -36,7 +37,7 @@ export async function watchFile<Content>({
     if (reading) return
     reading = true
     try {
-      const next = await readFile(path, 'utf8')
+      const next = await readText(path)
       if (next !== text) {
         text = next
         current = parse(next)
@@ -57,5 +58,14 @@ export async function watchFile<Content>({
       return current
     },
     [Symbol.dispose]: () => clearInterval(timer),
+  }
+}
+
+/** @throws SettingsError naming the file */
+export async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    throw new SettingsError([`${path}: ${error instanceof Error && 'code' in error ? error.code : error}`])
   }
 }

@@ -10,6 +10,7 @@ import { parse, stringify } from 'yaml'
 import * as z from 'zod'
 import { createApiKey, parseApiKeys } from '../src/authentication/api-keys.ts'
 import { grantsOf } from '../src/authentication/scopes.ts'
+import { modelList } from '../src/open-inference.ts'
 import { readMetric, startGateway, type TestGateway, writeAtomically } from './gateway-fixture.ts'
 import { type ModelServer, startModelServer } from './model-server.ts'
 
@@ -151,10 +152,12 @@ describe('scopes', () => {
   })
 
   test('the list holds only what the client may see', async () => {
-    const list = async (key: string) =>
-      (await fetch(`${gateway.url}/v1/models`, { headers: { 'x-api-key': key } })).json()
-    expect(await list(gateway.key)).toEqual({ models: [{ name: 'iris' }, { name: 'secret' }] })
-    expect(await list(gateway.irisKey)).toEqual({ models: [{ name: 'iris' }] })
+    const list = async (key: string) => {
+      const response = await fetch(`${gateway.url}/v1/models`, { headers: { 'x-api-key': key } })
+      return modelList.parse(await response.json()).models.map(({ name }) => name)
+    }
+    expect(await list(gateway.key)).toEqual(['iris', 'secret'])
+    expect(await list(gateway.irisKey)).toEqual(['iris'])
   })
 })
 

@@ -48,11 +48,16 @@ export async function startModelServer(port = 0): Promise<ModelServer> {
 }
 
 const modelPath = /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?(\/ready|\/infer)?$/
+const repositoryIndex = [
+  { name: 'secret', version: '1', state: 'READY', reason: '' },
+  { name: 'iris', version: '1', state: 'READY', reason: '' },
+  { name: 'iris', version: '2', state: 'UNAVAILABLE', reason: 'its file is missing' },
+]
 const tensor = { name: 'x', datatype: 'FP32', shape: [-1] }
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { method = '', url = '' } = request
-  if (url === '/v1/models') return sendJson(response, 200, { models: [{ name: 'iris' }, { name: 'secret' }] })
+  if (method === 'POST' && url === '/v2/repository/index') return sendJson(response, 200, repositoryIndex)
   if (url === '/v2') return sendJson(response, 200, { name: 'test', version: '1', extensions: [] })
   if (url === '/v2/health/live' || url === '/v2/health/ready') return sendJson(response, 200, {})
   const [, model, version = '1', action] = modelPath.exec(url) ?? []

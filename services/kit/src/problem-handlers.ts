@@ -58,8 +58,8 @@ function clientProblem(code: string): ProblemError {
 const responding = new WeakMap<Socket, FastifyReply>()
 
 /** Has to be told of every request, because Node does not say in public whether a connection's response has begun. */
-export function rememberResponse(request: FastifyRequest, reply: FastifyReply): void {
-  responding.set(request.raw.socket, reply)
+export function rememberResponse(socket: Socket, reply: FastifyReply): void {
+  responding.set(socket, reply)
 }
 
 function isResponding(socket: Socket): boolean {

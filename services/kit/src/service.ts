@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyReply,
@@ -91,7 +93,9 @@ export async function createService<Settings extends SharedSettings>(
 
   /** Counts, traces and logs a request, whatever becomes of it. */
   function begin(request: FastifyRequest, reply: FastifyReply): void {
-    rememberResponse(request, reply)
+    // Whoever streams the body elsewhere may take the socket off the request.
+    const { socket } = request.raw
+    rememberResponse(socket, reply)
     metrics.requestStarted()
     const span = startRequestSpan(request, tracing)
     if (span.isRecording()) {
@@ -110,6 +114,7 @@ export async function createService<Settings extends SharedSettings>(
       metrics.requestEnded(request, outcome)
       endRequestSpan(span, outcome)
       logRequest(request, outcome)
+      if (!request.raw.complete) closeUnlessRead(request.raw, socket)
       // Its connection may be kept alive, which would keep a closing server from closing.
       if (!app.server.listening) setImmediate(() => app.server.closeIdleConnections())
     })
@@ -182,6 +187,18 @@ export async function createService<Settings extends SharedSettings>(
     },
   }
 }
+
+/**
+ * Whoever was answered before the whole body was read may go on sending, without end. It is read for a moment, since
+ * closing at once could destroy the answer on its way, and then cut off.
+ */
+function closeUnlessRead(request: IncomingMessage, socket: Socket): void {
+  setTimeout(() => {
+    if (!request.complete) socket.destroy()
+  }, lingerMs).unref()
+}
+
+const lingerMs = 1000
 
 /** A caller's own id is taken over when it can be written into logs and headers as it is. */
 function acceptedRequestId(header: string | string[] | undefined): string | undefined {

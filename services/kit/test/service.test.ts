@@ -73,6 +73,12 @@ describe('problems', () => {
     expect(problem).toMatchObject({ type: 'urn:mlp:problem:invalid-request', errors: [{ at: '/name' }] })
   })
 
+  test('who is answered and goes on sending is cut off', async () => {
+    const head = 'POST /nothing HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n'
+    const response = await rawRequest(port, head, '5\r\nhello\r\n')
+    expect(response).toMatch(/^HTTP\/1.1 404 /)
+  })
+
   test("a handler's own problem", async () => {
     const response = await fetch(`${url}/refused`)
     expect(response.headers.get('retry-after')).toBe('3')

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { createClient, createCluster, defineScript } from '@redis/client'
 import type { FastifyBaseLogger } from 'fastify'
 import * as z from 'zod'
@@ -86,7 +87,12 @@ function connect({ url, mode, ca, login, log }: RedisLimiterOptions) {
   const connection = {
     socket:
       protocol === 'rediss:'
-        ? { ...shared, tls: true as const, servername: hostname, ...(ca === undefined ? {} : { ca }) }
+        ? {
+            ...shared,
+            tls: true as const,
+            ...(isIP(hostname) === 0 ? { servername: hostname } : {}),
+            ...(ca === undefined ? {} : { ca }),
+          }
         : shared,
     // Waiting in a queue for a connection would hold up requests instead of deciding without Redis.
     disableOfflineQueue: true,

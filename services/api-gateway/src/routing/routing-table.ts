@@ -14,6 +14,8 @@ export interface RoutingTable {
 
 interface ModelRoute {
   readonly configuration: ModelConfiguration | undefined
+  /** @param version undefined for the one that the upstream chooses */
+  upstreamOf(version: string | undefined): Upstream
   /** @param version as the client names it; otherwise one may be chosen */
   target(version: string | undefined, client: Client, request: FastifyRequest): Target
 }
@@ -47,6 +49,7 @@ export function createRoutingTable(configuration: Configuration, previous?: Rout
   const defaultUpstream = find(undefined)
   const unlisted: ModelRoute = {
     configuration: undefined,
+    upstreamOf: () => defaultUpstream,
     target: version => ({ upstream: defaultUpstream, version }),
   }
   const models = new Map(
@@ -73,6 +76,7 @@ function createModelRoute(
   }
   return {
     configuration,
+    upstreamOf,
     target(version, client, request) {
       const chosen =
         version === undefined && versions !== undefined

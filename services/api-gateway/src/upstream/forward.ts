@@ -58,7 +58,7 @@ export async function forward(forwarding: Forwarding): Promise<number> {
       }
       metrics.countRetry(upstream.name, failureOf(error))
       await delay(delayMs)
-      if (request.raw.socket.destroyed)
+      if (forwarding.reply.raw.closed)
         throw problemOf(new ClientGoneError('the client went away'), upstream.name)
     }
   }
