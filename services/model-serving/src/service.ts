@@ -1,12 +1,13 @@
 import type { ServiceDefinition } from '@mlp/service-kit/service'
 import packageJson from '../package.json' with { type: 'json' }
+import { startGrpcServer } from './grpc/server.ts'
 import { addInferRoutes } from './http/infer.ts'
 import { addMetadataRoutes } from './http/metadata.ts'
 import { addRepositoryRoutes } from './http/repository.ts'
 import { createInferenceMetrics } from './metrics.ts'
 import { createModelStore } from './repository/model-store.ts'
 import { readWanted } from './repository/wanted.ts'
-import type { Settings } from './settings.ts'
+import { type Settings, storeOptions } from './settings.ts'
 
 const name = 'model-serving'
 
@@ -18,11 +19,12 @@ export const modelServing: ServiceDefinition<Settings> = {
       'ONNX models over the Open Inference Protocol, version 2, with its binary tensor and repository extensions.',
     securitySchemes: { repository: { type: 'http', scheme: 'bearer', description: 'REPOSITORY_TOKEN' } },
   },
-  build({ app, settings, log, metrics, draining, addReadinessCheck }) {
+  async build({ app, settings, log, metrics, draining, addReadinessCheck }) {
     const inferenceMetrics = createInferenceMetrics(metrics)
     const repository = {
       catalogue: settings.MODELS,
       cacheFolder: settings.CACHE_DIR,
+      stores: storeOptions(settings),
       processors: settings.PROCESSORS,
       onBatch: inferenceMetrics.onBatch,
     }
@@ -40,6 +42,15 @@ export const modelServing: ServiceDefinition<Settings> = {
     addMetadataRoutes(app, store, { name, version: packageJson.version })
     addRepositoryRoutes(app, store, settings.REPOSITORY_TOKEN)
 
+    const grpc = await startGrpcServer(store, inferenceMetrics, {
+      host: settings.HOST,
+      port: settings.GRPC_PORT,
+      maxMessageBytes: settings.MAX_BODY_BYTES,
+      onFailure: error => log.error({ err: error }, 'gRPC call failed'),
+      server: { name, version: packageJson.version },
+    })
+    log.info({ port: grpc.port }, 'gRPC listens')
+
     // The server listens while models load: /ready says when they are there.
     const refresh = () =>
       store.reconcile().catch((error: unknown) => log.error({ err: error }, 'the catalogue cannot be read'))
@@ -49,6 +60,7 @@ export const modelServing: ServiceDefinition<Settings> = {
     draining.addEventListener('abort', () => clearInterval(timer), { once: true })
     app.addHook('onClose', async () => {
       clearInterval(timer)
+      await grpc.close()
       await store.close()
     })
   },

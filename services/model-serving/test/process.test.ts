@@ -1,4 +1,7 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { eventually, type ServiceProcess, startProcess } from '@mlp/service-kit/testing'
 import { expect, test } from 'vitest'
 import { infer, post, temporaryFolder, testModel, writeCatalogue } from './support.ts'
@@ -19,7 +22,11 @@ test('SIGTERM in the midst of requests drops none, in the main thread or in one 
     versions: [{ version: '1', source: testModel('slow') }],
   }))
   await using process = await whenReady(
-    await startProcess(mainFile, { MODELS: await writeCatalogue(folder.path, models), PROCESSORS: '1' }),
+    await startProcess(mainFile, {
+      MODELS: await writeCatalogue(folder.path, models),
+      PROCESSORS: '1',
+      GRPC_PORT: '0',
+    }),
   )
   const request = { inputs: [{ name: 'steps', datatype: 'INT64', shape: [1], data: [100] }] }
   const answers = Array.from({ length: 20 }, (_, index) =>
@@ -30,6 +37,34 @@ test('SIGTERM in the midst of requests drops none, in the main thread or in one 
   for (const answer of await Promise.all(answers)) expect(answer.outputs[0]?.data).toEqual([128])
   expect(await process.exited).toBe(0)
   expect(process.lines.map(({ msg }) => msg)).toContain('drained')
+})
+
+test('SIGTERM while a body is still on its way waits for it', async () => {
+  await using process = await whenReady(await startProcess(mainFile, { GRPC_PORT: '0' }))
+  const body = JSON.stringify({
+    inputs: [{ name: 'measurements', datatype: 'FP32', shape: [1, 4], data: [5.1, 3.5, 1.4, 0.2] }],
+  })
+  const socket = connect(Number(new URL(process.url).port), '127.0.0.1')
+  let answer = ''
+  socket.setEncoding('utf8').on('data', (text: string) => {
+    answer += text
+  })
+  socket.write(
+    `POST /v2/models/iris/infer HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`,
+  )
+  socket.write(body.slice(0, 50))
+  await eventually('the request', async () =>
+    /http_server_active_requests [1-9]/.test(await (await fetch(`${process.url}/metrics`)).text()),
+  )
+  process.child.kill('SIGTERM')
+  await eventually('the drain', () => process.lines.some(({ msg }) => msg === 'draining'))
+  // Long enough that a server which does not wait would have closed.
+  await delay(300)
+  socket.write(body.slice(50))
+  await once(socket, 'close')
+  expect(answer).toMatch(/^HTTP\/1.1 200 /)
+  expect(answer).toContain('"setosa"')
+  expect(await process.exited).toBe(0)
 })
 
 test('no secret is in the logs or the metrics', async () => {

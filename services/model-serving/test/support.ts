@@ -36,7 +36,12 @@ export interface Serving extends AsyncDisposable {
 
 /** The service in this process, once all models of its catalogue are ready. */
 export async function startServing(environment: Readonly<Record<string, string>> = {}): Promise<Serving> {
-  const settings = readSettings(settingsSchema, { LOG_LEVEL: 'silent', REFRESH_SECONDS: '0', ...environment })
+  const settings = readSettings(settingsSchema, {
+    LOG_LEVEL: 'silent',
+    GRPC_PORT: '0',
+    REFRESH_SECONDS: '0',
+    ...environment,
+  })
   const service = await createService(modelServing, settings)
   const url = await service.app.listen({ host: '127.0.0.1', port: 0 })
   await eventually('all models', async () => (await fetch(`${url}/ready`)).ok, 30_000)

@@ -22,26 +22,29 @@ interface RequestedOutput {
   readonly binary: boolean | undefined
 }
 
-// ONNX Runtime takes dimensions of up to 32 bits. An empty tensor is refused: behind a zero, the other dimensions cost
-// the caller nothing and could make a model allocate without bounds.
-const shape = z
-  .array(
-    z
-      .int()
-      .min(1)
-      .max(2 ** 31 - 1),
-  )
-  .max(16)
+/**
+ * What every tensor is introduced by. ONNX Runtime takes dimensions of up to 32 bits. An empty tensor is refused: behind
+ * a zero, the other dimensions cost the caller nothing and could make a model allocate without bounds.
+ */
+export const tensorHead = z.object({
+  name: z.string().min(1).max(256),
+  datatype: z.enum(DATATYPES),
+  shape: z
+    .array(
+      z
+        .int()
+        .min(1)
+        .max(2 ** 31 - 1),
+    )
+    .max(16),
+})
 
 const header = z.object({
   id: z.string().max(256).optional(),
   parameters: z.looseObject({ binary_data_output: z.boolean().optional() }).optional(),
   inputs: z
     .array(
-      z.object({
-        name: z.string().min(1).max(256),
-        datatype: z.enum(DATATYPES),
-        shape,
+      tensorHead.extend({
         parameters: z.looseObject({ binary_data_size: z.int().min(0).optional() }).optional(),
         /** Not the data: an index into the ranges that `liftData` cut out. */
         data: z.int().optional(),
@@ -114,7 +117,12 @@ function parseHeader(text: string): z.output<typeof header> {
   } catch (error) {
     throw invalid(`the body is not JSON: ${error instanceof Error ? error.message : String(error)}`)
   }
-  const parsed = header.safeParse(value)
+  return parseOrRefuse(header, value)
+}
+
+/** What the schema makes of the value. Throws RequestRefused with what is wrong first, and where. */
+export function parseOrRefuse<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
   throw invalid(`${issue?.path.join('.') || 'the request'}: ${issue?.message}`)

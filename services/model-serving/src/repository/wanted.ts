@@ -5,6 +5,7 @@ import { type ModelOptions, openModel } from '../inference/model.ts'
 import { fetchVerified, type VerifiedFile, verifyFile } from './cache.ts'
 import { type CatalogueModel, type CatalogueVersion, parseCatalogue } from './catalogue.ts'
 import type { WantedModel, WantedVersion } from './model-store.ts'
+import type { StoreOptions } from './stores/object.ts'
 import { openObject } from './stores/open-object.ts'
 
 export interface Repository {
@@ -12,6 +13,7 @@ export interface Repository {
   readonly catalogue: string
   /** Where fetched models are kept. */
   readonly cacheFolder: string
+  readonly stores: StoreOptions
   /** For one operator of a model with a thread of its own. */
   readonly processors: number
   /** Told of every run of a version. */
@@ -24,7 +26,7 @@ export async function readWanted(repository: Repository): Promise<readonly Wante
     ? new URL(repository.catalogue)
     : pathToFileURL(repository.catalogue)
   const chunks: Uint8Array[] = []
-  for await (const chunk of await openObject(url)) chunks.push(chunk)
+  for await (const chunk of await openObject(url, repository.stores)) chunks.push(chunk)
   const { models } = parseCatalogue(Buffer.concat(chunks).toString())
   return Promise.all(models.map(model => wantedModel(repository, url, model)))
 }
@@ -41,11 +43,12 @@ async function wantedModel(repository: Repository, base: URL, model: CatalogueMo
 }
 
 async function wantedVersion(
-  { cacheFolder, processors, onBatch }: Repository,
+  repository: Repository,
   base: URL,
   model: CatalogueModel,
   { version, source, sha256 }: CatalogueVersion,
 ): Promise<WantedVersion> {
+  const { processors, onBatch } = repository
   const url = new URL(source, base)
   if (version === undefined) throw new Error(`${source} needs a version`)
   const options: ModelOptions = {
@@ -56,7 +59,7 @@ async function wantedVersion(
     thread: model.thread,
     processors,
   }
-  const file = await fileOf(url, base, sha256, cacheFolder)
+  const file = await fileOf(repository, url, base, sha256)
   return {
     version,
     identity: JSON.stringify([url, file.state, options]),
@@ -74,10 +77,10 @@ interface SourceFile {
 }
 
 async function fileOf(
+  { cacheFolder, stores }: Repository,
   url: URL,
   base: URL,
   sha256: string | undefined,
-  cacheFolder: string,
 ): Promise<SourceFile> {
   if (url.protocol === 'file:') {
     if (base.protocol !== 'file:')
@@ -88,5 +91,5 @@ async function fileOf(
   }
   if (sha256 === undefined)
     throw new Error(`${url} needs its sha256: what is fetched is not served unchecked`)
-  return { state: sha256, fetch: () => fetchVerified(cacheFolder, sha256, () => openObject(url)) }
+  return { state: sha256, fetch: () => fetchVerified(cacheFolder, sha256, () => openObject(url, stores)) }
 }

@@ -1,9 +1,16 @@
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3'
-import { keyOf, type ObjectBytes } from './object.ts'
+import { keyOf, type ObjectBytes, type StoreOptions } from './object.ts'
 
-/** `s3://bucket/key`. AWS_ENDPOINT_URL_S3 names another server than AWS's; it is then addressed by path. */
-export async function openS3Object(url: URL): Promise<ObjectBytes> {
-  const client = new S3Client({ forcePathStyle: process.env['AWS_ENDPOINT_URL_S3'] !== undefined })
+/** `s3://bucket/key` */
+export async function openS3Object(
+  url: URL,
+  { endpoint, forcePathStyle }: StoreOptions['s3'],
+): Promise<ObjectBytes> {
+  const client = new S3Client({
+    ...(endpoint === undefined ? {} : { endpoint }),
+    forcePathStyle,
+    followRegionRedirects: true,
+  })
   const { Body } = await client.send(new GetObjectCommand({ Bucket: url.hostname, Key: keyOf(url) }))
   if (Body === undefined) throw new Error(`${url} has no body`)
   return Body.transformToWebStream()
