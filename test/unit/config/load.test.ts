@@ -269,6 +269,27 @@ environments:
     expect(lines[0]).toMatch(expected)
   })
 
+  test.each([
+    ['aws', 'cidr', 16, 20],
+    ['aws', 'pods', 16, 20],
+    ['aws', 'services', 12, 24],
+    ['gcp', 'cidr', 8, 20],
+    ['gcp', 'pods', 9, 21],
+    ['gcp', 'services', 16, 27],
+    ['azure', 'cidr', 8, 20],
+    ['azure', 'pods', 8, 21],
+    ['azure', 'services', 12, 24],
+  ])(
+    '%s takes for %s what is no wider than /%d and no narrower than /%d',
+    (cloud, use, widest, narrowest) => {
+      const said = (prefix: number) => {
+        const text = `${head}clouds: { ${cloud}: { network: { ${use}: 0.0.0.0/${prefix} } } }\n`
+        return mistakesOf(text).some(line => line.endsWith(`a range from /${widest} to /${narrowest}`))
+      }
+      expect([widest - 1, widest, narrowest, narrowest + 1].map(said)).toEqual([true, false, false, true])
+    },
+  )
+
   test('a value that is used by an alias is placed where it is written', () => {
     const text = `${head}clouds:\n  aws: { nodes: &few { min: 9, max: 2 } }\n  gcp: { nodes: *few }\n`
     expect(mistakesOf(text)).toEqual([
@@ -430,6 +451,15 @@ describe('for every input', () => {
         expect(parse(printConfig(config))).toEqual(config)
       }),
     )
+  })
+
+  test('what is printed explains itself: the schema’s words above each setting, two levels deep', () => {
+    const budget = { amount: 500, currency: 'EUR' }
+    const lines = printConfig({ ...defaultSandboxConfig(), budget }).split('\n')
+    const above = (line: string) => lines[lines.indexOf(line) - 1]
+    expect(above('project: ml-platform')).toBe('# Part of the name of everything that mlp makes.')
+    expect(above('  amount: 500')).toMatch(/^ {2}# What the platform may cost in a month/)
+    expect(above('    region: us-east-1')).toBe("    accountId: '111122223333'")
   })
 
   const scalars = fc.oneof(fc.string(), fc.double(), fc.boolean(), fc.constant(null), fc.integer())

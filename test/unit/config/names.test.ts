@@ -63,6 +63,14 @@ const platforms = fc
   .tuple(projects, fc.constantFrom(...environments), fc.nat(999_999))
   .map(([project, environment, seed]) => located(project, environment, seed))
 
+test('a name that just fits is not cut; one character more, and it is, with a hash', () => {
+  const nodes = (project: string) => gcpNames(located(project, 'dev', 0)).serviceAccounts.nodes
+  const longest = 'p'.repeat(30 - '-dev-nodes'.length)
+  expect(nodes(longest)).toBe(`${longest}-dev-nodes`)
+  expect(nodes(`${longest}p`)).toMatch(/^p+-[a-z2-7]{5}-nodes$/)
+  expect(nodes(`${longest}p`)).toHaveLength(30)
+})
+
 /** Every rule as its cloud documents it: the pattern, then the most characters, then what it may not hold. */
 interface Rule {
   readonly pattern: RegExp

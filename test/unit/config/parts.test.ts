@@ -41,6 +41,12 @@ describe('ranges', () => {
     )
   })
 
+  test('one address in common is enough', () => {
+    const range = (text: string) => parseCidr(text) ?? { first: 0, last: 0, prefix: 0 }
+    expect(overlaps(range('10.0.0.255/32'), range('10.0.0.0/24'))).toBe(true)
+    expect(overlaps(range('10.0.1.0/32'), range('10.0.0.0/24'))).toBe(false)
+  })
+
   test.each(['', '10.0.0.0', '10.0.0/8', '10.0.0.0/33', '256.0.0.0/8', '10.0.0.1/8', '10.0.0.0/8 '])(
     '%j is none',
     text => {
@@ -68,6 +74,8 @@ describe('what was meant', () => {
 
   test('distance is one for a swap, and the same both ways', () => {
     expect(editDistance('regoin', 'region')).toBe(1)
+    expect(editDistance('kitten', 'sitting')).toBe(3)
+    expect(editDistance('', 'abc')).toBe(3)
     fc.assert(
       fc.property(fc.string({ maxLength: 8 }), fc.string({ maxLength: 8 }), (a, b) => {
         expect(editDistance(a, b)).toBe(editDistance(b, a))
