@@ -124,6 +124,17 @@ export const planDocument = z.object({
   cost: z.object({ monthly: z.array(z.object({ amount: z.number(), currency: z.string() })) }),
 })
 
+/** `mlp render --json`. */
+export const renderDocument = z.object({
+  schemaVersion,
+  /** Absolute. */
+  folder: z.string(),
+  /** Relative to it. */
+  files: z.array(z.string()),
+  /** Steps of which some values are not known yet, and what stands in their place. */
+  unknown: z.array(z.object({ step: z.string(), unknown: z.string() })),
+})
+
 /** The first line of every NDJSON stream. */
 export const versionEvent = z.object({
   at: instant,
@@ -172,6 +183,7 @@ export function contractSchemas(): Readonly<Record<string, unknown>> {
     status: z.toJSONSchema(statusDocument),
     checks: z.toJSONSchema(checkDocument),
     plan: z.toJSONSchema(planDocument),
+    render: z.toJSONSchema(renderDocument),
     version: z.toJSONSchema(versionEvent),
     gate: z.toJSONSchema(gateEvent),
     'run-finished': z.toJSONSchema(runFinishedEvent),

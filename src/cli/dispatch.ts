@@ -28,7 +28,8 @@ const handlers: Record<Exclude<CommandName, 'help'>, Handler> = {
   teardown: async (options, io) =>
     (await import('./commands/teardown.ts')).runTeardown(schemas.teardownOptions.parse(options), io),
   report: async () => notThereYet('report', 'Until then the run’s log.txt and events.ndjson lie in .mlp/.'),
-  render: async () => notThereYet('render', 'Until then, read the folder templates/ of mlp’s package.'),
+  render: async (options, io) =>
+    (await import('./commands/render.ts')).runRender(schemas.renderOptions.parse(options), io),
   token: async (options, io) =>
     (await import('./commands/token.ts')).runToken(schemas.tokenOptions.parse(options), io),
   unlock: async (options, io) =>

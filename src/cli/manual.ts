@@ -118,7 +118,7 @@ export const manual = {
   },
   render: {
     summary: 'write every file that mlp would apply, for reading',
-    effect: notYet,
+    effect: 'Writes files into one folder; asks no cloud and costs nothing.',
     examples: [
       { line: 'mlp render out', comment: 'into the folder out' },
       { line: 'mlp render out --env prod', comment: 'as production would get it' },

@@ -128,6 +128,7 @@ export type PhaseOptions = z.infer<typeof phaseOptions>
 export type VerifyOptions = z.infer<typeof verifyOptions>
 export type StatusOptions = z.infer<typeof statusOptions>
 export type TeardownOptions = z.infer<typeof teardownOptions>
+export type RenderOptions = z.infer<typeof renderOptions>
 export type TokenOptions = z.infer<typeof tokenOptions>
 export type UnlockOptions = z.infer<typeof unlockOptions>
 export type SandboxOptions = z.infer<typeof sandboxOptions>

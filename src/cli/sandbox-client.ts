@@ -118,6 +118,11 @@ export async function ensureSandbox(options: SandboxOptions): Promise<Target> {
   }
 }
 
+/** The sandbox as a target when it runs; undefined when it does not, or is of code that says it otherwise. Starts nothing. */
+export async function runningSandbox(home: string): Promise<Target | undefined> {
+  return targetSchema.safeParse(await ask(home, 'GET', '/target')).data
+}
+
 /** What the daemon says of itself; undefined when none runs. One of other code may word it in another way. */
 export async function sandboxStatus(home: string): Promise<SandboxStatus | 'other code' | undefined> {
   return statusOf(home, await sandboxCode())

@@ -36,6 +36,17 @@ export async function resolveTarget(options: TargetOptions): Promise<Target> {
   return target
 }
 
+/** The target without starting anything: a sandbox that does not run tells nothing of itself. */
+export async function knownTarget(
+  { config, folder }: { readonly config: Config; readonly folder: string },
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<Target> {
+  const unknown = { name: config.target, environment: {}, caFile: undefined, clouds: {} }
+  if (config.target === 'cloud') return unknown
+  const { runningSandbox } = await import('./sandbox-client.ts')
+  return (await runningSandbox(sandboxHome(folder, environment))) ?? unknown
+}
+
 /** This process also believes the sandbox's certificate authority, whose key never left this machine. */
 async function trust(caFile: string): Promise<void> {
   setDefaultCACertificates([...getCACertificates('default'), await readFile(caFile, 'utf8')])

@@ -2,7 +2,7 @@ import type { Cloud, CloudName, QuotaNeed } from '../clouds/cloud.ts'
 import type { Target } from '../clouds/target.ts'
 import type { Config } from '../config/schema.ts'
 import type { Check } from '../engine/check.ts'
-import type { EngineContext, Step } from '../engine/step.ts'
+import type { EngineContext, Step, StepId } from '../engine/step.ts'
 import type { openKubeClient } from '../kube/client.ts'
 import type { Toolchain } from '../tools/toolchain/toolchain.ts'
 
@@ -52,6 +52,23 @@ export interface ConsentQuestion {
   readonly flag: string
 }
 
+/** What can be known without asking anybody: enough to write down what would be applied. */
+export type RenderContext = Pick<
+  Context,
+  'config' | 'platformId' | 'clouds' | 'templates' | 'platformFolder' | 'home' | 'signal' | 'outputs'
+>
+
+/** What one step would apply, as files for reading. */
+export interface Rendering {
+  readonly step: StepId
+  /** How mlp applies them, in words or as a command that is run among the files. */
+  readonly appliedBy: string
+  /** By path below the rendered folder, with `/`. No secrets. */
+  readonly files: ReadonlyMap<string, string>
+  /** Values that nobody knows yet, in words, and what they stand as in the files. */
+  readonly unknown?: string
+}
+
 export type PlatformStep = Step<Context>
 export type PlatformCheck = Check<Context>
 
@@ -65,5 +82,7 @@ export interface Phase {
   /** What it takes room for under a cloud's quotas; nothing when it is left out. */
   quotaNeeds?(config: Config, cloud: CloudName): readonly QuotaNeed[]
   steps(config: Config): readonly PlatformStep[]
+  /** The files of every step that applies files. Asks no cloud, and changes nothing. */
+  render(context: RenderContext): Promise<readonly Rendering[]>
   checks(config: Config, clouds: ReadonlyMap<CloudName, Cloud>): readonly PlatformCheck[]
 }

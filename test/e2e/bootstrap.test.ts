@@ -1,8 +1,9 @@
-import { readFile, rm, stat } from 'node:fs/promises'
+import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as z from 'zod'
-import { kubectlJson } from '../support/kubectl.ts'
+import { renderDocument } from '../../src/cli/contract.ts'
+import { kubectlDiff, kubectlJson } from '../support/kubectl.ts'
 import { createPlayground, type Finished, type Playground, parseEvents } from '../support/mlp.ts'
 
 const verdict = z.object({
@@ -52,6 +53,24 @@ describe('a platform on the sandbox, from nothing and back', () => {
     const { healthy, checks } = verdict.parse(JSON.parse(finished.stdout))
     expect(checks.filter(({ status }) => !['pass', 'skipped'].includes(status))).toEqual([])
     expect({ healthy, exitCode: finished.exitCode }).toEqual({ healthy: true, exitCode: 0 })
+  })
+
+  it('renders the very files that it applied, with every value known', async () => {
+    const finished = await playground.mlp(['render', 'rendered', '--json'])
+    const { folder, unknown } = renderDocument.parse(JSON.parse(finished.stdout))
+    expect(unknown).toEqual([])
+    for (const cloud of ['aws', 'gcp', 'azure']) {
+      for (const root of [`${cloud}-foundation`, `${cloud}-cluster`]) {
+        for (const name of await readdir(join(folder, 'terraform', root))) {
+          const rendered = await readFile(join(folder, 'terraform', root, name), 'utf8')
+          const applied = await readFile(join(platform(playground), 'terraform', root, name), 'utf8')
+          expect(rendered, `${root}/${name}`).toBe(applied)
+        }
+      }
+      const kubeconfig = join(platform(playground), 'kubeconfig')
+      const objects = join(folder, 'kubernetes', `${cloud}-dev`)
+      expect(await kubectlDiff(kubeconfig, `${cloud}-dev`, objects), cloud).toBe('')
+    }
   })
 
   it('changes nothing the second time, and says why', async () => {

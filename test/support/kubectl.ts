@@ -17,3 +17,21 @@ export async function kubectlJson(kubeconfig: string, context: string, args: rea
   )
   return list.parse(JSON.parse(stdout))
 }
+
+/** What a server-side apply of a folder's files as mlp would change, as `kubectl diff` shows it; empty for nothing. */
+export async function kubectlDiff(kubeconfig: string, context: string, folder: string): Promise<string> {
+  const args = ['diff', '--server-side', '--field-manager', 'mlp', '-f', folder]
+  try {
+    const { stdout } = await promisify(execFile)(
+      'kubectl',
+      ['--kubeconfig', kubeconfig, '--context', context, ...args],
+      { timeout: 60_000 },
+    )
+    return stdout
+  } catch (error) {
+    // Exit 1 is a difference, anything above it an error.
+    const failed = z.object({ code: z.literal(1), stdout: z.string().min(1) }).safeParse(error)
+    if (failed.success) return failed.data.stdout
+    throw error
+  }
+}

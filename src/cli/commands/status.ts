@@ -1,16 +1,16 @@
-import { readFile } from 'node:fs/promises'
 import type { ExitCode } from '../../engine/errors.ts'
-import { exitCodes, MlpError } from '../../engine/errors.ts'
+import { exitCodes } from '../../engine/errors.ts'
 import { toMlpError } from '../../engine/failure.ts'
 import { isDead, isDeadHere, type LeaseHolder } from '../../engine/lease-holder.ts'
 import { readLease } from '../../engine/lock.ts'
 import { readSharedState } from '../../engine/record-copy.ts'
 import { readSharedLease } from '../../engine/record-lease.ts'
-import { isNewer, readState, type StateDocument } from '../../engine/state-document.ts'
+import { isNewer, type StateDocument } from '../../engine/state-document.ts'
 import { phases } from '../../phases/index.ts'
 import type { Io } from '../io.ts'
 import type { StatusOptions } from '../options.ts'
 import { findRecord, lockFile, openPlatform, type Platform, stateFile } from '../platform-home.ts'
+import { readStateFile } from '../state-file.ts'
 import { chooseColour } from '../views/choose.ts'
 import { palette } from '../views/palette.ts'
 import { statusJson, statusReport } from '../views/status-report.ts'
@@ -60,7 +60,7 @@ interface Remembered {
 }
 
 async function readOwn(home: string): Promise<Remembered> {
-  const [holder, document] = await Promise.all([readLease(lockFile(home)), readDocument(stateFile(home))])
+  const [holder, document] = await Promise.all([readLease(lockFile(home)), readStateFile(stateFile(home))])
   return { document, holder: holder !== undefined && isDead(holder) ? undefined : holder }
 }
 
@@ -92,33 +92,4 @@ async function readShared(
 function newest(one: StateDocument | undefined, other: StateDocument | undefined): StateDocument | undefined {
   if (one === undefined || other === undefined) return one ?? other
   return isNewer(other, one) ? other : one
-}
-
-/** Reads and changes nothing: a damaged file is for the next run to set aside. */
-async function readDocument(file: string): Promise<StateDocument | undefined> {
-  const text = await readText(file)
-  if (text === undefined) return undefined
-  const state = readState(text, file)
-  if (state.kind !== 'damaged') return state.document
-  throw new MlpError({
-    code: 'MLP5214',
-    summary: `${file} is damaged`,
-    detail: state.reason,
-    remedy: ['Run `mlp bootstrap`: it keeps the damaged file beside, asks the world, and goes on.'],
-  })
-}
-
-async function readText(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw new MlpError({
-      code: 'MLP5212',
-      summary: `${file} cannot be read`,
-      detail: error instanceof Error ? error.message : String(error),
-      remedy: ['Look at who owns it: mlp writes it with mode 0600 as the user who runs it.'],
-      cause: error,
-    })
-  }
 }

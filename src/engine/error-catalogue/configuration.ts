@@ -95,6 +95,23 @@ export const configurationErrors = {
     remedy: 'docs/steps.md lists all steps.',
     exitCode: 2,
   },
+  MLP1013: {
+    title: 'The folder to render into holds other files',
+    meaning:
+      '`mlp render` writes into a new or empty folder, or one that it rendered before. Nothing was changed.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Name a folder that is not there yet: mlp render <folder>',
+    exitCode: 2,
+  },
+  MLP1014: {
+    title: 'The folder to render into cannot be written',
+    meaning: 'The disk is full, or the folder belongs to somebody else. It may hold some of the files.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Choose a folder that you may write to, on a disk with room.',
+    exitCode: 2,
+  },
   MLP1090: {
     title: 'The command or flag is not there yet',
     meaning: 'It is part of the design, and of a later version. Nothing was done.',

@@ -5,6 +5,7 @@ import { applyRootStep } from './apply-root.ts'
 import { infrastructureChecks } from './checks.ts'
 import { prepareStep } from './prepare.ts'
 import { quotaNeeds } from './quota-needs.ts'
+import { renderRoot } from './render.ts'
 
 /** Guide, phase 1: two terraform roots a cloud, so that data can outlive clusters; the clouds side by side. */
 export const infrastructurePhase: Phase = {
@@ -19,6 +20,11 @@ export const infrastructurePhase: Phase = {
       prepareStep(cloud),
       applyRootStep(cloud, 'foundation'),
       applyRootStep(cloud, 'cluster'),
+    ]),
+  render: async context =>
+    configuredClouds(context.config).flatMap(cloud => [
+      renderRoot(context, cloud, 'foundation'),
+      renderRoot(context, cloud, 'cluster'),
     ]),
   checks: (_config, clouds) => [...clouds.values()].flatMap(infrastructureChecks),
 }

@@ -9,7 +9,11 @@ import { cloudOf } from './cloud-of.ts'
 export type RootVariables = JsonObject
 
 /** Where a root's template, the operator's overrides and mlp's working copy lie. */
-export function rootFolders(context: Context, cloudName: CloudName, root: RootName) {
+export function rootFolders(
+  context: Pick<Context, 'templates' | 'platformFolder' | 'home'>,
+  cloudName: CloudName,
+  root: RootName,
+) {
   return {
     template: join(context.templates, 'terraform', cloudName, root),
     overrides: join(context.platformFolder, 'overrides', 'terraform', cloudName, root),
@@ -18,7 +22,7 @@ export function rootFolders(context: Context, cloudName: CloudName, root: RootNa
 }
 
 export function rootVariables(
-  context: Context,
+  context: Pick<Context, 'clouds'>,
   cloudName: CloudName,
   root: RootName,
   foundation: JsonObject | undefined,

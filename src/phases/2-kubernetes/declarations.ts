@@ -16,6 +16,11 @@ type ObjectStepName =
   | 'config-map'
   | 'storage-class'
 
+/** On a Secret: a hash of its data, by which a change is seen without reading the data. */
+export const contentKey = 'mlp.dev/content'
+
+type DeclarationContext = Pick<Context, 'config' | 'clouds' | 'templates' | 'outputs' | 'signal'>
+
 /** The objects that one step wants on one cloud. */
 export interface Declaration {
   readonly name: ObjectStepName
@@ -24,9 +29,9 @@ export interface Declaration {
   readonly kinds: readonly { readonly apiVersion: string; readonly kind: string }[]
   readonly needs: readonly ObjectStepName[]
   /** Undefined while phase 1's outputs are not known in this run. */
-  objects(context: Context, cloud: CloudName): Promise<readonly KubeObject[] | undefined>
+  objects(context: DeclarationContext, cloud: CloudName): Promise<readonly KubeObject[] | undefined>
   /** What the engine remembers to see a change; never a secret. */
-  inputs(context: Context, cloud: CloudName): Json
+  inputs(context: DeclarationContext, cloud: CloudName): Json
   /** Fields of this kind cannot be changed, and nothing is lost by making it anew. */
   readonly replaceable: boolean
 }
@@ -129,7 +134,7 @@ export const declarations: readonly Declaration[] = [
 ]
 
 /** What phase 1's two roots told in this run. */
-function infrastructureOutputs(context: Context, cloud: CloudName): JsonObject | undefined {
+function infrastructureOutputs(context: DeclarationContext, cloud: CloudName): JsonObject | undefined {
   const output = (root: string) => context.outputs(`1.${cloud}.apply-${root}` satisfies StepId)
   const foundation = output('foundation')
   const cluster = output('cluster')
@@ -137,7 +142,7 @@ function infrastructureOutputs(context: Context, cloud: CloudName): JsonObject |
 }
 
 async function staticSecret(
-  context: Context,
+  context: DeclarationContext,
   cloudName: CloudName,
   facts: Readonly<Record<string, string>>,
 ): Promise<KubeObject> {
@@ -163,7 +168,7 @@ async function staticSecret(
   const { stringData: _, ...rest } = template
   return {
     ...rest,
-    metadata: { ...template.metadata, annotations: { 'mlp.dev/content': digest } },
+    metadata: { ...template.metadata, annotations: { [contentKey]: digest } },
     data: Object.fromEntries(encoded),
   }
 }

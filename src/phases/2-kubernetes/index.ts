@@ -1,11 +1,15 @@
 import type { CloudName } from '../../clouds/cloud.ts'
+import type { Config } from '../../config/schema.ts'
 import type { Phase } from '../phase.ts'
 import { clusterChecks } from './checks.ts'
 import { contextStep } from './context-step.ts'
 import { declarations } from './declarations.ts'
 import { objectStep } from './object-step.ts'
+import { renderCluster } from './render.ts'
 
 const cloudNames: readonly CloudName[] = ['aws', 'gcp', 'azure']
+
+const configured = (config: Config) => cloudNames.filter(cloud => config.clouds[cloud] !== undefined)
 
 /** Guide, phase 2: contexts, namespaces, identities, configuration and storage in each cluster. */
 export const kubernetesPhase: Phase = {
@@ -14,11 +18,11 @@ export const kubernetesPhase: Phase = {
   title: 'Kubernetes configuration',
   expectedMinutes: 5,
   steps: config =>
-    cloudNames
-      .filter(cloud => config.clouds[cloud] !== undefined)
-      .flatMap(cloud => [
-        contextStep(cloud),
-        ...declarations.map(declaration => objectStep(cloud, declaration)),
-      ]),
+    configured(config).flatMap(cloud => [
+      contextStep(cloud),
+      ...declarations.map(declaration => objectStep(cloud, declaration)),
+    ]),
+  render: async context =>
+    (await Promise.all(configured(context.config).map(cloud => renderCluster(context, cloud)))).flat(),
   checks: (config, clouds) => [...clouds.values()].flatMap(cloud => clusterChecks(config, cloud)),
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { TerraformBackend } from '../../clouds/cloud.ts'
 import type { JsonObject } from '../../engine/json.ts'
 import { isMissing } from './missing.ts'
@@ -28,31 +28,34 @@ const variablesFile = 'mlp.auto.tfvars.json'
 export const backendFile = 'mlp.backend.json'
 export const adoptionFile = 'mlp_adopt.tf.json'
 
+/** Everything of a workspace but where it lies and who runs it, by file name. */
+export function workspaceFiles(
+  workspace: Pick<Workspace, 'template' | 'overrides' | 'backend' | 'variables'>,
+): ReadonlyMap<string, string> {
+  const { template, overrides, backend, variables } = workspace
+  const copied = [template, overrides].flatMap(folder =>
+    terraformFiles(folder).map(name => [name, readFileSync(join(folder, name), 'utf8')] as const),
+  )
+  return new Map([
+    ...copied,
+    [variablesFile, `${JSON.stringify(variables, null, 2)}\n`],
+    [backendFile, `${JSON.stringify(backend.config, null, 2)}\n`],
+  ])
+}
+
 /**
  * Writes template, overrides and values into the workspace's folder. Files that the template no longer has are
  * removed, import blocks of an earlier run among them; terraform's own (`.terraform`, the lock file, a rescued state) stay.
  */
 export async function writeWorkspace(workspace: Workspace): Promise<void> {
+  const files = workspaceFiles(workspace)
   await mkdir(workspace.folder, { recursive: true, mode: 0o700 })
-  const sources = [
-    ...terraformFiles(workspace.template).map(name => join(workspace.template, name)),
-    ...terraformFiles(workspace.overrides).map(name => join(workspace.overrides, name)),
-  ]
-  const wanted = new Set(sources.map(source => basename(source)))
   for (const name of terraformFiles(workspace.folder)) {
-    if (!wanted.has(name)) await rm(join(workspace.folder, name))
+    if (!files.has(name)) await rm(join(workspace.folder, name))
   }
-  for (const source of sources) {
-    await cp(source, join(workspace.folder, basename(source)))
+  for (const [name, text] of files) {
+    await writeFile(join(workspace.folder, name), text, { mode: 0o600 })
   }
-  await writePrivate(
-    join(workspace.folder, variablesFile),
-    `${JSON.stringify(workspace.variables, null, 2)}\n`,
-  )
-  await writePrivate(
-    join(workspace.folder, backendFile),
-    `${JSON.stringify(workspace.backend.config, null, 2)}\n`,
-  )
 }
 
 /** Changes when the template or the operator's overrides change; part of the step's inputs. */
@@ -78,8 +81,4 @@ function terraformFiles(folder: string): readonly string[] {
     if (isMissing(error)) return []
     throw error
   }
-}
-
-async function writePrivate(file: string, text: string): Promise<void> {
-  await writeFile(file, text, { mode: 0o600 })
 }

@@ -53,7 +53,7 @@ const shared = {
     'src/tools/exec-failure.ts',
     'src/tools/toolchain/create-toolchain.ts',
   ],
-  MLP5212: ['src/cli/commands/status.ts', 'src/engine/state.ts'],
+  MLP5212: ['src/cli/state-file.ts', 'src/engine/state.ts'],
   MLP5220: ['src/engine/lease-holder.ts', 'src/engine/lock.ts', 'src/engine/record-lease.ts'],
   MLP5223: ['src/engine/lease-file.ts', 'src/engine/record-lease.ts'],
   MLP9000: ['src/cli/show-error.ts', 'src/engine/failure.ts'],
