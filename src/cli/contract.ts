@@ -82,6 +82,24 @@ export const checkDocument = z.object({
   ),
 })
 
+/** `mlp login --json`: `until` is ISO 8601, or whether the tools renew the credentials themselves. */
+export const loginDocument = z.object({
+  schemaVersion,
+  target,
+  clouds: z.array(
+    z.object({
+      cloud,
+      ok: z.boolean(),
+      principal: z.string().nullable(),
+      account: z.string().nullable(),
+      until: z.union([instant, z.enum(['renewed', 'unknown'])]).nullable(),
+      detail: z.string(),
+      /** What to run to sign in. */
+      signIn: z.array(z.string()),
+    }),
+  ),
+})
+
 const documentError = z.object({
   code: z.string(),
   owner: z.enum(['operator', 'cloud-administrator', 'mlp-authors']),
@@ -175,6 +193,7 @@ export const runFinishedEvent = z.object({
 
 export type StatusDocument = z.infer<typeof statusDocument>
 export type CheckDocument = z.infer<typeof checkDocument>
+export type LoginDocument = z.infer<typeof loginDocument>
 export type PlanDocument = z.infer<typeof planDocument>
 
 /** JSON Schemas by document, for other programs. */
@@ -182,6 +201,7 @@ export function contractSchemas(): Readonly<Record<string, unknown>> {
   return {
     status: z.toJSONSchema(statusDocument),
     checks: z.toJSONSchema(checkDocument),
+    login: z.toJSONSchema(loginDocument),
     plan: z.toJSONSchema(planDocument),
     render: z.toJSONSchema(renderDocument),
     version: z.toJSONSchema(versionEvent),

@@ -66,14 +66,31 @@ async function detectAws(home: string, environment: Environment) {
   const profile = environment['AWS_PROFILE'] ?? 'default'
   const sections = await readIni(file)
   const settings = sections[`profile ${profile}`] ?? sections[profile] ?? {}
-  const account =
-    settings['sso_account_id'] ?? /^arn:aws[^:]*:iam::(\d{12}):/.exec(settings['role_arn'] ?? '')?.[1]
   return {
-    awsAccount: found(account, `AWS profile ${profile}`),
+    awsAccount: found(awsAccountOf(settings), `AWS profile ${profile}`),
     awsRegion:
       found(environment['AWS_REGION'] ?? environment['AWS_DEFAULT_REGION'], 'AWS_REGION') ??
       found(settings['region'], `AWS profile ${profile}`),
   }
+}
+
+/** The AWS profiles that lead to an account, as far as their settings tell: SSO, or a role of that account. */
+export async function awsProfilesOf(
+  account: string,
+  environment: Environment,
+): Promise<readonly { readonly name: string; readonly sso: boolean }[]> {
+  const home = environment['HOME'] ?? environment['USERPROFILE'] ?? ''
+  const sections = await readIni(environment['AWS_CONFIG_FILE'] ?? join(home, '.aws', 'config'))
+  return Object.entries(sections)
+    .filter(([, settings]) => awsAccountOf(settings) === account)
+    .map(([section, settings]) => ({
+      name: section.replace(/^profile /, ''),
+      sso: settings['sso_account_id'] !== undefined,
+    }))
+}
+
+function awsAccountOf(settings: Readonly<Record<string, string>>): string | undefined {
+  return settings['sso_account_id'] ?? /^arn:aws[^:]*:iam::(\d{12}):/.exec(settings['role_arn'] ?? '')?.[1]
 }
 
 async function detectGcp(home: string, environment: Environment) {

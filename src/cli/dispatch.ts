@@ -11,8 +11,8 @@ type Handler = (options: Options, io: Io) => Promise<ExitCode>
 const handlers: Record<Exclude<CommandName, 'help'>, Handler> = {
   init: async (options, io) =>
     (await import('./commands/init.ts')).runInit(schemas.initOptions.parse(options), io),
-  login: async () =>
-    notThereYet('login', 'Set credentials up with the cloud’s own CLI; `mlp doctor` checks them.'),
+  login: async (options, io) =>
+    (await import('./commands/login.ts')).runLogin(schemas.loginOptions.parse(options), io),
   doctor: async (options, io) =>
     (await import('./commands/doctor.ts')).runDoctor(schemas.doctorOptions.parse(options), io),
   plan: async (options, io) =>

@@ -29,12 +29,16 @@ export const manual = {
     ],
   },
   login: {
-    summary: 'set up credentials for a cloud',
-    effect: notYet,
+    summary: 'prove who you are in each cloud, or say how to sign in',
+    effect:
+      'Changes nothing and costs nothing. Opens no browser: it names the command of the cloud’s own tool that does.',
     examples: [
-      { line: 'mlp login', comment: 'every cloud of mlp.yaml' },
+      { line: 'mlp login', comment: 'every cloud of mlp.yaml; exit 4 when one is not signed in' },
       { line: 'mlp login aws', comment: 'one cloud' },
-      { line: 'mlp login gcp --env prod', comment: 'with the account of another environment' },
+      {
+        line: 'mlp login gcp --env prod --json',
+        comment: 'the account of another environment, for a script',
+      },
     ],
   },
   doctor: {
@@ -180,7 +184,7 @@ export const exitCodesPage = `Exit codes
   1    a bug in mlp
   2    usage or configuration
   3    a step failed; the other clouds went on
-  4    a check failed (verify, doctor)
+  4    a check failed (verify, doctor, login)
   5    a gate refused, and nothing was changed; the message names the flag that answers it
   6    locked by another run
   130  interrupted; the same command goes on

@@ -121,6 +121,7 @@ export const completionOptions = z.object({
 export type GlobalOptions = z.infer<typeof globalOptions>
 export type ConsentOptions = z.infer<typeof consentOptions>
 export type InitOptions = z.infer<typeof initOptions>
+export type LoginOptions = z.infer<typeof loginOptions>
 export type DoctorOptions = z.infer<typeof doctorOptions>
 export type PlanOptions = z.infer<typeof planOptions>
 export type BootstrapOptions = z.infer<typeof bootstrapOptions>

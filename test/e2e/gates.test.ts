@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import * as z from 'zod'
@@ -136,5 +137,55 @@ describe('before anything changes', () => {
       error: expect.arrayContaining(['mlp login gcp']),
     })
     expect(gates(finished)).toContain('gcp credentials: refused')
+  })
+
+  // The SDK's own default chain, pointed at the sandbox's AWS as the official CLI is; the other clouds' SDKs have no
+  // such setting for all of their services.
+  it('login proves who the default chain signs in as, and says how to sign in where it does not', async () => {
+    const { environment } = z
+      .object({ environment: z.record(z.string(), z.string().nullable()) })
+      .parse(JSON.parse((await playground.mlp(['sandbox', 'env', '--json'])).stdout))
+    const own = Object.entries(environment).filter(
+      (entry): entry is [string, string] => entry[0].startsWith('AWS_') && entry[1] !== null,
+    )
+    const ca = join(playground.folder, 'sandbox', 'ca.pem')
+    const signedIn = { ...Object.fromEntries(own), NODE_EXTRA_CA_CERTS: ca }
+    const platform = (account: string) =>
+      writeFile(
+        join(playground.folder, 'cloud.yaml'),
+        `apiVersion: mlp.dev/v1\nproject: real\ntarget: cloud\nclouds:\n  aws:\n    accountId: '${account}'\n`,
+      )
+    const login = async (env: Readonly<Record<string, string>>) => {
+      const { exitCode, stdout } = await playground.mlp(['login', 'aws', '--config', 'cloud.yaml'], env)
+      return { exitCode, stdout }
+    }
+    const { awsAccountId } = z
+      .object({ awsAccountId: z.string() })
+      .parse(JSON.parse(await readFile(join(playground.folder, 'sandbox', 'secrets.json'), 'utf8')))
+
+    await platform(awsAccountId)
+    expect(await login(signedIn)).toEqual({
+      exitCode: 0,
+      stdout: expect.stringMatching(
+        /^√ aws: arn:aws:iam::\d+:\S+ in \d+, renewed by the tools that use them\n$/,
+      ),
+    })
+    await platform('999999999999')
+    expect(await login(signedIn)).toEqual({
+      exitCode: 4,
+      stdout: expect.stringMatching(/but mlp\.yaml names 999999999999\n {4}aws configure sso\n/),
+    })
+    const signedOut = {
+      ...signedIn,
+      AWS_ACCESS_KEY_ID: '',
+      AWS_SECRET_ACCESS_KEY: '',
+      AWS_EC2_METADATA_DISABLED: 'true',
+    }
+    expect(await login({ ...signedOut, AWS_SHARED_CREDENTIALS_FILE: '/dev/null' })).toEqual({
+      exitCode: 4,
+      stdout: expect.stringMatching(
+        /^× aws: AWS refused the credentials, or there are none.*\n {4}aws configure sso\n/,
+      ),
+    })
   })
 })

@@ -144,7 +144,7 @@ describe('what is answered at once', () => {
     expect(out()).toMatch(expected)
   })
 
-  test.each([['report'], ['login']])('mlp %s says that it is not there yet', async (...args) => {
+  test.each([['report']])('mlp %s says that it is not there yet', async (...args) => {
     const { io, out, err } = quietIo('/')
     expect(await runCommandLine([...args, '--json'], io)).toBe(2)
     expect(err()).toMatch(/^Error MLP1090: mlp \w+ is not there yet/)
