@@ -42,6 +42,7 @@ function answeredByFlag(question: ConsentQuestion, { options, target }: ConsentS
   const [flag] = question.flag.split(' ')
   if (flag === '--confirm') return options.confirm !== undefined || (target === 'sandbox' && options.yes)
   if (flag === '--destroy-data') return options.destroyData === true
+  if (flag === '--adopt') return options.adopt === true
   if (flag === '--allow-production') return options.allowProduction === true
   return question.safe && options.yes
 }

@@ -77,6 +77,7 @@ export const manual = {
       { line: 'mlp phase 1', comment: 'infrastructure' },
       { line: 'mlp phase kubernetes --cloud azure', comment: 'phase 2 on one cloud' },
       { line: 'mlp phase 2 --step 2.aws.namespaces --force', comment: 'one step, although it looks done' },
+      { line: 'mlp phase 2 --adopt', comment: 'take over objects that were there before mlp' },
     ],
   },
   verify: {

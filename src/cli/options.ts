@@ -38,6 +38,8 @@ const consentShape = {
   /** terraform addresses. */
   allowReplace: z.array(z.string()).default([]),
   allowProduction: z.boolean().default(false),
+  /** Take over what somebody else made under the names that mlp uses. */
+  adopt: z.boolean().default(false),
 }
 const kubeconfigShape = {
   /** Also into the user's own kubeconfig. */

@@ -61,7 +61,7 @@ export function createProgram(run: Run, output: ProgramOutput): Command {
   addRange(describe(program.command('plan'), manual.plan)).action((_options, command) =>
     start('plan')(command, {}),
   )
-  addKubeconfig(addConsent(addRange(describe(program.command('bootstrap'), manual.bootstrap)))).action(
+  addBuilding(addConsent(addRange(describe(program.command('bootstrap'), manual.bootstrap)))).action(
     (_options, command) => start('bootstrap')(command, {}),
   )
   addPhase(program, start('phase'))
@@ -147,8 +147,9 @@ function addCloud(command: Command): Command {
   return command.option('--cloud <names>', 'only these clouds, comma-separated', readClouds)
 }
 
-function addKubeconfig(command: Command): Command {
+function addBuilding(command: Command): Command {
   return command
+    .option('--adopt', 'take over what is there already under mlp’s names; teardown leaves it')
     .option('--merge-kubeconfig', 'write the contexts into your own kubeconfig too')
     .option('--native-plugins', 'use the clouds’ own token plugins in the kubeconfig')
 }
@@ -169,7 +170,7 @@ function addInit(program: Command, start: Start): void {
 }
 
 function addPhase(program: Command, start: Start): void {
-  addKubeconfig(addConsent(addCloud(describe(program.command('phase'), manual.phase))))
+  addBuilding(addConsent(addCloud(describe(program.command('phase'), manual.phase))))
     .addArgument(phaseArgument('<phase>'))
     .option('--step <id>', 'only this step')
     .option('--force', 'apply again what looks done')

@@ -68,6 +68,7 @@ const noConsent = {
   finalSnapshot: true,
   allowReplace: [],
   allowProduction: false,
+  adopt: false,
   confirm: undefined,
 }
 
