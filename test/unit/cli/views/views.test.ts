@@ -189,6 +189,7 @@ test('NDJSON keeps to the contract', async () => {
     'checks',
     'login',
     'plan',
+    'render',
     'version',
     'gate',
     'run-finished',
