@@ -1,5 +1,4 @@
 import type { ExitCode } from '../engine/errors.ts'
-import { MlpError } from '../engine/errors.ts'
 import type { Io } from './io.ts'
 import type { CommandName } from './manual.ts'
 import * as schemas from './options.ts'
@@ -27,7 +26,8 @@ const handlers: Record<Exclude<CommandName, 'help'>, Handler> = {
     (await import('./commands/status.ts')).runStatus(schemas.statusOptions.parse(options), io),
   teardown: async (options, io) =>
     (await import('./commands/teardown.ts')).runTeardown(schemas.teardownOptions.parse(options), io),
-  report: async () => notThereYet('report', 'Until then the run’s log.txt and events.ndjson lie in .mlp/.'),
+  report: async (options, io) =>
+    (await import('./commands/report.ts')).runReport(schemas.reportOptions.parse(options), io),
   render: async (options, io) =>
     (await import('./commands/render.ts')).runRender(schemas.renderOptions.parse(options), io),
   token: async (options, io) =>
@@ -43,13 +43,4 @@ const handlers: Record<Exclude<CommandName, 'help'>, Handler> = {
 /** Runs one command with the options commander read. Throws what the command throws. */
 export function dispatch(command: Exclude<CommandName, 'help'>, options: Options, io: Io): Promise<ExitCode> {
   return handlers[command](options, io)
-}
-
-function notThereYet(command: string, instead: string): never {
-  throw new MlpError({
-    code: 'MLP1090',
-    summary: `mlp ${command} is not there yet`,
-    detail: 'It belongs to a later part of mlp; nothing was done.',
-    remedy: [instead],
-  })
 }

@@ -107,7 +107,12 @@ export const verifyOptions = z.object({
 })
 export const statusOptions = z.object(globalShape)
 export const teardownOptions = z.object({ ...globalShape, ...consentShape, ...rangeShape })
-export const reportOptions = z.object({ ...globalShape, checklist: z.boolean().default(false) })
+export const reportOptions = z.object({
+  ...globalShape,
+  /** Id of a run; undefined: the last one. */
+  run: z.string().optional(),
+  checklist: z.boolean().default(false),
+})
 export const renderOptions = z.object({ ...globalShape, folder: z.string() })
 export const tokenOptions = z.object({ ...globalShape, cloud, cluster: z.string() })
 export const unlockOptions = z.object({ ...globalShape, id: z.string() })
@@ -131,6 +136,7 @@ export type PhaseOptions = z.infer<typeof phaseOptions>
 export type VerifyOptions = z.infer<typeof verifyOptions>
 export type StatusOptions = z.infer<typeof statusOptions>
 export type TeardownOptions = z.infer<typeof teardownOptions>
+export type ReportOptions = z.infer<typeof reportOptions>
 export type RenderOptions = z.infer<typeof renderOptions>
 export type TokenOptions = z.infer<typeof tokenOptions>
 export type UnlockOptions = z.infer<typeof unlockOptions>

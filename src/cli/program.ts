@@ -73,7 +73,8 @@ export function createProgram(run: Run, output: ProgramOutput): Command {
     start('teardown')(command, {}),
   )
   describe(program.command('report'), manual.report)
-    .option('--checklist', 'the go-live checklist')
+    .option('--run <id>', 'this run (default: the last one)')
+    .option('--checklist', 'the go-live checklist (not there yet)')
     .action((_options, command) => start('report')(command, {}))
   describe(program.command('render'), manual.render)
     .argument('<folder>', 'where to write')

@@ -244,6 +244,23 @@ export const platformErrors = {
     remedy: 'Start the sandbox, or sign in to the home cloud; then run the same command again.',
     exitCode: 3,
   },
+  MLP5233: {
+    title: 'There is no such run to report',
+    meaning:
+      'This environment and target have no run on this machine, or none with that id. mlp keeps the last 20.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Leave --run out for the last run; --env and --target choose where to look.',
+    exitCode: 2,
+  },
+  MLP5234: {
+    title: 'The report of the run cannot be written',
+    meaning: 'The disk is full, or the folder of the run belongs to somebody else. The log is as it was.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Free some space or make the folder writable, then run the same command again.',
+    exitCode: 2,
+  },
   MLP5240: {
     title: 'A step says that it is done, and the world disagrees',
     meaning: 'It was applied without an error, and asking again does not find it as declared.',

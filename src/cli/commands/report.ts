@@ -1,0 +1,86 @@
+import { createReadStream } from 'node:fs'
+import { readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { systemErrorCode } from '../../engine/atomic-file.ts'
+import { type ExitCode, exitCodes, MlpError } from '../../engine/errors.ts'
+import type { Io } from '../io.ts'
+import type { ReportOptions } from '../options.ts'
+import { openPlatform } from '../platform-home.ts'
+import { reportPage } from '../report/report-page.ts'
+import { parseRunEvent } from '../report/run-events.ts'
+import { emptyRecord, type RunRecord, recordEvent } from '../report/run-record.ts'
+
+/** Writes a run's `report.html` beside its log, from the events that it left there. Asks no cloud. */
+export async function runReport(options: ReportOptions, io: Io): Promise<ExitCode> {
+  if (options.checklist) throw checklistNotThere()
+  const runs = join((await openPlatform(options, io)).home, 'runs')
+  const { runId, record } = await findRun(runs, options.run)
+  const file = join(runs, runId, 'report.html')
+  try {
+    await writeFile(file, reportPage(record), { mode: 0o600 })
+  } catch (error) {
+    throw new MlpError({
+      code: 'MLP5234',
+      summary: `${file} cannot be written`,
+      detail: error instanceof Error ? error.message : String(error),
+      remedy: [`Free some space, or make it writable: df -h ${runs}; ls -ld ${join(runs, runId)}`],
+      cause: error,
+    })
+  }
+  io.stdout.write(options.json ? `${JSON.stringify({ schemaVersion: 1, runId, file })}\n` : `${file}\n`)
+  return exitCodes.done
+}
+
+/** The run that is named, else the last one that worked on steps: a plan or a verification leaves a folder too. */
+async function findRun(
+  runs: string,
+  wanted: string | undefined,
+): Promise<{ readonly runId: string; readonly record: RunRecord }> {
+  const ids = (await namesIn(runs)).toSorted().toReversed()
+  for (const runId of ids.filter(id => wanted === undefined || id === wanted)) {
+    const record = await readRun(join(runs, runId, 'events.ndjson'))
+    if (record !== undefined && (wanted !== undefined || record.started !== undefined))
+      return { runId, record }
+  }
+  throw new MlpError({
+    code: 'MLP5233',
+    summary: wanted === undefined ? 'there is no run to report' : `there is no run ${wanted}`,
+    detail: ids.length === 0 ? `${runs} holds none.` : `There are: ${ids.slice(0, 5).join(', ')}`,
+    remedy: [
+      'mlp report, for the last run of this environment and target; --env and --target choose another.',
+    ],
+  })
+}
+
+async function readRun(file: string): Promise<RunRecord | undefined> {
+  const record = emptyRecord()
+  try {
+    for await (const line of createInterface({ input: createReadStream(file) })) {
+      const event = parseRunEvent(line)
+      if (event !== undefined) recordEvent(record, event)
+    }
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+  return record.lastAt === 0 ? undefined : record
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return []
+    throw error
+  }
+}
+
+function checklistNotThere(): MlpError {
+  return new MlpError({
+    code: 'MLP1090',
+    summary: 'mlp report --checklist is not there yet',
+    detail: 'It belongs to a later part of mlp; nothing was done.',
+    remedy: ['mlp report writes the last run.'],
+  })
+}

@@ -1,0 +1,21 @@
+import { type Html, html } from './html.ts'
+
+export interface Table {
+  readonly caption: string
+  readonly columns: readonly string[]
+  /** A `<tr>` each. */
+  readonly rows: readonly Html[]
+}
+
+/** Wider than a narrow window it scrolls by itself, by keyboard too. */
+export function table({ caption, columns, rows }: Table): Html {
+  return html`<div class="scroll" role="region" tabindex="0" aria-label="${caption}">
+<table>
+<caption>${caption}</caption>
+<thead><tr>${columns.map(column => html`<th scope="col">${column}</th>`)}</tr></thead>
+<tbody>
+${rows}
+</tbody>
+</table>
+</div>`
+}
