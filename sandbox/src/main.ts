@@ -1,9 +1,10 @@
 /**
  * The sandbox's daemon: `node main.ts HOME serve CODE` serves until it is told to stop, and tells whoever asks that it
- * is of this code; `node main.ts HOME stop` ends what a daemon that died left running. Exits 0 at once when another
- * daemon serves this home.
+ * is of this code; exits 0 at once when another daemon serves this home. `node main.ts HOME stop` waits for a daemon that
+ * is ending, and ends what one that died left running.
  */
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import * as z from 'zod'
 import { takeLock } from './lock.ts'
 import { openLog } from './log.ts'
@@ -12,6 +13,9 @@ import { openSupervisor } from './processes/supervisor.ts'
 const [home, action, code] = z
   .tuple([z.string().startsWith('/'), z.enum(['serve', 'stop']), z.string().default('')])
   .parse(process.argv.slice(2))
+
+/** Three control planes end within seconds; a busy machine takes longer. */
+const endingTimeoutMs = 60_000
 
 const log = openLog(join(home, 'log', 'daemon.log'))
 try {
@@ -24,8 +28,14 @@ try {
 }
 
 async function stopLeftovers(): Promise<void> {
-  const lock = takeLock(join(home, 'daemon.lock'))
-  if (lock === undefined) return
+  const deadline = Date.now() + endingTimeoutMs
+  let lock = takeLock(join(home, 'daemon.lock'))
+  while (lock === undefined) {
+    if (Date.now() > deadline)
+      throw new Error(`a daemon still serves ${home}; log/daemon.log names its process id`)
+    await delay(50)
+    lock = takeLock(join(home, 'daemon.lock'))
+  }
   const supervisor = await openSupervisor(join(home, 'processes'), log)
   await supervisor.stopAll()
   supervisor.detach()

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer as createHttpServer } from 'node:http'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -167,6 +167,29 @@ test('a port that another program took is reported with the part that needs it',
   await ensure()
 })
 
+test('stop says whether there was anything to stop, whatever became of the file that names the daemon', async () => {
+  expect(await stopSandbox(home)).toBe(false)
+  await ensure()
+  const { pid, processes } = await running()
+  process.kill(pid, 'SIGKILL')
+  await writeFile(join(home, 'daemon.json'), '{"socket":')
+  await expect(sandboxStatus(home)).rejects.toMatchObject({ code: 'MLP5207' })
+  expect(await stopSandbox(home)).toBe(true)
+  for (const one of processes) expect(one.pid === null ? undefined : await identify(one.pid)).toBeUndefined()
+  expect(await stopSandbox(home)).toBe(false)
+  expect(await removeSandbox(home)).toBe(true)
+  expect(await removeSandbox(home)).toBe(false)
+})
+
+test.each(['start', 'stop', 'status', 'env', 'reset'] as const)(
+  '%s says what is wrong with a home that is no folder',
+  async action => {
+    await writeFile(home, '')
+    await expect(run(action, { yes: true })).rejects.toMatchObject({ code: 'MLP5208' })
+    await rm(home)
+  },
+)
+
 test('a damaged home is reported in words and repaired by nobody', async () => {
   await ensure()
   await stopSandbox(home)
@@ -190,6 +213,7 @@ test('the commands: status before and after, env for eval, reset only when agree
     running: true,
     home,
   })
+  expect(await undocumented()).toEqual([])
   await expect(run('reset')).rejects.toMatchObject({
     exitCode: 5,
     remedy: [expect.stringContaining('--yes')],
@@ -198,6 +222,18 @@ test('the commands: status before and after, env for eval, reset only when agree
   expect(await run('reset', { yes: true })).toMatchObject({ exitCode: 0 })
   await expect(readFile(join(home, 'secrets.json'))).rejects.toThrow(/ENOENT/)
 })
+
+/** What a home holds and docs/sandbox.md does not name, or names in vain; clusters come with the first one. */
+async function undocumented(): Promise<readonly string[]> {
+  const page = await readFile(new URL('../../docs/sandbox.md', import.meta.url), 'utf8')
+  const rows = page.slice(page.indexOf('| path |'), page.indexOf('## Settings'))
+  const named = [...rows.matchAll(/`([\w.-]+)\/?`/g)].map(([, name = '']) => name)
+  const there = (await readdir(home)).map(name => name.replace(/-(journal|wal|shm)$/, ''))
+  return [
+    ...there.filter(name => !named.includes(name)),
+    ...named.filter(name => !there.includes(name) && !['clusters', 'mlp'].includes(name)),
+  ]
+}
 
 test('every value survives eval unchanged', async () => {
   const value = fc

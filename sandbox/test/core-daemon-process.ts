@@ -62,9 +62,12 @@ export async function status(home: string): Promise<Status> {
   return statusSchema.parse(await control(home, 'GET', '/status'))
 }
 
+/** Generous: on a busy two-core machine a daemon takes a while to start. */
+const patienceMs = 120_000
+
 /** Asks again until the answer is not undefined; a question that cannot be asked yet counts as unanswered. */
 export async function eventually<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
-  const deadline = Date.now() + 30_000
+  const deadline = Date.now() + patienceMs
   let last: unknown
   while (Date.now() < deadline) {
     try {

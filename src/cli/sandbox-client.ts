@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, statSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -8,7 +8,7 @@ import * as z from 'zod'
 import type { Target } from '../clouds/target.ts'
 import { MlpError } from '../engine/errors.ts'
 import { daemonProgram, sandboxCode } from './sandbox-code.ts'
-import { ask, askDaemon, findDaemon } from './sandbox-control.ts'
+import { ask, askDaemon, findDaemon, homeUnusable } from './sandbox-control.ts'
 
 export interface SandboxOptions {
   /** Absolute folder of the sandbox. */
@@ -62,6 +62,7 @@ const statusSchema = z.object({
   clusters: z.array(
     z.object({ name: z.string(), version: z.string(), endpoint: z.string(), running: z.boolean() }),
   ),
+  faults: z.array(z.object({ on: z.string(), kind: z.string(), count: z.int() })),
   building: z.array(z.object({ name: z.string(), message: z.string() })),
   starting: z.array(
     z.object({ name: z.string(), state: z.enum(['starting', 'failed']), why: z.string().optional() }),
@@ -149,17 +150,25 @@ export async function sandboxEnvironment(home: string): Promise<Readonly<Record<
   return z.record(z.string(), z.string().nullable()).parse(await ask(home, 'GET', '/env'))
 }
 
-/** Ends all its processes, whether or not its daemon lives; keeps its data. Nothing to do when there is none. */
-export async function stopSandbox(home: string): Promise<void> {
-  if (!existsSync(home)) return
+/**
+ * Ends all its processes, whether or not its daemon lives; keeps its data. False when there was nothing to end. Throws
+ * MlpError MLP5203 when something does not end.
+ */
+export async function stopSandbox(home: string): Promise<boolean> {
+  if (!existsSync(home)) return false
   const deadline = Date.now() + stopTimeoutMs
-  await ask(home, 'POST', '/stop')
-  while (existsSync(join(home, 'daemon.json')) && (await ask(home, 'GET', '/status')) !== undefined) {
-    if (Date.now() > deadline) {
-      const remedy = [`read ${join(home, 'log', 'daemon.log')}`, 'mlp sandbox stop']
-      throw new MlpError({ code: 'MLP5203', summary: 'the sandbox does not stop', remedy })
+  const daemon = await findDaemon(home).catch((error: unknown) => {
+    // Which daemon that was, is lost; whether one lives, its lock tells below.
+    if (error instanceof MlpError && error.code === 'MLP5207') return undefined
+    throw error
+  })
+  const ran = daemon !== undefined || hasProcesses(home)
+  if (daemon !== undefined) {
+    await askDaemon(daemon, 'POST', '/stop')
+    while ((await askDaemon(daemon, 'GET', '/status')) !== undefined) {
+      if (Date.now() > deadline) throw stopFailed(home)
+      await delay(pollMs)
     }
-    await delay(pollMs)
   }
   // What a daemon that was killed left running is ended by a process that knows how.
   const before = outputSize(home)
@@ -172,13 +181,22 @@ export async function stopSandbox(home: string): Promise<void> {
     .tuple([z.int().nullable()])
     .rest(z.unknown())
     .parse(await once(cleaner, 'exit'))
-  if (exitCode !== 0) throw startFailed(home, await lastWords(home, before))
+  if (exitCode !== 0) throw stopFailed(home, await lastWords(home, before))
+  await rm(join(home, 'daemon.json'), { force: true })
+  return ran
 }
 
-/** Stops it and deletes everything it kept. */
-export async function removeSandbox(home: string): Promise<void> {
+/** Stops it and deletes everything it kept. False when there was nothing. */
+export async function removeSandbox(home: string): Promise<boolean> {
+  if (!existsSync(home)) return false
   await stopSandbox(home)
   await rm(home, { recursive: true, force: true })
+  return true
+}
+
+function hasProcesses(home: string): boolean {
+  const folder = join(home, 'processes')
+  return existsSync(folder) && readdirSync(folder).length > 0
 }
 
 function waitingFor(status: SandboxStatus): string {
@@ -220,8 +238,12 @@ function startDaemon(home: string, code: string): DaemonStart {
 }
 
 function openOutput(home: string): number {
-  mkdirSync(join(home, 'log'), { recursive: true, mode: 0o700 })
-  return openSync(outputFile(home), 'a', 0o600)
+  try {
+    mkdirSync(join(home, 'log'), { recursive: true, mode: 0o700 })
+    return openSync(outputFile(home), 'a', 0o600)
+  } catch (error) {
+    throw homeUnusable(home, error)
+  }
 }
 
 function outputFile(home: string): string {
@@ -248,6 +270,15 @@ function startFailed(home: string, detail: string): MlpError {
       'mlp sandbox stop, then the same command again',
       'mlp doctor',
     ],
+  })
+}
+
+function stopFailed(home: string, detail?: string): MlpError {
+  return new MlpError({
+    code: 'MLP5203',
+    summary: 'the sandbox does not stop',
+    ...(detail === undefined ? {} : { detail }),
+    remedy: [`read ${join(home, 'log', 'daemon.log')}`, 'mlp sandbox stop'],
   })
 }
 

@@ -28,7 +28,7 @@ export async function findDaemon(home: string): Promise<Daemon | undefined> {
   const path = join(home, 'daemon.json')
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw homeUnreadable(home, error)
+    throw homeUnusable(home, error)
   })
   return text === undefined ? undefined : { home, ...parse(text, path) }
 }
@@ -67,17 +67,17 @@ function parse(text: string, path: string): z.output<typeof daemonFile> {
     throw new MlpError({
       code: 'MLP5207',
       summary: `${path} is damaged`,
-      detail: 'It names the running sandbox. Nothing else is in it.',
-      remedy: [`rm ${path}, then the same command again`],
+      detail: 'It names the running sandbox; nothing else is in it.',
+      remedy: ['mlp sandbox stop, then the same command again'],
       cause: error,
     })
   }
 }
 
-function homeUnreadable(home: string, error: unknown): MlpError {
+export function homeUnusable(home: string, error: unknown): MlpError {
   return new MlpError({
     code: 'MLP5208',
-    summary: `the sandbox's folder ${home} cannot be read`,
+    summary: `the sandbox cannot use its folder ${home}`,
     detail: error instanceof Error ? error.message : String(error),
     remedy: [`make ${home} a folder that you own`, 'or choose another one: MLP_SANDBOX_HOME=FOLDER'],
     cause: error,

@@ -24,12 +24,15 @@ export async function runSandboxCommand(options: SandboxOptions, io: Io): Promis
   switch (options.action) {
     case 'start':
       await start(home, say)
-      say(`The sandbox is ready in ${home}.`)
+      say(`The sandbox is ready in ${home}. Its clouds are simulated.`)
       data(document(home, await sandboxStatus(home)), '')
       return exitCodes.done
     case 'stop':
-      await stopSandbox(home)
-      say(`The sandbox is stopped; its data stays in ${home}.`)
+      say(
+        (await stopSandbox(home))
+          ? `The sandbox is stopped; its data stays in ${home}.`
+          : `The sandbox in ${home} was not running.`,
+      )
       data(document(home, undefined), '')
       return exitCodes.done
     case 'status': {
@@ -45,8 +48,9 @@ export async function runSandboxCommand(options: SandboxOptions, io: Io): Promis
     }
     case 'reset':
       if (!options.yes && !(await confirmReset(home, io))) throw resetRefused(home)
-      await removeSandbox(home)
-      say(`The sandbox in ${home} is gone.`)
+      say(
+        (await removeSandbox(home)) ? `The sandbox in ${home} is gone.` : `There was no sandbox in ${home}.`,
+      )
       data(document(home, undefined), '')
       return exitCodes.done
   }
@@ -101,9 +105,19 @@ function describeStatus(status: SandboxStatus): string {
       one.memoryBytes === null ? '' : mebibytes(one.memoryBytes),
     ]),
   ]
-  const clusters = status.clusters.map(
-    one =>
-      `  ${one.name}  Kubernetes ${one.version}  ${one.endpoint}  ${one.running ? 'running' : 'starting'}`,
+  const clusters = table(
+    status.clusters.map(one => [
+      `  ${one.name}`,
+      `Kubernetes ${one.version}`,
+      one.endpoint,
+      one.running ? 'running' : 'starting',
+    ]),
+  )
+  const clouds = table(
+    status.clouds.map(one => [`  ${one.name}`, one.endpoint, `${one.resources} resources`]),
+  )
+  const faults = status.faults.map(
+    one => `  ${one.on}  ${one.kind}${one.count === 1 ? '' : `, ${one.count} times`}`,
   )
   const waiting = [
     ...status.building.map(program => `  ${program.name}  ${program.message}`),
@@ -112,14 +126,18 @@ function describeStatus(status: SandboxStatus): string {
     ),
   ]
   return [
-    `Sandbox in ${status.home}, since ${status.startedAt}, ${mebibytes(total)} of memory in all`,
+    `Sandbox in ${status.home}, since ${status.startedAt}`,
+    `${mebibytes(total)} of memory in all; simulated clouds take ${percent(status.timeScale)} of the real ones' time`,
     '',
     ...table(rows),
     '',
-    'Clouds',
-    ...status.clouds.map(cloud => `  ${cloud.name}  ${cloud.endpoint}  ${cloud.resources} resources`),
-    ...(clusters.length === 0 ? [] : ['', 'Clusters', ...clusters]),
+    'Clouds (simulated)',
+    ...clouds,
+    ...(clusters.length === 0
+      ? []
+      : ['', 'Clusters (real control planes, simulated nodes and pods)', ...clusters]),
     ...(waiting.length === 0 ? [] : ['', 'Not up yet', ...waiting]),
+    ...(faults.length === 0 ? [] : ['', 'Faults to come (injected)', ...faults]),
     '',
     'Real',
     ...status.real.map(line => `  ${line}`),
@@ -137,6 +155,10 @@ function table(rows: readonly (readonly string[])[]): readonly string[] {
       .join('  ')
       .trimEnd(),
   )
+}
+
+function percent(share: number): string {
+  return `${Number((share * 100).toPrecision(2))} %`
 }
 
 function mebibytes(bytes: number): string {
