@@ -26,9 +26,14 @@ const exchangeSchema: z.ZodType<Exchange> = z.object({
   responseHeaders: headers,
   responseBody: z.string(),
 })
+const memory = z.object({
+  memoryBytes: z.number(),
+  processes: z.array(z.object({ memoryBytes: z.number().nullable() })),
+})
+const memoryLimitBytes = 3 * 2 ** 30
 const checkers = { aws: checkAws, gcp: checkGoogle, azure: checkAzure }
 
-/** Beside what mlp's adapters ask: the guide's commands, and what is not there. */
+/** Beside what mlp's adapters ask: the guide's commands, and what is not there. What `az` asks is not held to the models yet. */
 const commands = {
   aws: [
     'aws sts get-caller-identity',
@@ -47,17 +52,12 @@ const commands = {
     '! gcloud container clusters describe no-such-cluster --region us-central1',
   ],
   gsutil: ['gsutil ls'],
-  az: [
-    'az aks list',
-    'az storage account list',
-    'az group list',
-    '! az aks show -g nowhere -n no-such-cluster',
-  ],
 } as const
 
-describe("every answer of the simulated clouds' APIs is as their published models say", () => {
+describe('a platform from nothing and back, with every API call recorded', () => {
   let playground: Playground
   let verdicts: readonly (Verdict & { readonly exchange: Exchange })[] = []
+  let memoryBytes = 0
   const notRun: string[] = []
 
   beforeAll(async () => {
@@ -73,6 +73,8 @@ describe("every answer of the simulated clouds' APIs is as their published model
     daemon.unref()
     await eventually('the recording daemon', () => existsSync(join(home, 'daemon.json')) || undefined)
     for (const args of [['bootstrap', '--yes'], ['verify'], ['bootstrap', '--yes']]) await mlp(args)
+    const { processes, ...own } = memory.parse(JSON.parse(await mlp(['sandbox', 'status', '--json'])))
+    memoryBytes = processes.reduce((sum, one) => sum + (one.memoryBytes ?? 0), own.memoryBytes)
     const environment = await mlp(['sandbox', 'env'])
     for (const [tool, lines] of Object.entries(commands)) {
       if (!(await installed(tool))) {
@@ -104,7 +106,13 @@ describe("every answer of the simulated clouds' APIs is as their published model
     return finished.stdout
   }
 
-  test.each(['aws', 'gcp', 'azure'] as const)('%s', cloud => {
+  test('the whole sandbox with three clusters stays within 3 GiB', () => {
+    process.stdout.write(`sandbox with three clusters: ${Math.round(memoryBytes / 2 ** 20)} MiB resident\n`)
+    expect(memoryBytes).toBeGreaterThan(2 ** 29)
+    expect(memoryBytes).toBeLessThan(memoryLimitBytes)
+  })
+
+  test.each(['aws', 'gcp', 'azure'] as const)('every answer of %s is as its published models say', cloud => {
     const own = verdicts.filter(({ exchange }) => exchange.cloud === cloud)
     const checked = own.filter(({ mistakes }) => mistakes !== undefined)
     const unpublished = own.filter(({ mistakes }) => mistakes === undefined)
@@ -113,6 +121,7 @@ describe("every answer of the simulated clouds' APIs is as their published model
       [
         `${cloud}: ${checked.length} answers to ${subjects(checked).length} operations checked`,
         ...subjects(unpublished).map(subject => `no published model: ${subject}`),
+        ...(cloud === 'azure' ? ['not held to the models yet: what az asks'] : []),
         ...notRun.map(tool => `not run, because it is not on this machine: ${tool}`),
       ]
         .map(line => `${line}\n`)
