@@ -15,12 +15,19 @@ if (!showHelp()) {
 }
 
 async function start() {
+  if (process.env.MLP_PINNED_NODE === '1') endWithParent()
   const bundle = join(packageRoot, 'dist', 'mlp.js')
   // In a checkout that was not built, Node runs the TypeScript itself.
   const entry = existsSync(bundle) ? '../dist/mlp.js' : '../src/cli/main.ts'
   nodeModule.enableCompileCache(join(packageRoot, 'dist', 'compile-cache'))
   const { main } = await import(entry)
   await main({ mlpPath, packageRoot })
+}
+
+/** To kill the mlp that was called has to end the one that works, or that would go on unseen and hold the lock. */
+function endWithParent() {
+  process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+  process.channel?.unref()
 }
 
 /** `mlp` and `mlp --help` are the text that the build printed: nobody waits for a command tree to say the same. */
@@ -52,7 +59,8 @@ async function runWithPinnedNode() {
   }
   const { spawn } = await import('node:child_process')
   const child = spawn(pinned, [mlpPath, ...process.argv.slice(2)], {
-    stdio: 'inherit',
+    // Over the channel it learns when this process is killed, however that is.
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: { ...process.env, MLP_PINNED_NODE: '1' },
   })
   // The terminal sends its interrupts to both; ours is only to be outlived. Others are passed on.

@@ -6,10 +6,10 @@ import type { Target } from '../clouds/target.ts'
 import { loadConfig } from '../config/load.ts'
 import { platformId } from '../config/names.ts'
 import type { Config } from '../config/schema.ts'
-import { type ExitCode, exitCodes, MlpError } from '../engine/errors.ts'
+import { type ExitCode, MlpError } from '../engine/errors.ts'
 import type { Emit, Event, EventBody, EventError, Leftover } from '../engine/events.ts'
-import { isAbort, toEventError } from '../engine/failure.ts'
-import { watchInterrupts } from '../engine/interrupt.ts'
+import { toEventError } from '../engine/failure.ts'
+import { type Interrupts, watchInterrupts } from '../engine/interrupt.ts'
 import { acquireLease } from '../engine/lock.ts'
 import { type Outputs, type RunSummary, verdict } from '../engine/run.ts'
 import { openState, type StateStore } from '../engine/state.ts'
@@ -80,32 +80,39 @@ export async function withSession(
   given: SessionOptions,
   work: (session: Session) => Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const session = await openSession(given)
+  const kill = new AbortController()
+  const interrupts = watchInterrupts({
+    kill(exitCode) {
+      kill.abort()
+      process.exit(exitCode)
+    },
+  })
   try {
-    return await work(session)
-  } catch (thrown) {
-    const error = isAbort(thrown) && session.signal.aborted ? interrupted() : thrown
-    if (!given.changes || !(error instanceof MlpError)) throw error
-    return await session.endedBy(error)
+    const session = await openSession(given, interrupts, kill.signal)
+    try {
+      return await work(session)
+    } catch (thrown) {
+      const error = interrupts.explain(thrown)
+      if (!given.changes || !(error instanceof MlpError)) throw error
+      return await session.endedBy(error)
+    } finally {
+      await session[Symbol.asyncDispose]()
+    }
+  } catch (error) {
+    throw interrupts.explain(error)
   } finally {
-    await session[Symbol.asyncDispose]()
+    interrupts.stop()
   }
 }
 
-async function openSession(given: SessionOptions): Promise<Session> {
+async function openSession(
+  given: SessionOptions,
+  interrupts: Interrupts,
+  killSignal: AbortSignal,
+): Promise<Session> {
   const { options, io } = given
   const startedAt = performance.now()
   const stack = new AsyncDisposableStack()
-  const kill = new AbortController()
-  const interrupts = stack.adopt(
-    watchInterrupts({
-      kill(exitCode) {
-        kill.abort()
-        process.exit(exitCode)
-      },
-    }),
-    watch => watch.stop(),
-  )
   try {
     const configFile = options.config === undefined ? undefined : resolve(io.cwd, options.config)
     const wanted = await loadConfig({ file: configFile, environment: options.env, target: options.target })
@@ -202,7 +209,7 @@ async function openSession(given: SessionOptions): Promise<Session> {
       mlpPath: io.mlpPath,
       consent,
       signal: interrupts.signal,
-      killSignal: kill.signal,
+      killSignal,
       emit,
     }
     const finish = async (summary: Ending): Promise<ExitCode> => {
@@ -228,6 +235,8 @@ async function openSession(given: SessionOptions): Promise<Session> {
       for (const message of await close({ runId, file: join(home, 'runs', runId, 'events.ndjson') })) {
         emit({ type: 'notice', level: 'warning', message })
       }
+      const cutShort = log.problem()
+      if (cutShort !== undefined) emit({ type: 'notice', level: 'warning', message: cutShort })
       view.emit(ended)
       return exitCode
     }
@@ -248,7 +257,7 @@ async function openSession(given: SessionOptions): Promise<Session> {
       finish,
       endedBy: error =>
         finish({
-          ...verdict([error], error.exitCode === exitCodes.interrupted),
+          ...verdict([error], interrupts.exitCode() !== undefined),
           done: model.count('done', 'removed', 'kept'),
           skipped: model.count('skipped'),
           failed: model.count('failed', 'left'),
@@ -259,16 +268,8 @@ async function openSession(given: SessionOptions): Promise<Session> {
     }
   } catch (error) {
     await stack.disposeAsync()
-    throw isAbort(error) && interrupts.signal.aborted ? interrupted() : error
+    throw error
   }
-}
-
-function interrupted(): MlpError {
-  return new MlpError({
-    code: 'MLP5130',
-    summary: 'interrupted while no step was at work',
-    remedy: ['Run the same command again.'],
-  })
 }
 
 function runStarted(

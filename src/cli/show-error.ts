@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { unforeseenDiskProblem } from '../engine/disk-problem.ts'
 import type { ExitCode } from '../engine/errors.ts'
 import { MlpError } from '../engine/errors.ts'
 import { toEventError } from '../engine/failure.ts'
@@ -17,7 +18,7 @@ export function showError(
   view: ErrorView,
   io: Pick<Io, 'stdout' | 'stderr' | 'version'>,
 ): ExitCode {
-  const shown = error instanceof MlpError ? error : bug(error, io.version)
+  const shown = error instanceof MlpError ? error : (unforeseenDiskProblem(error) ?? bug(error, io.version))
   io.stderr.write(errorText(shown))
   if (view.verbose && error instanceof Error && error.stack !== undefined)
     io.stderr.write(`\n${error.stack}\n`)

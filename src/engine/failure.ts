@@ -1,10 +1,16 @@
+import { unforeseenDiskProblem } from './disk-problem.ts'
 import { catalogueEntry } from './error-catalogue/catalogue.ts'
 import { MlpError } from './errors.ts'
 import type { EventError } from './events.ts'
 
-/** What was thrown, as something to show: an MlpError as it is, anything else as the bug it is (MLP9000). */
+/**
+ * What was thrown, as something to show: an MlpError as it is, a disk without room or right as MLP5215, anything else
+ * as the bug it is (MLP9000).
+ */
 export function toMlpError(thrown: unknown, where: string): MlpError {
   if (thrown instanceof MlpError) return thrown
+  const disk = unforeseenDiskProblem(thrown)
+  if (disk !== undefined) return disk
   const said = thrown instanceof Error ? thrown : new Error(String(thrown))
   return new MlpError({
     code: 'MLP9000',

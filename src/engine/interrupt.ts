@@ -1,5 +1,6 @@
-import { type ExitCode, exitCodes } from './errors.ts'
+import { type ExitCode, exitCodes, MlpError } from './errors.ts'
 import type { Emit, EventBody } from './events.ts'
+import { isAbort } from './failure.ts'
 
 type Signal = 'SIGINT' | 'SIGTERM'
 
@@ -20,6 +21,8 @@ export interface Interrupts {
   readonly signal: AbortSignal
   /** 130 or 143 after a signal, by the first one; undefined before. */
   exitCode(): ExitCode | undefined
+  /** An error that only tells that a signal came, as that; any other as it is. */
+  explain(error: unknown): unknown
   /** Where to tell of signals; those that came before are told at once. */
   announce(emit: Emit): void
   /** To be shown every event, which is how it knows what runs. */
@@ -52,6 +55,10 @@ export function watchInterrupts(options: InterruptOptions): Interrupts {
   return {
     signal: controller.signal,
     exitCode: () => code,
+    explain(error) {
+      const onlyThat = isAbort(error) || (error instanceof MlpError && error.code === 'MLP5130')
+      return code !== undefined && onlyThat ? interruptedBy(code, error) : error
+    },
     announce(to) {
       emit = to
       for (const event of early.splice(0)) to(event)
@@ -64,4 +71,13 @@ export function watchInterrupts(options: InterruptOptions): Interrupts {
       for (const signal of signals) source.off(signal, onSignal)
     },
   }
+}
+
+function interruptedBy(code: ExitCode, cause: unknown): MlpError {
+  return new MlpError({
+    code: code === exitCodes.terminated ? 'MLP5143' : 'MLP5130',
+    summary: 'interrupted while no step was at work',
+    remedy: ['Run the same command again.'],
+    cause,
+  })
 }

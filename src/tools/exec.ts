@@ -25,6 +25,8 @@ export interface CommandSpec {
   readonly cloud?: string
   /** Each line of output as it comes, not masked; for tools that print JSON lines. */
   readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void
+  /** A line as events and errors show it, for tools that print JSON lines. Default: as it is. */
+  readonly toText?: (line: string) => string
   /** Exit codes that are answers, not failures; default [0]. */
   readonly acceptExitCodes?: readonly number[]
   readonly timeoutMs?: number
@@ -58,8 +60,8 @@ const drainMs = 2_000
  * MLP2002 when it fails, MLP2003 when it takes longer than `timeoutMs`, MLP2004 when somebody else's signal ended it,
  * MLP5130 when it was interrupted.
  *
- * Because of the detachment a `kill -9` of mlp leaves the tool running to its end: half an apply would be worse. The
- * next run has to wait for it, as `runLocked` does for terraform.
+ * Because of the detachment a `kill -9` of mlp does not reach the tool. It goes on until it writes to the output that
+ * nobody reads any more, which ends most tools, terraform among them; `runLocked` waits for that, and takes up the rest.
  */
 export async function runCommand(context: ExecContext, command: CommandSpec): Promise<CommandResult> {
   const secrets = command.secrets ?? []
@@ -121,7 +123,7 @@ export async function runCommand(context: ExecContext, command: CommandSpec): Pr
   const closed = (['stdout', 'stderr'] as const).map(name => {
     const lines = splitLines(line => {
       askCaller(() => command.onLine?.(line, name))
-      const shown = forDisplay(line, mask)
+      const shown = forDisplay(command.toText?.(line) ?? line, mask)
       if (shown.trim() !== '') lastLines.push(shown)
       if (lastLines.length > 10) lastLines.shift()
       context.emit({

@@ -2,7 +2,7 @@ import { duration } from '../../engine/durations.ts'
 import type { Event, EventError, Leftover } from '../../engine/events.ts'
 import { marks, type Palette } from './palette.ts'
 import type { FailedRow, RunModel } from './run-model.ts'
-import { plainText, wrap } from './text.ts'
+import { plainText, shortName, wrap } from './text.ts'
 
 type Finished = Extract<Event, { type: 'run-finished' }>
 
@@ -121,13 +121,29 @@ function leftoverLines(
   ]
 }
 
-/** What an interrupt means, for the person who pressed the key. */
-export function interruptLine(event: Extract<Event, { type: 'interrupt' }>): string {
-  if (event.count > 1) {
-    return event.finishing.length === 0
-      ? 'killed'
-      : `killed; what these were doing is unknown until the next run asks: ${event.finishing.join(', ')}`
+/**
+ * What an interrupt means, for the person who pressed the key, and after the second one how to go on. Steps are named
+ * where that fits into `columns`; where it does not, the rows of the screen name them.
+ */
+export function interruptLines(
+  model: RunModel,
+  event: Extract<Event, { type: 'interrupt' }>,
+  columns = Infinity,
+): readonly string[] {
+  const { count, finishing, signal } = event
+  const steps = finishing.length === 1 ? '1 step' : `${finishing.length} steps`
+  const names = finishing.map(step => shortName(step, step.split('.')[1] ?? '')).join(', ')
+  const fitting = (long: string, short: string) => (long.length <= columns ? long : short)
+  if (count === 1) {
+    if (finishing.length === 0) return [`${signal}: stopping; nothing is running`]
+    const again = 'once more leaves them unknown'
+    return [fitting(`${signal}: finishing ${names}; ${again}`, `${signal}: finishing ${steps}; ${again}`)]
   }
-  if (event.finishing.length === 0) return `${event.signal}: stopping; nothing is running`
-  return `${event.signal}: finishing ${event.finishing.length}: ${event.finishing.join(', ')}; once more leaves them unknown`
+  const lost = 'what they left is unknown until the next run asks'
+  return [
+    ...(finishing.length === 0
+      ? [`${signal} again: ended`]
+      : [fitting(`${signal} again: killing ${names}; ${lost}`, `killing ${steps}; ${lost}`)]),
+    ...(model.started === undefined ? [] : [`next: mlp ${model.started.command}`]),
+  ]
 }

@@ -1,7 +1,7 @@
 import { duration } from '../../engine/durations.ts'
 import type { Event } from '../../engine/events.ts'
 import type { Output } from '../io.ts'
-import { endingLines, interruptLine } from './ending.ts'
+import { endingLines, interruptLines } from './ending.ts'
 import { marks, palette } from './palette.ts'
 import { RunModel } from './run-model.ts'
 import { gateName, plainText, shortName } from './text.ts'
@@ -120,7 +120,7 @@ export function linesView(out: Output, settings: LinesSettings): View {
             write(`${event.level === 'warning' ? 'warning: ' : ''}${plainText(event.message)}`)
           break
         case 'interrupt':
-          write(interruptLine(event))
+          for (const line of interruptLines(model, event)) write(line)
           break
         case 'run-finished': {
           const options = { columns: 100, palette: colours, logFile: settings.logFile }

@@ -1,7 +1,7 @@
 import { duration } from '../../engine/durations.ts'
 import type { Event } from '../../engine/events.ts'
 import type { Output } from '../io.ts'
-import { endingLines, interruptLine } from './ending.ts'
+import { endingLines, interruptLines } from './ending.ts'
 import { liveRegion } from './live-region.ts'
 import { marks, type Palette, palette } from './palette.ts'
 import { RunModel } from './run-model.ts'
@@ -90,7 +90,9 @@ export function tasksView(out: Output, settings: ViewSettings): View {
           else if (!settings.quiet) screen.print(wrap(event.message, screen.columns()))
           break
         case 'interrupt':
-          screen.print(wrap(interruptLine(event), screen.columns()).map(colours.warn))
+          // After the second nothing is drawn any more: the process ends where it stands.
+          if (event.count > 1) screen.stop()
+          screen.print(interruptLines(model, event, screen.columns()).map(colours.warn))
           break
         case 'run-finished':
           screen.stop()

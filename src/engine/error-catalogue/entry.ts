@@ -11,7 +11,7 @@ export interface CatalogueEntry {
   /** What to do where the error itself knows nothing better. */
   readonly remedy: string
   /** See `exitCodes` in ../errors.ts. */
-  readonly exitCode: 1 | 2 | 3 | 5 | 6 | 130
+  readonly exitCode: 1 | 2 | 3 | 5 | 6 | 130 | 143
 }
 
 /** The codes of one range, by its digit. */

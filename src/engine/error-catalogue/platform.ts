@@ -36,6 +36,14 @@ export const platformErrors = {
     remedy: 'Run the same command again: it goes on from there.',
     exitCode: 130,
   },
+  MLP5143: {
+    title: 'Terminated',
+    meaning: 'SIGTERM came before the run had begun. Nothing was changed.',
+    owner: 'operator',
+    retryable: true,
+    remedy: 'Run the same command again.',
+    exitCode: 143,
+  },
   MLP5200: {
     title: 'The sandbox is not part of this installation',
     meaning: 'mlp’s package has no folder sandbox/, so that there are no clouds on this machine to start.',
@@ -134,6 +142,15 @@ export const platformErrors = {
     retryable: false,
     remedy: 'Run `mlp bootstrap`: it asks the world what is there; only history is lost.',
     exitCode: 2,
+  },
+  MLP5215: {
+    title: 'A file cannot be used',
+    meaning:
+      'The disk is full, or the file or its folder belongs to somebody else. What was done is recorded.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Free some space or make the folder writable, then run the same command again.',
+    exitCode: 3,
   },
   MLP5220: {
     title: 'Another mlp works on this platform',

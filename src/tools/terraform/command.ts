@@ -4,7 +4,7 @@ import type { EngineContext, Progress } from '../../engine/step.ts'
 import { type CommandResult, runCommand } from '../exec.ts'
 import { terraformFailure } from './failure.ts'
 import { findLivingTerraform } from './living.ts'
-import { type Diagnostic, parseMessage, plainErrors } from './messages.ts'
+import { type Diagnostic, parseMessage, plainErrors, spokenLine } from './messages.ts'
 import { forgetRuns, isOurs, readRuns, recordRun } from './run-record.ts'
 import { findStateLock, type StateLock } from './state-lock.ts'
 import type { Workspace } from './workspace.ts'
@@ -45,6 +45,7 @@ export async function runTerraform(
       step,
       cloud: workspace.cloud,
       ...(options.acceptExitCodes === undefined ? {} : { acceptExitCodes: options.acceptExitCodes }),
+      toText: spokenLine,
       onLine: (line, stream) => {
         const message = parseMessage(line)
         if (message?.type === 'diagnostic') diagnostics.push(message.diagnostic)

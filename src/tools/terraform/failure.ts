@@ -19,7 +19,7 @@ export function terraformFailure(
     detail: errors
       .map(({ summary, detail, address }) => [address, summary, detail].filter(Boolean).join(': '))
       .join('\n'),
-    remedy: remedies(errors),
+    remedy: remedies(errors, workspace.folder),
     command: error.command,
     cause: error,
   })
@@ -27,7 +27,8 @@ export function terraformFailure(
 
 const known: readonly { readonly pattern: RegExp; readonly remedy: string }[] = [
   {
-    pattern: /quota|limit ?exceeded|insufficient.*capacity|ZONE_RESOURCE_POOL_EXHAUSTED|SkuNotAvailable/i,
+    pattern:
+      /(?<!disk )quota|limit ?exceeded|insufficient.*capacity|ZONE_RESOURCE_POOL_EXHAUSTED|SkuNotAvailable/i,
     remedy: 'Ask the cloud for more quota, or choose another node type or region in mlp.yaml.',
   },
   {
@@ -44,14 +45,24 @@ const known: readonly { readonly pattern: RegExp; readonly remedy: string }[] = 
       'The cloud is throttling: wait a minute, then run the same command; it continues where it stopped.',
   },
   {
+    pattern: /connection refused|connection reset|no such host|i\/o timeout|network is unreachable/i,
+    remedy: 'The cloud cannot be reached: look at the network, a proxy or a firewall of this machine.',
+  },
+  {
     pattern: /already exists|AlreadyExists|Conflict/i,
     remedy:
       "Something of that name exists and does not carry this platform's id; rename `project` in mlp.yaml, or remove it if it is yours.",
   },
 ]
 
-function remedies(errors: readonly Diagnostic[]): readonly string[] {
+const diskFull = /no space left on device|disk quota exceeded/i
+
+function remedies(errors: readonly Diagnostic[], folder: string): readonly string[] {
   const text = errors.map(({ summary, detail }) => `${summary} ${detail}`).join('\n')
   const fitting = known.filter(({ pattern }) => pattern.test(text)).map(({ remedy }) => remedy)
-  return [...fitting, 'Run the same command again: what is done is kept, and it goes on from here.']
+  return [
+    ...(diskFull.test(text) ? [`The disk is full: free some space (df -h ${folder}).`] : []),
+    ...fitting,
+    'Run the same command again: what is done is kept, and it goes on from here.',
+  ]
 }

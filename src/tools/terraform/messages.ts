@@ -33,14 +33,16 @@ export type Diagnostic = Extract<TerraformMessage, { type: 'diagnostic' }>['diag
  */
 export function parseMessage(line: string): TerraformMessage | undefined {
   if (!line.startsWith('{')) return undefined
-  let value: unknown
-  try {
-    value = JSON.parse(line)
-  } catch {
-    return undefined
-  }
-  const parsed = messageSchema.safeParse(value)
+  const parsed = messageSchema.safeParse(parseJson(line))
   return parsed.success ? parsed.data : undefined
+}
+
+const spoken = z.object({ '@message': z.string() })
+
+/** A line as a person reads it: of a JSON message its text, on one line; anything else as it is. */
+export function spokenLine(line: string): string {
+  const value = line.startsWith('{') ? spoken.safeParse(parseJson(line)) : undefined
+  return value?.success ? value.data['@message'].trim().replaceAll(/\s*\n\s*/g, ' ') : line
 }
 
 /** What commands without a JSON view say with `-no-color`: `Error: <summary>`, an empty line, the detail. */
@@ -68,5 +70,13 @@ export function progressive(action: string | undefined): string {
       return 'reading'
     default:
       return 'working on'
+  }
+}
+
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return undefined
   }
 }

@@ -48,8 +48,8 @@ const shared = {
   MLP5130: [
     'src/cli/commands/sandbox.ts',
     'src/cli/prompts.ts',
-    'src/cli/session.ts',
     'src/engine/gates.ts',
+    'src/engine/interrupt.ts',
     'src/tools/exec-failure.ts',
     'src/tools/toolchain/create-toolchain.ts',
   ],

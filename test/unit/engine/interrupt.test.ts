@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { expect, test } from 'vitest'
 import { ago, duration } from '../../../src/engine/durations.ts'
+import { MlpError } from '../../../src/engine/errors.ts'
 import type { EventBody } from '../../../src/engine/events.ts'
 import { watchInterrupts } from '../../../src/engine/interrupt.ts'
 
@@ -58,6 +59,21 @@ test('SIGTERM is 143, and one that came before anybody listened is told then', (
   interrupts.announce(event => events.push(event))
   expect(interrupts.exitCode()).toBe(143)
   expect(events).toMatchObject([{ type: 'interrupt', signal: 'SIGTERM', count: 1 }])
+})
+
+test.each([
+  ['SIGINT', 'MLP5130', 130],
+  ['SIGTERM', 'MLP5143', 143],
+] as const)('after %s, an error that only tells of it is %s, exit %d', (signal, code, exitCode) => {
+  const { interrupts, send } = watch()
+  const early = AbortSignal.abort().reason
+  expect(interrupts.explain(early)).toBe(early)
+  send(signal)
+  const own = new MlpError({ code: 'MLP5130', summary: 'terraform was interrupted', remedy: ['again'] })
+  for (const error of [interrupts.signal.reason, own])
+    expect(interrupts.explain(error)).toMatchObject({ code, exitCode })
+  const other = new Error('something else broke meanwhile')
+  expect(interrupts.explain(other)).toBe(other)
 })
 
 test('stopped, the signals are given back', () => {

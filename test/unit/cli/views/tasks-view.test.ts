@@ -21,7 +21,7 @@ describe('faults of listr2’s defaults', () => {
     const before = terminal.raw().length
     await terminal.until(() => terminal.raw().length > before + 2000)
     expect(terminal.all().filter(line => line.includes('15 running'))).toHaveLength(1)
-    terminal.goOn()
+    terminal.type('\r')
     expect(await terminal.ended).toBe(0)
     const finished = terminal.all().filter(line => line.startsWith('√ aws/step-'))
     expect(finished, 'every finished step scrolled by exactly once').toHaveLength(15)
@@ -31,12 +31,12 @@ describe('faults of listr2’s defaults', () => {
   test('2 a failed step keeps its title, while others run and at the end', async () => {
     const terminal = runOnTerminal({ script: { fail: true }, columns: 80, rows: 24 })
     await terminal.until(() => running(terminal).length === 5)
-    terminal.goOn()
+    terminal.type('\r')
     await terminal.until(() =>
       terminal.screen().includes('× 1.aws.step-2 The 2th thing that a platform needs'),
     )
     expect(running(terminal)).toHaveLength(4)
-    terminal.goOn()
+    terminal.type('\r')
     await terminal.ended
     expect(terminal.all()).toContain('× 1.aws.step-2  The 2th thing that a platform needs')
   })
@@ -44,9 +44,9 @@ describe('faults of listr2’s defaults', () => {
   test('3 a failure is told in at most 15 lines, with the tool’s last words, the log and the exact next command', async () => {
     const terminal = runOnTerminal({ script: { fail: true }, columns: 80, rows: 24 })
     await terminal.until(() => running(terminal).length === 5)
-    terminal.goOn()
+    terminal.type('\r')
     await terminal.until(() => terminal.screen().some(line => line.startsWith('× ')))
-    terminal.goOn()
+    terminal.type('\r')
     await terminal.ended
     const all = terminal.all()
     const ending = all.slice(all.findIndex(line => line.startsWith('× ')))
@@ -90,7 +90,7 @@ describe('faults of listr2’s defaults', () => {
   ])('5 %s on a terminal gets plain lines without one escape sequence', async (_, env) => {
     const terminal = runOnTerminal({ script: { steps: 3 }, columns: 80, rows: 24, env })
     await terminal.until(() => terminal.all().some(line => line.startsWith('aws/step-3: started')))
-    terminal.goOn()
+    terminal.type('\r')
     await terminal.ended
     expect(terminal.raw()).not.toContain('\u001b')
     expect(terminal.all()).toContain('aws/step-3: done (1 min 01 s): not there yet')
@@ -103,7 +103,7 @@ describe('on a terminal', () => {
     await terminal.until(() => running(terminal).length === 4)
     for (const line of terminal.screen()) expect([...line].length).toBeLessThan(columns)
     expect(terminal.screen(), 'heading, skipped step, four running, counts').toHaveLength(7)
-    terminal.goOn()
+    terminal.type('\r')
     await terminal.ended
     expect(terminal.all().filter(line => line.startsWith('√ '))).toHaveLength(4)
   })
@@ -111,7 +111,7 @@ describe('on a terminal', () => {
   test('the normal screen is used, the cursor is never hidden, and a tool’s own escape sequences are not passed on', async () => {
     const terminal = runOnTerminal({ script: { steps: 3 }, columns: 80, rows: 24 })
     await terminal.until(() => running(terminal).length === 2)
-    terminal.goOn()
+    terminal.type('\r')
     await terminal.ended
     expect(terminal.raw()).not.toContain(`${escapeStart}?1049h`)
     expect(terminal.raw()).not.toContain(`${escapeStart}?25l`)

@@ -143,8 +143,8 @@ describe('lines', () => {
     view.emit({ type: 'interrupt', signal: 'SIGINT', count: 1, finishing: [step.step] })
     view.emit({ type: 'interrupt', signal: 'SIGINT', count: 2, finishing: [step.step] })
     expect(view.text().trimEnd().split('\n')).toEqual([
-      `SIGINT: finishing 1: ${step.step}; once more leaves them unknown`,
-      `killed; what these were doing is unknown until the next run asks: ${step.step}`,
+      'SIGINT: finishing aws/apply-cluster; once more leaves them unknown',
+      'SIGINT again: killing aws/apply-cluster; what they left is unknown until the next run asks',
     ])
     await view.made.close()
   })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseMessage, plainErrors } from '../../../../src/tools/terraform/messages.ts'
+import { parseMessage, plainErrors, spokenLine } from '../../../../src/tools/terraform/messages.ts'
 
 describe('plainErrors', () => {
   it('reads each error that a command without JSON printed, as terraform 1.11.4 lays them out', () => {
@@ -43,5 +43,20 @@ describe('parseMessage', () => {
     ['a message of a kind that says nothing here', '{"type":"version","terraform":"1.11.4"}'],
   ])('gives nothing for %s', (_name, line) => {
     expect(parseMessage(line)).toBeUndefined()
+  })
+})
+
+describe('spokenLine', () => {
+  it.each([
+    ['a message', '{"@level":"info","@message":"aws_vpc.main: Creating..."}', 'aws_vpc.main: Creating...'],
+    [
+      'one of several lines',
+      '{"@message":"\\nInterrupt received.\\nPlease wait\\n"}',
+      'Interrupt received. Please wait',
+    ],
+    ['plain text', 'Initializing the backend...', 'Initializing the backend...'],
+    ['JSON without a text', '{"format_version":"1.2"}', '{"format_version":"1.2"}'],
+  ])('of %s is what a person reads', (_name, line, text) => {
+    expect(spokenLine(line)).toBe(text)
   })
 })

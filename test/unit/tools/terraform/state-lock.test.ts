@@ -67,8 +67,10 @@ describe('whose lock it is', () => {
   })
 
   it('is ours when it was taken before a recorded run ended, and not when after', () => {
-    recordRun(folder).ended()
-    expect(ours(lock(me, Date.now()))).toBe(true)
+    const record = recordRun(folder)
+    const during = Date.now()
+    record.ended()
+    expect(ours(lock(me, during))).toBe(true)
     expect(ours(lock(me, Date.now() + 1_000))).toBe(false)
   })
 
