@@ -7,9 +7,11 @@ import { namePattern } from './configuration.ts'
  * The Open Inference Protocol v2 as far as the gateway describes it: bodies pass through as they are, and the model
  * server checks them. https://github.com/open-inference/open-inference-protocol
  */
-export const modelParameters = z.object({ model: z.string().regex(namePattern, 'not a name of a model') })
+export const modelParameters = z.object({
+  model: z.string().regex(namePattern, 'not a name of a model').meta({ example: 'iris' }),
+})
 export const versionParameters = modelParameters.extend({
-  version: z.string().regex(namePattern, 'not a version of a model'),
+  version: z.string().regex(namePattern, 'not a version of a model').meta({ example: '1' }),
 })
 
 const datatypes = ['BOOL', 'UINT8', 'UINT16', 'UINT32', 'UINT64', 'INT8', 'INT16', 'INT32', 'INT64']
@@ -54,20 +56,32 @@ export const inferenceBody: NonNullable<FastifyContextConfig['documentedBody']> 
   },
 }
 
-export const modelMetadata = z.looseObject({
-  name: z.string(),
-  versions: z.array(z.string()).optional(),
-  platform: z.string(),
-  inputs: z.array(z.looseObject({ name: z.string(), datatype: z.string(), shape: z.array(z.int()) })),
-  outputs: z.array(z.looseObject({ name: z.string(), datatype: z.string(), shape: z.array(z.int()) })),
-})
+const tensors = z.array(z.looseObject({ name: z.string(), datatype: z.string(), shape: z.array(z.int()) }))
 
-export const inferenceResponse = z.looseObject({
-  model_name: z.string(),
-  model_version: z.string().optional(),
-  id: z.string().optional(),
-  outputs: z.array(z.looseObject({ name: z.string(), datatype: z.string(), shape: z.array(z.int()) })),
-})
+export const serverMetadata = z
+  .looseObject({ name: z.string(), version: z.string() })
+  .describe('The model server, and which extensions of the protocol it has')
+
+export const health = z.unknown().describe('It is')
+
+export const modelMetadata = z
+  .looseObject({
+    name: z.string(),
+    versions: z.array(z.string()).optional(),
+    platform: z.string(),
+    inputs: tensors,
+    outputs: tensors,
+  })
+  .describe('The tensors of the model')
+
+export const inferenceResponse = z
+  .looseObject({
+    model_name: z.string(),
+    model_version: z.string().optional(),
+    id: z.string().optional(),
+    outputs: tensors,
+  })
+  .describe("The model's answer")
 
 /** What a model server answers to `POST /v2/repository/index`. */
 export const repositoryIndex = z.array(
@@ -79,20 +93,22 @@ export const repositoryIndex = z.array(
   }),
 )
 
-export const modelList = z.object({
-  models: z.array(
-    z.object({
-      name: z.string(),
-      versions: z.array(
-        z.object({
-          version: z.string(),
-          state: z.string().optional().describe('READY when it can be asked'),
-          reason: z.string().optional().describe('Why it cannot'),
-        }),
-      ),
-    }),
-  ),
-})
+export const modelList = z
+  .object({
+    models: z.array(
+      z.object({
+        name: z.string(),
+        versions: z.array(
+          z.object({
+            version: z.string(),
+            state: z.string().optional().describe('READY when it can be asked'),
+            reason: z.string().optional().describe('Why it cannot'),
+          }),
+        ),
+      }),
+    ),
+  })
+  .describe('By name')
 
 const refusals = {
   401: 'No valid key or token',

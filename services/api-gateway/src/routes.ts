@@ -3,13 +3,13 @@ import type { ServiceApp } from '@mlp/service-kit/app'
 import { ProblemError } from '@mlp/service-kit/problem'
 import { correlationHeaders } from '@mlp/service-kit/tracing'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import * as z from 'zod'
 import type { Authentication } from './authentication/authenticate.ts'
 import type { Client } from './authentication/client.ts'
 import type { Action } from './authentication/scopes.ts'
 import { listModels } from './list-models.ts'
 import type { GatewayMetrics } from './metrics.ts'
 import {
+  health,
   healthProblems,
   inferenceBody,
   inferenceProblems,
@@ -19,6 +19,7 @@ import {
   modelMetadata,
   modelParameters,
   modelProblems,
+  serverMetadata,
   versionParameters,
 } from './open-inference.ts'
 import type { ClientLimits } from './rate-limit/client-limits.ts'
@@ -55,7 +56,7 @@ export function addRoutes(app: ServiceApp, gateway: Gateway): void {
         summary: path.endsWith('live')
           ? 'Whether the model server lives'
           : 'Whether the model server is ready',
-        response: { 200: z.unknown(), ...healthProblems },
+        response: { 200: health, ...healthProblems },
       },
       handler: async (request, reply) => {
         gateway.limits.takeForAddress(request)
@@ -70,7 +71,7 @@ export function addRoutes(app: ServiceApp, gateway: Gateway): void {
       tags: ['health'],
       summary: 'What the model server is',
       security,
-      response: { 200: z.looseObject({ name: z.string(), version: z.string() }), ...listProblems },
+      response: { 200: serverMetadata, ...listProblems },
     },
     handler: async (request, reply) => {
       const client = await admit(gateway, request, reply)
@@ -121,7 +122,7 @@ function addModelRoutes(
       summary: 'Whether a model can be asked',
       security,
       params,
-      response: { 200: z.unknown(), ...modelProblems },
+      response: { 200: health, ...modelProblems },
     },
     handler: (request, reply) => handleModel(gateway, request, reply, request.params, 'read', '/ready'),
   })

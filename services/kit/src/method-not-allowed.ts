@@ -2,8 +2,6 @@ import type { HTTPMethods } from 'fastify'
 import type { ServiceApp } from './app.ts'
 import { ProblemError } from './problem.ts'
 
-const methods = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT'] as const
-
 /**
  * An address of the API answers other methods with 405 and `Allow`, not with 404. Call `finish` once all routes are
  * there.
@@ -19,7 +17,7 @@ export function watchMethods(app: ServiceApp): { finish(): void } {
   return {
     finish() {
       for (const [url, known] of [...methodsByUrl]) {
-        const others: HTTPMethods[] = methods.filter(method => !known.has(method))
+        const others: HTTPMethods[] = app.supportedMethods.filter(method => !known.has(method))
         if (others.length === 0) continue
         const allow = [...known].join(', ')
         app.route({

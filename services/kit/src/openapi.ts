@@ -40,7 +40,11 @@ export async function addOpenApi(app: ServiceApp, api: ApiDescription, docs: 'on
       const body = document.route.config?.documentedBody
       return { schema: body === undefined ? schema : { ...schema, body }, url }
     },
-    transformObject: jsonSchemaTransformObject,
+    transformObject: input => {
+      const document = jsonSchemaTransformObject(input)
+      if ('components' in document) removeUnused(document.components?.schemas ?? {}, JSON.stringify(document))
+      return document
+    },
   })
   app.route({
     method: 'GET',
@@ -56,4 +60,11 @@ export async function addOpenApi(app: ServiceApp, api: ApiDescription, docs: 'on
     // Swagger UI would otherwise show a badge from validator.swagger.io.
     uiConfig: { validatorUrl: null, tryItOutEnabled: true },
   })
+}
+
+/** Each schema is turned into one for requests and one for responses, whether or not there are both. */
+function removeUnused(schemas: Record<string, unknown>, document: string): void {
+  for (const name of Object.keys(schemas)) {
+    if (!document.includes(`"#/components/schemas/${name}"`)) delete schemas[name]
+  }
 }

@@ -28,7 +28,7 @@ export function addProbes(app: ServiceApp, { readiness, isDraining, registry }: 
     schema: {
       tags: ['operations'],
       summary: 'Whether the process lives',
-      response: { 200: z.object({ status: z.literal('ok') }) },
+      response: { 200: z.object({ status: z.literal('ok') }).describe('It lives') },
     },
     handler: async () => ({ status: 'ok' as const }),
   })
@@ -40,7 +40,7 @@ export function addProbes(app: ServiceApp, { readiness, isDraining, registry }: 
       tags: ['operations'],
       summary: 'Whether the service should get requests',
       response: {
-        200: z.object({ status: z.literal('ready') }),
+        200: z.object({ status: z.literal('ready') }).describe('It should'),
         ...problemResponses({ 503: 'Not now: it starts, drains, or misses something it needs' }),
       },
     },
