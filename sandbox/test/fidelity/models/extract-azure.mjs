@@ -32,8 +32,6 @@ const wanted = {
   'arm-postgresql-flexible':
     /\/flexibleservers(\/\{servername\}(\/(databases|configurations|administrators|backups|firewallrules)(\/\{\w+\})?)?)?$/,
   'arm-privatedns': /\/privatednszones(\/\{privatezonename\}(\/virtualnetworklinks(\/\{\w+\})?)?)?$/,
-  'arm-redisenterprisecache':
-    /\/redisenterprise(\/\{clustername\}(\/databases(\/\{databasename\}(\/listkeys)?)?)?)?$/,
   'arm-resources':
     /\/providers(\/\{resourceprovidernamespace\}(\/register)?)?$|\/resourcegroups(\/\{resourcegroupname\})?$|\/resources$/,
   'arm-resources-subscriptions': /^\/subscriptions|^\/tenants/,
