@@ -2,6 +2,7 @@ export interface Semaphore {
   /** Waits for its turn, first come, first served. Returns the way to give back. */
   acquire(weight: number, signal: AbortSignal): Promise<() => void>
   readonly inUse: number
+  readonly total: number
 }
 
 /** At most `total` at once, in whatever unit: bytes of memory, objects, parts. Asking for more than all throws. */
@@ -27,6 +28,7 @@ export function createSemaphore(total: number): Semaphore {
   }
 
   return {
+    total,
     get inUse() {
       return inUse
     },

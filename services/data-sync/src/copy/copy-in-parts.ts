@@ -30,6 +30,10 @@ export async function copyInParts(
   targets: readonly number[],
 ): Promise<readonly CopyResult[]> {
   const plan = planParts(listed.bytes)
+  if (plan.partBytes > context.memory.total) {
+    const message = `${listed.key} has ${listed.bytes} bytes: its parts of ${plan.partBytes} exceed the memory budget`
+    return targets.map(target => ({ target, outcome: 'failed', error: new StoreError('refused', message) }))
+  }
   // Asked once, by the first destination that is opened; its failure is told by each.
   const described = describeSource(context, listed)
   const opened = await Promise.all(

@@ -3,7 +3,7 @@ import { type Migration, Migrator } from 'kysely/migration'
 import type { Dialect } from './dialect.ts'
 import type { Database } from './schema.ts'
 
-/** Brings the tables to this version's. Safe with several replicas at once: the migrator takes the database's own lock. */
+/** Brings the tables to this version's, all or nothing. Replicas that start at once take turns, by the database's own lock. */
 export async function migrate(database: Database, dialect: Dialect): Promise<void> {
   const provider = { getMigrations: async () => ({ '2026-11-first': first(dialect) }) }
   const { error } = await new Migrator({ db: database, provider }).migrateToLatest()

@@ -2,11 +2,8 @@ import { Kysely } from 'kysely'
 import type { Settings } from '../settings.ts'
 import type { Dialect } from './dialect.ts'
 import { migrate } from './migrations.ts'
-import { mssql } from './mssql.ts'
 import { type DatabaseAddress, type PasswordProvider, passwordProviders } from './passwords.ts'
-import { postgres } from './postgres.ts'
 import type { Database, Schema } from './schema.ts'
-import { sqlite } from './sqlite.ts'
 
 type DatabaseSettings = Pick<
   Settings,
@@ -29,15 +26,22 @@ export async function openDatabase(
   return { database, dialect }
 }
 
+/** Only the driver that is needed is loaded: SQL Server's alone takes longer than all else. */
 async function chooseDialect(settings: DatabaseSettings, onError: (error: Error) => void): Promise<Dialect> {
   const { DATABASE_URL: url, DATABASE_PASSWORD: password, DATABASE_TLS: tls } = settings
   switch (url.kind) {
-    case 'sqlite':
+    case 'sqlite': {
+      const { sqlite } = await import('./sqlite.ts')
       return sqlite(url.file)
-    case 'postgres':
+    }
+    case 'postgres': {
+      const { postgres } = await import('./postgres.ts')
       return postgres({ ...url, tls, onError, password: await passwordProvider(settings, url) })
-    case 'mssql':
+    }
+    case 'mssql': {
+      const { mssql } = await import('./mssql.ts')
       return mssql({ ...url, login: password === undefined ? undefined : { user: url.user, password } })
+    }
   }
 }
 

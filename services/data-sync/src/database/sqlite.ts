@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
-import { type SqliteDatabase, SqliteDialect, type SqliteStatement, sql } from 'kysely'
+import { SqliteAdapter, type SqliteDatabase, SqliteDialect, type SqliteStatement, sql } from 'kysely'
 import type { Dialect } from './dialect.ts'
 
 /**
@@ -9,9 +9,14 @@ import type { Dialect } from './dialect.ts'
  * Several processes may share it on one machine; a network file system's locks are not good enough.
  */
 export function sqlite(file: string): Dialect {
+  const dialect = new SqliteDialect({ database: async () => open(file) })
+  // SQLite's tables are made in transactions like all else; Kysely's migrator believes not, and would leave half of them
+  // behind a crash, and two replicas in each other's way.
+  dialect.createAdapter = () =>
+    Object.defineProperty(new SqliteAdapter(), 'supportsTransactionalDdl', { value: true })
   return {
     name: 'sqlite',
-    kysely: new SqliteDialect({ database: async () => open(file) }),
+    kysely: dialect,
     nowMs: sql<number>`(unixepoch('subsec') * 1000.0)`,
     shortText: 'text',
     longText: 'text',

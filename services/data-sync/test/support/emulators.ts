@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,6 +8,7 @@ import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-bl
 import { createTestProcesses, eventually } from '../../../../test/support/processes.ts'
 import { program } from '../../../../test/support/programs.ts'
 import { openStores, type Stores, type StoresOptions } from '../../src/stores/open-stores.ts'
+import { freePort } from './free-port.ts'
 
 const repository = fileURLToPath(new URL('../../../../', import.meta.url))
 const secret = randomBytes(32).toString('base64')
@@ -145,13 +145,4 @@ async function answers(port: number): Promise<boolean> {
   } catch {
     return false
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise(resolve => server.once('listening', resolve))
-  const address = server.address()
-  await new Promise(resolve => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }
