@@ -280,6 +280,15 @@ test('the guide’s Secret comes only when it is asked for by name', async () =>
       provider: Buffer.from('aws').toString('base64'),
     },
   })
+
+  // Asked for no longer, it goes: a key that stays behind opens doors.
+  const status = await step('cloud-credentials').status(context())
+  expect(status).toMatchObject({ state: 'drifted', why: expect.stringContaining('no longer wanted: Secret') })
+  await step('cloud-credentials').apply(context(), progress)
+  expect((await step('cloud-credentials').status(context())).state).toBe('present')
+  await expect(
+    plane.admin.call('GET', '/api/v1/namespaces/ml-platform/secrets/cloud-credentials'),
+  ).rejects.toThrow()
 })
 
 test('kubectl works with the context, from any folder', async () => {

@@ -10,6 +10,7 @@ import { missingPreparations, preparations, prepare } from './preparation.ts'
 import { quotas } from './quotas.ts'
 import { recordStore } from './record.ts'
 import { releaseData } from './release-data.ts'
+import { staticCredentials } from './static-credentials.ts'
 import { rootVariables } from './variables.ts'
 
 /** AWS behind the Cloud contract. Nothing is asked of AWS, and no SDK is loaded, before a method is called. */
@@ -34,6 +35,7 @@ export function createAwsCloud(options: CloudOptions): Cloud {
     token: clusterName => token(platform, clusterName),
     infrastructureChecks: () => infrastructureChecks(platform),
     workloadIdentity: () => workloadIdentity(platform),
+    staticCredentials: () => staticCredentials(platform),
     storageClass: () => ({
       apiVersion: 'storage.k8s.io/v1',
       kind: 'StorageClass',

@@ -11,6 +11,7 @@ import { missingPreparations, preparations, prepare, usesSharedKey } from './pre
 import { quotas } from './quotas.ts'
 import { recordStore } from './record.ts'
 import { releaseData } from './release-data.ts'
+import { staticCredentials } from './static-credentials.ts'
 import { azureVariables } from './variables.ts'
 import { storageClass, workloadIdentity } from './workload-identity.ts'
 
@@ -37,6 +38,7 @@ export function createAzureCloud(options: CloudOptions): Cloud {
     token: (_clusterName, signal) => clusterToken(platform, signal),
     infrastructureChecks: () => infrastructureChecks(platform),
     workloadIdentity: outputs => workloadIdentity(platform, outputs),
+    staticCredentials: () => staticCredentials(options.target),
     storageClass: () => storageClass,
     inventory: signal => inventory(platform, signal),
     releaseData: (choice, signal, report) => releaseData(platform, choice, signal, report),

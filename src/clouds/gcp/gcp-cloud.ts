@@ -12,6 +12,7 @@ import { quotas } from './quotas.ts'
 import { recordStore } from './record.ts'
 import { releaseData } from './release.ts'
 import { rootBackend, rootVariables, storageClass, workloadIdentity } from './roots.ts'
+import { staticCredentials } from './static-credentials.ts'
 
 /** Google Cloud as mlp sees it. Loads Google's libraries on first use; throws what Cloud promises. */
 export function createGcpCloud(options: CloudOptions): Cloud {
@@ -36,6 +37,7 @@ export function createGcpCloud(options: CloudOptions): Cloud {
     token: async (_clusterName, signal) => platform.credentials.accessToken(signal),
     infrastructureChecks: () => infrastructureChecks(platform),
     workloadIdentity: () => workloadIdentity(platform),
+    staticCredentials: () => staticCredentials(options.target),
     storageClass: () => storageClass,
     inventory: signal => inventory(platform, signal),
     releaseData: (choice, signal, report) => releaseData(platform, choice, signal, report),

@@ -34,6 +34,8 @@ export interface Declaration {
   inputs(context: DeclarationContext, cloud: CloudName): Json
   /** Fields of this kind cannot be changed, and nothing is lost by making it anew. */
   readonly replaceable: boolean
+  /** Another configuration may want fewer objects: what is over is removed. */
+  readonly shrinks?: boolean
 }
 
 const core = (kind: string) => ({ apiVersion: 'v1', kind })
@@ -98,6 +100,7 @@ const cloudCredentials: Declaration = {
     outputs: infrastructureOutputs(context, cloud) ?? null,
   }),
   replaceable: false,
+  shrinks: true,
 }
 
 const configMap: Declaration = {

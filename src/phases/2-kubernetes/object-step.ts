@@ -9,6 +9,7 @@ import type { Context, PlatformStep } from '../phase.ts'
 import { openCluster, requireCluster } from './cluster.ts'
 import type { Declaration } from './declarations.ts'
 import { asAdopted, isAdopted, mark, ownerOf } from './marks.ts'
+import { surplusObjects } from './surplus.ts'
 import { undoObjects } from './undo.ts'
 
 const deletionTimeoutMs = 180_000
@@ -38,7 +39,13 @@ export function objectStep(cloudName: CloudName, declaration: Declaration): Plat
       const objects = await declared(context)
       if (objects === undefined)
         return { state: 'unknown', why: 'what phase 1 made is not known in this run' }
-      return statusOf(await openCluster(context, cloud, access), objects)
+      const client = await openCluster(context, cloud, access)
+      const status = await statusOf(client, objects)
+      if (status.state !== 'present') return status
+      const surplus = await surplusObjects(context, client, declaration, objects)
+      return surplus.length === 0
+        ? status
+        : { state: 'drifted', why: `no longer wanted: ${namesOf(surplus)}` }
     },
     async plan(context) {
       const cloud = cloudOf(context, cloudName)
@@ -64,7 +71,13 @@ export function objectStep(cloudName: CloudName, declaration: Declaration): Plat
             : undefined
         }),
       )
-      return actions.filter(planned => planned !== undefined)
+      const surplus = await surplusObjects(context, client, declaration, objects)
+      return [
+        ...actions.filter(planned => planned !== undefined),
+        ...surplus.map(object =>
+          action(id, cloudName, describeRef(refOf(object)), 'destroy', 'no longer wanted'),
+        ),
+      ]
     },
     async apply(context, progress) {
       const client = await requireCluster(context, cloudName)
@@ -73,6 +86,10 @@ export function objectStep(cloudName: CloudName, declaration: Declaration): Plat
       for (const object of objects) {
         progress.report(describeRef(refOf(object)))
         await applyObject(context, client, object, declaration.replaceable)
+      }
+      for (const object of await surplusObjects(context, client, declaration, objects)) {
+        progress.report(`removing ${describeRef(refOf(object))}`)
+        await client.delete(refOf(object), object.metadata.uid)
       }
       return outputsOf(objects)
     },
@@ -99,7 +116,7 @@ async function statusOf(client: KubeClient, objects: readonly KubeObject[]): Pro
     if (absent.length > 0) {
       return {
         state: 'partial',
-        why: `missing: ${absent.map(object => describeRef(refOf(object))).join(', ')}`,
+        why: `missing: ${namesOf(absent)}`,
       }
     }
     if (drifted.length > 0) return { state: 'drifted', why: drifted.join('\n') }
@@ -168,6 +185,10 @@ async function adopt(context: Context, object: KubeObject, live: KubeObject): Pr
         : 'Run the same command with --adopt to take it over, or remove it.',
     ],
   })
+}
+
+function namesOf(objects: readonly KubeObject[]): string {
+  return objects.map(object => describeRef(refOf(object))).join(', ')
 }
 
 function outputsOf(objects: readonly KubeObject[]) {
