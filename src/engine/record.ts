@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
 import { writeFileAtomically } from './atomic-file.ts'
 import type { Emit, EventBody } from './events.ts'
-import { toMlpError } from './failure.ts'
+import { isAbort, toMlpError } from './failure.ts'
 import type { Lease } from './lock.ts'
 import { readSharedState, type StateUpload, startUpload } from './record-copy.ts'
-import { acquireSharedLease, type SharedLease } from './record-lease.ts'
+import { acquireSharedLease, breakSharedLease, type SharedLease } from './record-lease.ts'
 import type { RecordStore } from './record-store.ts'
 import type { StateStore } from './state.ts'
 
@@ -50,16 +50,19 @@ export function createSharedRecord(options: RecordOptions): SharedRecord {
   let taking: Promise<void> | undefined
   let preparing: PromiseWithResolvers<void> | undefined
   let isMissingTold = false
+  let isAbandoned = false
   let closing: Promise<readonly string[]> | undefined
 
-  const acquire = (above: number): Promise<SharedLease | undefined> =>
-    acquireSharedLease({
-      store,
-      holder: options.lease.holder,
-      knownDead: options.lease.tookOver,
-      above,
-      signal: options.signal,
-    })
+  const acquire = async (above: number): Promise<SharedLease | undefined> => {
+    const { holder, tookOver: knownDead } = options.lease
+    try {
+      return await acquireSharedLease({ store, holder, knownDead, above, signal: options.signal })
+    } catch (error) {
+      // The write may have arrived all the same, and nobody but us knows that its writer has gone.
+      if (isAbort(error)) isAbandoned = true
+      throw error
+    }
+  }
   const takeNow = async (): Promise<void> => {
     lease ??= await acquire(state.fence())
     if (lease === undefined) return
@@ -114,9 +117,21 @@ export function createSharedRecord(options: RecordOptions): SharedRecord {
       if (event.type === 'step-finished' && event.step === options.prepareStep) preparing?.resolve()
     },
     close(history) {
-      closing ??= close(store, lease, upload, history)
+      closing ??= isAbandoned ? giveBack(options) : close(store, lease, upload, history)
       return closing
     },
+  }
+}
+
+/** Ends a lease whose taking was interrupted, if it was taken. */
+async function giveBack({ store, lease }: RecordOptions): Promise<readonly string[]> {
+  try {
+    await breakSharedLease(store, lease.holder.id, lease.holder, AbortSignal.timeout(closeTimeoutMs))
+    return []
+  } catch (error) {
+    return [
+      `whether the lock in ${store.place} is still there is not known: ${toMlpError(error, store.place).message}`,
+    ]
   }
 }
 

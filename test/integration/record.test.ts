@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import * as z from 'zod'
 import { createClouds } from '../../src/cli/clouds.ts'
 import { resolveTarget, withAccounts } from '../../src/cli/target.ts'
@@ -13,7 +13,9 @@ import type { RecordStore } from '../../src/engine/record-store.ts'
 import { createPlayground, type Playground, parseEvents, type Running, startMlpOn } from '../support/mlp.ts'
 import { eventually } from '../support/processes.ts'
 
-const signal = AbortSignal.timeout(900_000)
+// Generous: other work may keep the machine busy.
+vi.setConfig({ testTimeout: 300_000 })
+const signal = AbortSignal.timeout(1_800_000)
 let playground: Playground
 let clouds: ReadonlyMap<CloudName, Cloud>
 

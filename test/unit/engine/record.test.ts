@@ -133,6 +133,31 @@ test('a machine that slept between taking the lease and reading the record is re
   expect(await readSharedLease(store, signal)).toBeDefined()
 })
 
+test.each([true, false])(
+  'interrupted while it takes the lease, a run leaves none (the place answers: %s)',
+  async answers => {
+    const state = { isAborted: false }
+    const store = memoryStore({
+      before() {
+        if (state.isAborted && !answers)
+          throw new MlpError({ code: 'MLP3002', summary: 'AWS cannot be reached', remedy: ['wait'] })
+      },
+      after(what) {
+        if (what !== 'write' || state.isAborted) return undefined
+        state.isAborted = true
+        throw new DOMException('This operation was aborted', 'AbortError')
+      },
+    })
+    const one = await machine(store)
+    await expect(one.record.take()).rejects.toMatchObject({ name: 'AbortError' })
+    const problems = await one.record.close()
+    if (answers) {
+      expect(problems).toEqual([])
+      expect(await readSharedLease(store, signal)).toBeUndefined()
+    } else expect(problems).toEqual([expect.stringContaining('is not known: AWS cannot be reached')])
+  },
+)
+
 describe('a record that cannot be understood', () => {
   test('is kept on this machine, told, and replaced by what this machine knows', async () => {
     const store = memoryStore()
