@@ -66,7 +66,7 @@ test('says who it is', async () => {
   expect(await cloud.identity(signal)).toEqual({
     principal: 'arn:aws:iam::123456789012:user/mlp-sandbox',
     account: '123456789012',
-    expiresAt: null,
+    validity: { kind: 'renewed' },
   })
 })
 

@@ -162,7 +162,7 @@ describe('the adapter', () => {
     expect(await fixture.cloud(config).identity(signal)).toEqual({
       principal: fixture.harness.world.secrets.azureClientId,
       account: fixture.harness.world.secrets.azureSubscriptionId,
-      expiresAt: null,
+      validity: { kind: 'renewed' },
     })
   })
   test('names refused credentials MLP3001', async () => {

@@ -289,6 +289,8 @@ test('the guide’s Secret comes only when it is asked for by name', async () =>
   await expect(
     plane.admin.call('GET', '/api/v1/namespaces/ml-platform/secrets/cloud-credentials'),
   ).rejects.toThrow()
+  // For the test of undo, which has to find it although it is asked for no longer.
+  await step('cloud-credentials').apply(context(asked), progress)
 })
 
 test('kubectl works with the context, from any folder', async () => {
