@@ -100,8 +100,7 @@ async function resumeSession(
     ? await retry(policy, signal, attempt => store.partsThere(upload, attempt))
     : undefined
   if (there === undefined) {
-    await retry(policy, signal, attempt => store.abortUpload(upload, attempt))
-    await uploads.forget(target, upload)
+    await discard(context, target, upload)
     return undefined
   }
   const done: Session['done'] = new Map()
@@ -200,8 +199,7 @@ async function finish(
   const parts = [...session.done.values()].sort((one, other) => one.number - other.number)
   const crc32c = parts.reduce((sum, part) => combineCrc32c(sum, part.crc32c, part.bytes), 0)
   if ((source.crc32c ?? crc32c) !== crc32c) {
-    await retry(policy, signal, attempt => store.abortUpload(upload, attempt))
-    await context.uploads.forget(target, upload)
+    await discard(context, target, upload)
     throw new StoreError('corrupt', `${source.key} did not arrive as the source's checksum says`)
   }
   const contentHash = hashOfParts(
@@ -213,13 +211,23 @@ async function finish(
     await retry(policy, signal, attempt => store.completeUpload(upload, parts, crc32c, attributes, attempt))
   } catch (error) {
     if (!(error instanceof StoreError) || !['upload-gone', 'not-found'].includes(error.kind)) throw error
-    // Its answer was lost: the upload is gone because it was completed. Or it is truly gone, and the next run begins anew.
-    await context.uploads.forget(target, upload)
+    // An answer was lost, and the upload is gone because it was completed. Or it is truly gone: the next run begins anew.
     const copy = await retry(policy, signal, attempt => store.describe(source.key, attempt))
-    if (copy?.attributes === undefined || markOf(copy.attributes) !== sourceMark(source)) throw error
+    if (copy?.attributes === undefined || markOf(copy.attributes) !== sourceMark(source)) {
+      await discard(context, target, upload)
+      throw error
+    }
   }
-  await context.uploads.forget(target, upload)
+  if (store.keepsParts) await settle(target, () => discard(context, target, upload))
+  else await context.uploads.forget(target, upload)
   return { target, outcome: 'copied', bytesSent: source.bytes - bytesThere, bytesThere, contentHash }
+}
+
+/** Where it fails, the upload stays remembered, and the next run does away with it. */
+async function discard(context: CopyContext, target: number, upload: Upload): Promise<void> {
+  const store = context.destination(target)
+  await retry(context.policy, context.signal, attempt => store.abortUpload(upload, attempt))
+  await context.uploads.forget(target, upload)
 }
 
 /** With attributes and checksum, which not every listing brings. Fails when it is another version by now. */

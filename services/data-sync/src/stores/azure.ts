@@ -16,6 +16,7 @@ export function createAzureStore(container: ContainerClient, location: Location 
 
   return {
     needsMd5: true,
+    keepsParts: false,
 
     async list(token, signal) {
       const listing = container.listBlobsFlat({ prefix, includeMetadata: true, abortSignal: signal })

@@ -84,6 +84,7 @@ export function createGcsStore(client: GcsClient, location: Location & { kind: '
 
   return {
     needsMd5: false,
+    keepsParts: true,
 
     async list(token, signal) {
       const { items, nextPageToken } = await listPage(prefix, token, signal)
@@ -147,7 +148,6 @@ export function createGcsStore(client: GcsClient, location: Location & { kind: '
       const folder = scratchOf(upload)
       const name = prefix + upload.key
       await composeParts(client, { bucket, folder, name, parts, resource: attributes }, signal)
-      await emptyFolder(client, bucket, listFolder(folder, signal), signal)
     },
 
     async abortUpload(upload, signal) {

@@ -26,6 +26,7 @@ export function createS3Store(client: S3Client, location: Location & { kind: 's3
 
   return {
     needsMd5: false,
+    keepsParts: false,
 
     async list(token, signal) {
       const list = new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ContinuationToken: token })

@@ -70,6 +70,8 @@ export interface Upload {
 export interface Store {
   /** Does it verify nothing but MD5? */
   readonly needsMd5: boolean
+  /** Do parts stay behind a completed upload until it is aborted? */
+  readonly keepsParts: boolean
   /** One page of objects, in the order of their keys' UTF-8 bytes; `token` is the page's before. */
   list(token: string | undefined, signal: AbortSignal): Promise<Page>
   describe(key: string, signal: AbortSignal): Promise<StoredObject | undefined>
