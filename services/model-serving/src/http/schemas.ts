@@ -1,5 +1,6 @@
 // What the OpenAPI document says of the protocol's JSON.
 import * as z from 'zod'
+import { tensorHead } from '../protocol/request.ts'
 import { DATATYPES } from '../tensors/datatypes.ts'
 
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/)
@@ -43,17 +44,7 @@ export const inferenceRequest = z.object({
   parameters: parameters.optional().describe('`binary_data_output`: all outputs as binary data'),
   inputs: z
     .array(
-      z.object({
-        name: z.string().min(1).max(256),
-        datatype: z.enum(DATATYPES),
-        shape: z
-          .array(
-            z
-              .int()
-              .min(1)
-              .max(2 ** 31 - 1),
-          )
-          .max(16),
+      tensorHead.extend({
         parameters: parameters
           .optional()
           .describe('`binary_data_size`: its bytes behind the JSON, instead of data'),
