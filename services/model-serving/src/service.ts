@@ -25,6 +25,7 @@ export const modelServing: ServiceDefinition<Settings> = {
       catalogue: settings.MODELS,
       cacheFolder: settings.CACHE_DIR,
       stores: storeOptions(settings),
+      mlflow: { trackingUri: settings.MLFLOW_TRACKING_URI, token: settings.MLFLOW_TRACKING_TOKEN },
       processors: settings.PROCESSORS,
       onBatch: inferenceMetrics.onBatch,
     }

@@ -65,7 +65,13 @@ export function addInferRoutes(
     },
   }
   const response = {
-    200: inferenceResponse,
+    200: {
+      description: 'The outputs; as binary data, where that was asked for, behind the JSON',
+      content: {
+        'application/json': { schema: inferenceResponse },
+        'application/octet-stream': { schema: z.string() },
+      },
+    },
     ...problemResponses({
       400: 'The body or a tensor in it is not valid, or not what the model takes',
       404: 'There is no such model or version',
