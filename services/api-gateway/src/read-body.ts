@@ -2,15 +2,16 @@ import type { IncomingMessage } from 'node:http'
 import { ClientGoneError } from './upstream/attempt.ts'
 
 /**
- * A whole body of known length, which the server's parser has made sure of.
+ * A whole body, whose length the server has checked.
  * @throws ClientGoneError when the client goes away before it is there
  */
-export async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  try {
-    for await (const chunk of request) chunks.push(chunk)
-  } catch (error) {
-    throw new ClientGoneError('the client went away', { cause: error })
-  }
-  return Buffer.concat(chunks)
+export function readBody(request: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.once('end', () =>
+      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
+    )
+    request.once('error', error => reject(new ClientGoneError('the client went away', { cause: error })))
+  })
 }

@@ -37,7 +37,12 @@ export interface Gateway {
   readonly bodyLimitBytes: number
 }
 
-/** With a second attempt in mind a body is kept up to this size; larger ones are streamed and sent once. */
+/**
+ * Bodies up to this size are read before they are sent on: a slow client then holds no connection to the model
+ * server. Larger ones, and those whose size is not known, are streamed.
+ */
+const smallBodyBytes = 16 << 10
+/** With a second attempt in mind a body is kept up to this size; larger ones are sent once. */
 const repeatableBodyBytes = 256 << 10
 
 const security = [{ apiKey: [] }, { token: [] }]
@@ -235,6 +240,6 @@ async function bodyToSend(
       detail: `${bodyLimitBytes} bytes are allowed.`,
     })
   }
-  const keep = idempotent && bytes !== undefined && bytes <= repeatableBodyBytes
+  const keep = bytes !== undefined && bytes <= (idempotent ? repeatableBodyBytes : smallBodyBytes)
   return keep ? readBody(request.raw) : request.raw
 }

@@ -1,17 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { LoggerOptions } from 'pino'
+import { redactSecrets } from './redact-secrets.ts'
 import type { SharedSettings } from './settings.ts'
-
-const secretNames = [
-  'authorization',
-  'cookie',
-  'password',
-  'secret',
-  'token',
-  'apiKey',
-  '["x-api-key"]',
-  '["set-cookie"]',
-]
 
 /** JSON lines on standard output. Secrets that end up in a logged object all the same are replaced. */
 export function loggerOptions(
@@ -22,14 +12,7 @@ export function loggerOptions(
     level: settings.LOG_LEVEL,
     base: { service: service.name, version: service.version, environment: settings.ENVIRONMENT },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
-    formatters: { level: label => ({ level: label }) },
-    redact: {
-      paths: secretNames.flatMap(name => {
-        const path = name.startsWith('[') ? name : `.${name}`
-        return [path.replace(/^\./, ''), `*${path}`, `*.headers${path}`]
-      }),
-      censor: '[redacted]',
-    },
+    formatters: { level: label => ({ level: label }), log: redactSecrets },
     // Never a request's headers or query, nor what libraries hang onto their errors: either can hold a secret.
     serializers: {
       req: (request: FastifyRequest) => ({ method: request.method, path: pathOf(request) }),

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import * as z from 'zod'
 import { parseYamlFile, rateLimitSchema } from '../configuration.ts'
 import type { Client } from './client.ts'
@@ -30,7 +30,7 @@ const keyFileSchema = z.strictObject({
 })
 
 interface Entry {
-  readonly hash: Buffer
+  readonly sha256: Buffer
   readonly expiresAtMs: number
   readonly client: Client
 }
@@ -47,7 +47,7 @@ export function parseApiKeys(text: string, file: string, now: () => number = Dat
     const client: Client = { id: `key:${name}`, grants: grantsOf(scopes), rateLimit }
     for (const { id, sha256, expires } of keys) {
       entries.set(id, {
-        hash: Buffer.from(sha256, 'hex'),
+        sha256: Buffer.from(sha256, 'hex'),
         expiresAtMs: expires === undefined ? Number.POSITIVE_INFINITY : Date.parse(expires),
         client,
       })
@@ -58,7 +58,7 @@ export function parseApiKeys(text: string, file: string, now: () => number = Dat
       const id = keyPattern.exec(key)?.[1]
       const entry = id === undefined ? undefined : entries.get(id)
       // Without an entry there is a comparison all the same.
-      const matches = timingSafeEqual(sha256(key), entry?.hash ?? noKey)
+      const matches = timingSafeEqual(digest(key), entry?.sha256 ?? noKey)
       return matches && entry !== undefined && now() < entry.expiresAtMs ? entry.client : undefined
     },
   }
@@ -70,9 +70,9 @@ const noKey = randomBytes(32)
 export function createApiKey(): { readonly key: string; readonly id: string; readonly sha256: string } {
   const id = randomBytes(8).toString('hex')
   const key = `mlp_${id}_${randomBytes(32).toString('base64url')}`
-  return { key, id, sha256: sha256(key).toString('hex') }
+  return { key, id, sha256: digest(key).toString('hex') }
 }
 
-function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest()
+function digest(text: string): Buffer {
+  return hash('sha256', text, 'buffer')
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { createRemoteJWKSet, decodeJwt, errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import * as z from 'zod'
 import type { IssuerConfiguration } from '../configuration.ts'
@@ -52,7 +52,7 @@ export function createTokenVerifier(
 
   return {
     async verify(token) {
-      const fingerprint = createHash('sha256').update(token).digest('base64')
+      const fingerprint = hash('sha256', token, 'base64')
       const known = verified.get(fingerprint)
       if (known !== undefined && now() < known.untilMs) return { kind: 'client', client: known.client }
       const issuer = issuers.get(readIssuer(token) ?? '')
