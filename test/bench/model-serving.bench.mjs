@@ -1,5 +1,5 @@
 // model-serving beside a FastAPI server of the same model, and beside mlserver where it can be installed:
-//   node services/model-serving/bench/serving.bench.mjs [rounds] [seconds]
+//   node test/bench/model-serving.bench.mjs [rounds] [seconds]
 // Needs wrk (Debian's) and python3; the Python servers' packages go into virtual environments in the temporary folder.
 // The servers take turns, so that a busy moment of the machine hits all of them; medians of the rounds are compared.
 // Load generator and server share all processors, in every arm. A server is one process, a session one thread.
@@ -15,10 +15,11 @@ const seconds = Number(process.argv[3] ?? 4)
 const clientCounts = [1, 8, 64]
 /** How many times FastAPI's throughput at least, by clients. */
 const aims = { 1: 1.3, 64: 4 }
-const here = import.meta.dirname
+const here = join(import.meta.dirname, 'model-serving')
+const service = join(import.meta.dirname, '../../services/model-serving')
 const running = []
 const folder = join(tmpdir(), 'mlp-serving-bench')
-const model = join(here, '../models/digits/1/model.onnx')
+const model = join(service, 'models/digits/1/model.onnx')
 
 mkdirSync(folder, { recursive: true })
 if (spawnSync('wrk', ['-v']).error !== undefined) fail('wrk is missing: apt-get install wrk')
@@ -61,7 +62,7 @@ const servers = {
   'model-serving': {
     port: 18080,
     file: process.execPath,
-    args: [join(here, '../src/main.ts')],
+    args: [join(service, 'src/main.ts')],
     env: { PORT: '18080', GRPC_PORT: '18085', LOG_LEVEL: 'warn', DRAIN_DELAY_MS: '0' },
   },
   FastAPI: {
