@@ -17,6 +17,7 @@ const suites = [
   ['services', 'vitest run --project services'],
   ['e2e', 'vitest run --project e2e'],
   ['faults', 'vitest run --project faults'],
+  ['unprivileged', 'node scripts/unprivileged.mjs'],
 ]
 
 const wanted = process.argv.slice(2)

@@ -30,7 +30,9 @@ const environment = {
   CI: 'true',
   NO_COLOR: '1',
 }
-const mlp = (...args) => [join(copy, 'node_modules/.bin/node'), join(copy, 'bin/mlp.js'), ...args]
+// The repository's own Node, not the machine's.
+const node = join(copy, 'node_modules/.bin/node')
+const mlp = (...args) => [node, join(copy, 'bin/mlp.js'), ...args]
 const vitest = join(copy, 'node_modules/vitest/vitest.mjs')
 
 let exitCode = 0
@@ -40,7 +42,7 @@ try {
   await run('verify', platform, mlp('verify', '--quiet'))
   await run('teardown', platform, mlp('teardown', '--yes', '--destroy-data', '--quiet'))
   const tests = ['sandbox/test/core-supervisor', 'sandbox/test/kubernetes']
-  await run('tests', copy, [process.execPath, vitest, 'run', '--project', 'sandbox', ...tests])
+  await run('tests', copy, [node, vitest, 'run', '--project', 'sandbox', ...tests])
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
   exitCode = 1

@@ -44,8 +44,8 @@ const consentShape = {
 const kubeconfigShape = {
   /** Also into the user's own kubeconfig. */
   mergeKubeconfig: z.boolean().default(false),
-  /** The clouds' own exec plugins in place of `mlp token`. */
-  nativePlugins: z.boolean().default(false),
+  /** The clouds' own exec plugins in place of `mlp token`; undefined leaves a context as it is. */
+  nativePlugins: z.boolean().optional(),
 }
 const rangeShape = {
   from: phase.optional(),

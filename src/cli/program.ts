@@ -152,7 +152,11 @@ function addBuilding(command: Command): Command {
   return command
     .option('--adopt', 'take over what is there already under mlp’s names; teardown leaves it')
     .option('--merge-kubeconfig', 'write the contexts into your own kubeconfig too')
-    .option('--native-plugins', 'use the clouds’ own token plugins in the kubeconfig')
+    .option(
+      '--native-plugins',
+      'let kubectl get tokens from the clouds’ own plugins (aws, gke-gcloud-auth-plugin, kubelogin)',
+    )
+    .option('--no-native-plugins', 'let kubectl get tokens from mlp again')
 }
 
 function addInit(program: Command, start: Start): void {

@@ -30,7 +30,10 @@ import { RunModel } from './views/run-model.ts'
 export interface SessionOptions {
   readonly command: string
   readonly options: GlobalOptions &
-    Partial<ConsentOptions> & { readonly cloud?: readonly CloudName[] | undefined }
+    Partial<ConsentOptions> & {
+      readonly cloud?: readonly CloudName[] | undefined
+      readonly nativePlugins?: boolean | undefined
+    }
   readonly io: Io
   /** Takes the lease, and asks for consent where it is needed. */
   readonly changes: boolean
@@ -207,6 +210,7 @@ async function openSession(
       configFile,
       templates: join(io.packageRoot, 'templates'),
       mlpPath: io.mlpPath,
+      nativePlugins: given.options.nativePlugins,
       consent,
       signal: interrupts.signal,
       killSignal,

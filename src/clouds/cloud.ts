@@ -43,6 +43,8 @@ export interface Cloud {
   /** The cluster, or undefined when there is none. */
   cluster(signal: AbortSignal): Promise<ClusterAccess | undefined>
   token(clusterName: string, signal: AbortSignal): Promise<ClusterToken>
+  /** The cloud's own program for kubectl, as its own CLI writes it into a kubeconfig. */
+  tokenPlugin(clusterName: string): TokenPlugin
   /** The guide's Step 6, one check a thing: cluster, buckets, database, cache, registry. */
   infrastructureChecks(): readonly CloudCheck[]
   /** What phase 2 writes for workload identity, per Kubernetes service account. */
@@ -133,6 +135,13 @@ export interface ClusterAccess {
 export interface ClusterToken {
   readonly token: string
   readonly expiresAt: string
+}
+
+export interface TokenPlugin {
+  /** Found on the PATH. */
+  readonly command: string
+  readonly args: readonly string[]
+  readonly installHint: string
 }
 
 export interface CloudCheck {

@@ -15,12 +15,16 @@ export interface KubeContext {
   readonly exec: ExecPlugin
 }
 
-/** How kubectl gets a token: by running us. */
+/** How kubectl gets a token: by running us, or the cloud's own program. */
 interface ExecPlugin {
-  /** Absolute path of node. */
+  /** Version of client.authentication.k8s.io that the program speaks. */
+  readonly apiVersion: 'v1' | 'v1beta1'
   readonly command: string
   readonly args: readonly string[]
+  /** With `platformVariable`, by which an entry is known as ours. */
   readonly env: Readonly<Record<string, string>>
+  /** What kubectl says where there is no such program. */
+  readonly installHint?: string
 }
 
 /** In an exec plugin's environment: the folder of the platform that a context belongs to. */
@@ -29,7 +33,7 @@ export const platformVariable = 'MLP_PLATFORM_FOLDER'
 const pluginSchema = z.object({
   user: z.object({
     exec: z.object({
-      args: z.array(z.string()),
+      command: z.string(),
       env: z.array(z.object({ name: z.string(), value: z.string() })),
     }),
   }),
@@ -95,6 +99,11 @@ export function contextState(
   if (found.every(entry => entry === undefined)) return 'absent'
   const same = sections.every((section, index) => found[index] === JSON.stringify(entryOf(section, wanted)))
   return same ? 'as-wanted' : 'other'
+}
+
+/** The program that gives a context of ours its tokens; undefined when there is no such context. */
+export function contextCommand(text: string, name: string, file: string): string | undefined {
+  return ourPlugin(parse(text, file), name)?.command
 }
 
 /** Writes through a rename with mode 0600; readers see the old text or the new. */
@@ -183,10 +192,11 @@ function entryOf(section: Section, context: KubeContext) {
         name,
         user: {
           exec: {
-            apiVersion: 'client.authentication.k8s.io/v1',
+            apiVersion: `client.authentication.k8s.io/${context.exec.apiVersion}`,
             command: context.exec.command,
             args: [...context.exec.args],
             env: Object.entries(context.exec.env).map(([key, value]) => ({ name: key, value })),
+            ...(context.exec.installHint === undefined ? {} : { installHint: context.exec.installHint }),
             interactiveMode: 'Never',
             provideClusterInfo: true,
           },
@@ -197,21 +207,22 @@ function entryOf(section: Section, context: KubeContext) {
   }
 }
 
-/** Ours is what runs `mlp token` for this platform; a name alone proves nothing. */
+/** Ours is what names this platform in its plugin's environment; a name alone proves nothing. */
 function isOurs(document: Document, name: string, folder: string | undefined): boolean {
+  const plugin = ourPlugin(document, name)
+  return plugin?.env.some(({ name, value }) => name === platformVariable && value === folder) ?? false
+}
+
+function ourPlugin(document: Document, name: string) {
   const entry = (section: Section) => {
     const entries = document.get(section)
     const index = isSeq(entries) ? indexOfName(entries, name) : undefined
     return index === undefined ? undefined : document.getIn([section, index])
   }
   const context = entry('contexts')
-  if (isMap(context) && context.getIn(['context', 'user']) !== name) return false
+  if (isMap(context) && context.getIn(['context', 'user']) !== name) return undefined
   const user = entry('users')
-  if (!isMap(user)) return false
-  const plugin = pluginSchema.safeParse(user.toJSON())
-  if (!plugin.success) return false
-  const { args, env } = plugin.data.user.exec
-  return args[1] === 'token' && env.some(({ name, value }) => name === platformVariable && value === folder)
+  return isMap(user) ? pluginSchema.safeParse(user.toJSON()).data?.user.exec : undefined
 }
 
 function indexOfName(entries: YAMLSeq, name: string): number | undefined {
@@ -251,7 +262,7 @@ function foreign(name: string, section: Section, file: string): MlpError {
   return new MlpError({
     code: 'MLP4022',
     summary: `${file} already has ${name} in ${section}, and it is not mlp's`,
-    detail: 'mlp replaces only contexts whose user runs `mlp token` for this platform.',
+    detail: `mlp replaces only contexts whose user's plugin has this platform in ${platformVariable}.`,
     remedy: [
       `kubectl config rename-context ${name} ${name}-old --kubeconfig ${file}`,
       `kubectl config view --kubeconfig ${file}`,

@@ -28,6 +28,8 @@ export interface Context extends EngineContext {
   readonly templates: string
   /** Absolute path of the bin/mlp.js that runs, for kubeconfig's exec plugin. */
   readonly mlpPath: string
+  /** Whether the clouds' own programs give kubectl its tokens; undefined leaves a context as it is, and a new one to mlp. */
+  readonly nativePlugins?: boolean | undefined
   readonly consent: Consent
 }
 

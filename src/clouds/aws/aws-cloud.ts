@@ -33,6 +33,16 @@ export function createAwsCloud(options: CloudOptions): Cloud {
     condition: (resource, signal) => condition(platform, resource, signal),
     cluster: signal => cluster(platform, signal),
     token: clusterName => token(platform, clusterName),
+    // As `aws eks update-kubeconfig` writes it.
+    tokenPlugin: clusterName => ({
+      command: 'aws',
+      args: [
+        ...['--region', platform.aws.region, 'eks', 'get-token'],
+        ...['--cluster-name', clusterName, '--output', 'json'],
+      ],
+      installHint:
+        'Install the AWS CLI: https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html',
+    }),
     infrastructureChecks: () => infrastructureChecks(platform),
     workloadIdentity: () => workloadIdentity(platform),
     staticCredentials: () => staticCredentials(platform),

@@ -1,7 +1,7 @@
 import type { Cloud, RootName, TerraformBackend } from '../cloud.ts'
 import type { CloudOptions } from '../cloud-options.ts'
 import { infrastructureChecks } from './checks.ts'
-import { clusterAccess, clusterToken } from './cluster.ts'
+import { aksServer, clusterAccess, clusterToken } from './cluster.ts'
 import { condition } from './condition.ts'
 import { findExisting } from './existing.ts'
 import { identity } from './identity.ts'
@@ -36,6 +36,12 @@ export function createAzureCloud(options: CloudOptions): Cloud {
     cluster: signal => clusterAccess(platform, signal),
     // Entra issues one token for all AKS clusters; Azure RBAC decides in each.
     token: (_clusterName, signal) => clusterToken(platform, signal),
+    // As `kubelogin convert-kubeconfig --login azurecli` writes it.
+    tokenPlugin: () => ({
+      command: 'kubelogin',
+      args: ['get-token', '--login', 'azurecli', '--server-id', aksServer],
+      installHint: 'az aks install-cli',
+    }),
     infrastructureChecks: () => infrastructureChecks(platform),
     workloadIdentity: outputs => workloadIdentity(platform, outputs),
     staticCredentials: () => staticCredentials(options.target),

@@ -5,7 +5,7 @@ import { sdkError, unexpectedAnswerError } from './errors.ts'
 import { type AzurePlatform, armScope } from './platform.ts'
 
 /** The AKS server application; the same in every tenant of the public cloud. */
-const aksScope = '6dae42f8-4368-4678-94ff-3960e28e3630/.default'
+export const aksServer = '6dae42f8-4368-4678-94ff-3960e28e3630'
 
 /** The part of AKS's kubeconfig that says where the cluster is; who connects brings an Entra token. */
 const kubeconfig = z.object({
@@ -56,6 +56,6 @@ export async function clusterAccess(
 }
 
 export async function clusterToken(platform: AzurePlatform, signal: AbortSignal): Promise<ClusterToken> {
-  const { token, expiresOnTimestamp } = await platform.accessToken(aksScope, signal)
+  const { token, expiresOnTimestamp } = await platform.accessToken(`${aksServer}/.default`, signal)
   return { token, expiresAt: new Date(expiresOnTimestamp).toISOString() }
 }

@@ -35,6 +35,12 @@ export function createGcpCloud(options: CloudOptions): Cloud {
     cluster: signal => clusterAccess(platform, signal),
     // GKE takes Google access tokens as they are.
     token: async (_clusterName, signal) => platform.credentials.accessToken(signal),
+    // As `gcloud container clusters get-credentials` writes it.
+    tokenPlugin: () => ({
+      command: 'gke-gcloud-auth-plugin',
+      args: [],
+      installHint: 'gcloud components install gke-gcloud-auth-plugin',
+    }),
     infrastructureChecks: () => infrastructureChecks(platform),
     workloadIdentity: () => workloadIdentity(platform),
     staticCredentials: () => staticCredentials(options.target),

@@ -129,10 +129,18 @@ export const clusterErrors = {
   MLP4022: {
     title: 'A kubeconfig has another entry of that name',
     meaning:
-      'mlp replaces only contexts whose user runs `mlp token` for this platform. The file was left as it is.',
+      'mlp replaces only contexts whose token plugin it made for this platform. The file was left as it is.',
     owner: 'operator',
     retryable: false,
     remedy: 'Rename the other one: kubectl config rename-context NAME NAME-old',
+    exitCode: 3,
+  },
+  MLP4023: {
+    title: 'A cloud’s token plugin is not installed',
+    meaning: '--native-plugins was given, and the program that gives tokens is not on the PATH.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Install the program that the error names, or use --no-native-plugins.',
     exitCode: 3,
   },
 } satisfies Entries<4>

@@ -118,7 +118,8 @@ export function clusterChecks(config: Config, cloud: Cloud): readonly PlatformCh
           if (mode === undefined) return fail(`${file} is not there`, [bootstrap])
           if (mode !== 0o600)
             return fail(`${file} has mode ${mode.toString(8)}, not 600`, [`chmod 600 ${file}`])
-          const wanted = kubeContext(context, cloud.name, await requireAccess(context, cloud.name))
+          const access = await requireAccess(context, cloud.name)
+          const wanted = await kubeContext(context, cloud.name, access, file)
           const state = contextState(await readKubeconfig(file), wanted, file)
           return state === 'as-wanted'
             ? pass(`${wanted.name} in ${file}`)

@@ -47,7 +47,8 @@ export async function findOnPath(
   return { path, version }
 }
 
-async function firstOnPath(name: string, path = ''): Promise<string | undefined> {
+/** The first executable of that name on a PATH, as a shell would find it. */
+export async function firstOnPath(name: string, path = ''): Promise<string | undefined> {
   for (const folder of path.split(delimiter)) {
     // A relative folder on PATH would run whatever lies in the current one.
     if (!isAbsolute(folder)) continue

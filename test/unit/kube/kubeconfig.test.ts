@@ -24,6 +24,7 @@ const context = (name: string, changes: Partial<KubeContext> = {}): KubeContext 
   server: `https://${name}.example.com`,
   certificateAuthorityPem: 'PEM',
   exec: {
+    apiVersion: 'v1',
     command: '/usr/bin/node',
     args: ['/opt/mlp/bin/mlp.js', 'token', name.split('-')[0] ?? '', 'ml-platform-dev'],
     env: { [platformVariable]: platform },
