@@ -137,7 +137,7 @@ export interface ClusterToken {
   readonly expiresAt: string
 }
 
-export interface TokenPlugin {
+interface TokenPlugin {
   /** Found on the PATH. */
   readonly command: string
   readonly args: readonly string[]
