@@ -6,9 +6,9 @@ import { MlpError } from '../../src/engine/errors.ts'
 import { type EmulatorName, emulatorNames, emulatorProcessName, startEmulator } from './emulators.ts'
 import { createFaults, faultSchema } from './faults.ts'
 import { openHome, type PortName, type SandboxHome, writeAtomically } from './home.ts'
-import { startBlobProxy } from './http/blob-proxy.ts'
 import { startCloudListener } from './http/cloud-listener.ts'
 import { startControl } from './http/control.ts'
+import { startHostProxy } from './http/host-proxy.ts'
 import { openClusterManager } from './kubernetes/cluster-manager.ts'
 import { reviewTokenRequest, tokenReviewUrl } from './kubernetes/token-review.ts'
 import { takeLock } from './lock.ts'
@@ -17,6 +17,8 @@ import { identify } from './processes/process-identity.ts'
 import { openSupervisor } from './processes/supervisor.ts'
 import type { Programs } from './programs.ts'
 import { setQuotas } from './quotas.ts'
+import { openImageStore } from './registry/image-store.ts'
+import { openRegistryListener } from './registry/listener.ts'
 import type { SimulatedCloud } from './simulated-cloud.ts'
 import { type PartState, sandboxStatus } from './status.ts'
 import { openSqliteStore } from './store/sqlite-store.ts'
@@ -123,6 +125,16 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
   }
   const emulator = (name: EmulatorName) =>
     bringUp(emulatorProcessName(name), () => startEmulator(name, home, options.programs, processes))
+  const images = openImageStore({
+    home: home.folder,
+    socketFolder: home.socketFolder,
+    program: () => options.programs.find('registry'),
+    processes,
+    store,
+    bringUp,
+    log,
+  })
+  const registries = openRegistryListener(world, home.authority, images)
   /** All parts side by side; those that run already stay as they are. Failures are noted, see `status`. */
   function bringUpAll(): void {
     for (const name of emulatorNames) emulator(name).catch(() => undefined)
@@ -144,10 +156,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
     servers.push(await startCloudListener(listener))
   }
   servers.push(
-    await startBlobProxy({
+    await startHostProxy({
       port: home.ports.proxy,
       blobPort: home.ports.blob,
       hasAccount: name => store.getFact(blobAccounts, name) === true,
+      acceptRegistry: registries.accept,
     }),
   )
   const providers = await Promise.all(
@@ -184,6 +197,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
       server.closeAllConnections()
     }
     control.close()
+    images.close()
     for (const provider of providers) await provider[Symbol.asyncDispose]()
     if (what.processes === 'ended') {
       await clusters.stop()

@@ -29,6 +29,7 @@ const real = [
   'terraform, helm, kubectl and the cloud SDKs',
   'etcd, kube-apiserver, kube-controller-manager and kube-scheduler, one set a cluster',
   'object storage data planes: versitygw (S3), fake-gcs-server (Cloud Storage), azurite (Blob)',
+  'contents of the image registries: CNCF distribution, started by the first push',
 ]
 const simulated = [
   "the clouds' control planes: terraform providers and APIs over one resource store, on official schemas",

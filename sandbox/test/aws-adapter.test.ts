@@ -9,10 +9,12 @@ import { createAwsCloud } from '../../src/clouds/aws/aws-cloud.ts'
 import { idempotentTypes } from '../../src/clouds/aws/existing.ts'
 import type { Cloud } from '../../src/clouds/cloud.ts'
 import { awsNames, platformId } from '../../src/config/names.ts'
-import { imageType } from '../src/clouds/aws/behaviours/ecr.ts'
 import { aws } from '../src/clouds/aws/index.ts'
+import { ecrPrefix } from '../src/registry/ecr.ts'
+import { recordImage } from '../src/registry/images.ts'
 import { awsTestConfig, clusterVariables, foundationVariables } from './aws-config.ts'
 import { startAwsHarness } from './aws-fixture.ts'
+import { imageAt } from './image-fixture.ts'
 import type { Harness, TerraformRoot } from './terraform-harness.ts'
 
 const run = promisify(execFile)
@@ -297,7 +299,7 @@ test('teardown releases data, and the inventory is then empty but for what is ke
   })
   await s3.send(new PutObjectCommand({ Bucket: names.buckets.data, Key: 'a/b c.txt', Body: 'hello' }))
   const repository = names.repositories['api-gateway']
-  store.put(imageType, `${repository}@sha256:1`, { repository, digest: 'sha256:1', tag: 'v1' })
+  recordImage(store, imageAt(`${ecrPrefix(harness.world, 'us-east-1')}/${repository}`), 'v1')
   await cluster.destroy()
   await expect(foundation.destroy()).rejects.toThrow(/BucketNotEmpty/)
   await cloud.releaseData({ finalSnapshot: true }, signal, () => {})

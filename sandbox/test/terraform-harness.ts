@@ -201,7 +201,8 @@ function terraformRoot(folder: string, environment: NodeJS.ProcessEnv): Terrafor
   }
 }
 
-function fakeWorld(
+/** A world without processes: nothing in it answers. */
+export function fakeWorld(
   home: string,
   store: World['store'],
   timeScale: number,

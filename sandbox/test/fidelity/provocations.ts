@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import type { Refusals } from '../../src/behaviour.ts'
-import { imageType } from '../../src/clouds/aws/behaviours/ecr.ts'
 import { snapshotType } from '../../src/clouds/aws/behaviours/rds.ts'
 import { materialise } from '../../src/clouds/aws/object-store.ts'
 import { signedHeaders } from '../../src/clouds/aws/sigv4.ts'
 import { objectStore } from '../../src/clouds/gcp/object-store.ts'
+import { ecrPrefix } from '../../src/registry/ecr.ts'
+import { recordImage } from '../../src/registry/images.ts'
 import type { StoredResource } from '../../src/store/resource-store.ts'
 import type { ValueObject } from '../../src/terraform/value.ts'
 import type { World } from '../../src/world.ts'
+import { imageAt } from '../image-fixture.ts'
 
 /**
  * What a standing platform does not refuse by itself: the world is changed first (`given`), or something else is asked
@@ -51,8 +53,8 @@ export const provocations: readonly Provocation[] = [
     type: 'aws_ecr_repository',
     refuses: 'delete',
     code: 'RepositoryNotEmptyException',
-    given: ({ store }, { id }) =>
-      void store.put(imageType, `${id}@sha256:1`, { repository: id, digest: 'sha256:1', tag: 'latest' }),
+    given: (world, { id }) =>
+      recordImage(world.store, imageAt(`${ecrPrefix(world, 'us-east-1')}/${id}`), 'latest'),
   },
   {
     type: 'aws_eip',

@@ -13,6 +13,7 @@ export const toolNames = [
   'kwok',
   'versitygw',
   'fake-gcs-server',
+  'registry',
   'helm',
   'k6',
   'istioctl',

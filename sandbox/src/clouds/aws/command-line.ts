@@ -39,7 +39,12 @@ export function commandLineEnvironment(world: World): Readonly<Record<string, st
 export function target(world: World): ReturnType<SimulatedCloud['target']> {
   return {
     account: world.secrets.awsAccountId,
-    environment: environment(world),
+    environment: {
+      ...environment(world),
+      // The registry is reached by its real host name, through the proxy.
+      HTTPS_PROXY: world.endpoints.proxy,
+      SSL_CERT_FILE: world.caFile,
+    },
     endpoints: { aws: world.endpoints.aws },
     backend: {
       use_path_style: true,

@@ -40,7 +40,7 @@ export const azure: SimulatedCloud = {
         AZURE_CLIENT_ID: azureClientId,
         AZURE_CLIENT_SECRET: azureClientSecret,
         AZURE_AUTHORITY_HOST: world.endpoints.azure,
-        // terraform's azurerm backend: its state's blobs are reached by their real host names, through the proxy.
+        // terraform's state and images are reached by their real host names, through the proxy.
         ARM_ACCESS_KEY: azureStorageAccountKey,
         HTTPS_PROXY: world.endpoints.proxy,
         SSL_CERT_FILE: world.caFile,

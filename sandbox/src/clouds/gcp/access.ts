@@ -31,6 +31,9 @@ export function target(world: World): ReturnType<SimulatedCloud['target']> {
     environment: {
       GOOGLE_APPLICATION_CREDENTIALS: writeCredentials(world),
       GOOGLE_CLOUD_PROJECT: world.secrets.gcpProjectId,
+      // The registry is reached by its real host name, through the proxy.
+      HTTPS_PROXY: world.endpoints.proxy,
+      SSL_CERT_FILE: world.caFile,
     },
     endpoints: {
       container: base,

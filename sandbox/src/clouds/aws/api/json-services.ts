@@ -1,72 +1,15 @@
 import { CloudError } from '../../../behaviour.ts'
 import type { Attributes, StoredResource } from '../../../store/resource-store.ts'
-import { firstObject, flag, integer, objects, text, texts } from '../attributes.ts'
-import { imagesOf, imageType } from '../behaviours/ecr.ts'
+import { firstObject, integer, objects, text, texts } from '../attributes.ts'
 import { pendingKeyType } from '../behaviours/kms.ts'
 import { inRegion, tagsOf } from '../naming.ts'
 import type { ApiScope } from './answer.ts'
+import { ecrOperations } from './ecr.ts'
+import type { Operation } from './operation.ts'
 import { quotaOperations } from './quotas.ts'
-
-type Operation = (input: Attributes, scope: ApiScope) => object
 
 function seconds(timestamp: string | undefined): number | undefined {
   return timestamp === undefined ? undefined : Date.parse(timestamp) / 1000
-}
-
-const ecr: Readonly<Record<string, Operation>> = {
-  DescribeRepositories: (input, { world, region }) => {
-    const wanted = texts(input, 'repositoryNames')
-    const all = inRegion(world, 'aws_ecr_repository', region)
-    const missing = wanted.find(name => !all.some(repository => repository.id === name))
-    if (missing !== undefined)
-      throw new CloudError(
-        'RepositoryNotFoundException',
-        `The repository with name '${missing}' does not exist in the registry with id '${world.secrets.awsAccountId}'`,
-      )
-    return {
-      repositories: all
-        .filter(repository => wanted.length === 0 || wanted.includes(repository.id))
-        .map(({ id, attributes, createdAt }) => ({
-          repositoryName: id,
-          repositoryArn: text(attributes, 'arn'),
-          repositoryUri: text(attributes, 'repository_url'),
-          registryId: text(attributes, 'registry_id'),
-          createdAt: seconds(createdAt),
-          imageTagMutability: text(attributes, 'image_tag_mutability'),
-          imageScanningConfiguration: {
-            scanOnPush: flag(firstObject(attributes, 'image_scanning_configuration'), 'scan_on_push'),
-          },
-        })),
-    }
-  },
-  GetLifecyclePolicy: (input, { world }) => {
-    const name = text(input, 'repositoryName') ?? ''
-    const policy = world.store.get('aws_ecr_lifecycle_policy', name)
-    if (policy === undefined)
-      throw new CloudError(
-        'LifecyclePolicyNotFoundException',
-        `Lifecycle policy does not exist for the repository with name '${name}'`,
-      )
-    return { repositoryName: name, lifecyclePolicyText: text(policy.attributes, 'policy') }
-  },
-  ListTagsForResource: (input, { world }) => ({
-    tags: tagList(
-      world.store.list('aws_ecr_repository').find(one => one.attributes['arn'] === input['resourceArn']),
-    ),
-  }),
-  ListImages: (input, { world }) => ({
-    imageIds: imagesOf({ world }, text(input, 'repositoryName') ?? '').map(image => ({
-      imageDigest: text(image.attributes, 'digest'),
-      imageTag: text(image.attributes, 'tag'),
-    })),
-  }),
-  BatchDeleteImage: (input, { world }) => {
-    const name = text(input, 'repositoryName') ?? ''
-    const digests = new Set(objects(input, 'imageIds').map(image => text(image, 'imageDigest')))
-    const gone = imagesOf({ world }, name).filter(image => digests.has(text(image.attributes, 'digest')))
-    for (const image of gone) world.store.delete(imageType, image.id)
-    return { imageIds: gone.map(image => ({ imageDigest: text(image.attributes, 'digest') })), failures: [] }
-  },
 }
 
 function tagList(resource: StoredResource | undefined): readonly { Key: string; Value: string }[] {
@@ -214,7 +157,7 @@ function arnOf(resource: StoredResource, scope: ApiScope): string | undefined {
 }
 
 export const jsonServices: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {
-  ecr,
+  ecr: ecrOperations,
   kms,
   logs,
   secretsmanager: secrets,

@@ -1,9 +1,8 @@
-import { type Behaviour, type BehaviourScope, CloudError } from '../../../behaviour.ts'
+import { type Behaviour, CloudError } from '../../../behaviour.ts'
+import { ecrPrefix } from '../../../registry/ecr.ts'
+import { forgetImages, imagesOf } from '../../../registry/images.ts'
 import { firstObject, flag, requiredText, text } from '../attributes.ts'
 import { arn, mustBeFree, mustExist, parseJson, regionOf, withTags } from '../naming.ts'
-
-/** Images are no terraform resources; id `<repository>@<digest>`. */
-export const imageType = 'sandbox:ecr-image'
 
 const repository: Behaviour = {
   type: 'aws_ecr_repository',
@@ -44,18 +43,14 @@ const repository: Behaviour = {
   update: async (prior, planned, scope) => ({ ...prior, ...withTags(planned, scope) }),
   async remove(prior, scope) {
     const name = requiredText(prior, 'name')
-    const images = imagesOf(scope, name)
+    const images = imagesOf(scope.world.store, `${ecrPrefix(scope.world, regionOf(scope))}/${name}`)
     if (images.length > 0 && !flag(prior, 'force_delete'))
       throw new CloudError(
         'RepositoryNotEmptyException',
         `The repository with name '${name}' in registry with id '${scope.world.secrets.awsAccountId}' cannot be deleted because it still contains images`,
       )
-    for (const image of images) scope.world.store.delete(imageType, image.id)
+    forgetImages(scope.world.store, images)
   },
-}
-
-export function imagesOf(scope: Pick<BehaviourScope, 'world'>, name: string) {
-  return scope.world.store.list(imageType).filter(image => image.attributes['repository'] === name)
 }
 
 const lifecyclePolicy: Behaviour = {

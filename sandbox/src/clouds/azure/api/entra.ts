@@ -1,4 +1,5 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto'
+import { acrAudience } from '../../../registry/acr.ts'
 import type { World } from '../../../world.ts'
 import { aksAudience, issueToken, publicKeys } from '../tokens.ts'
 import type { ArmRequest, ArmResponse } from './exchange.ts'
@@ -77,7 +78,7 @@ function token(request: ArmRequest, world: World): ArmResponse {
   }
 }
 
-/** What tokens can be had for here: ARM under its names, AKS, storage, and Redis. */
+/** What tokens can be had for here: ARM under its names, AKS, storage, Redis, and registries. */
 export function armAudiences(world: World): readonly string[] {
   return [
     'https://management.azure.com',
@@ -87,7 +88,13 @@ export function armAudiences(world: World): readonly string[] {
 }
 
 function audiences(world: World): readonly string[] {
-  return [...armAudiences(world), aksAudience, 'https://storage.azure.com', 'https://redis.azure.com']
+  return [
+    ...armAudiences(world),
+    aksAudience,
+    'https://storage.azure.com',
+    'https://redis.azure.com',
+    acrAudience,
+  ]
 }
 
 function openIdConfiguration(base: string, world: World): ArmResponse {

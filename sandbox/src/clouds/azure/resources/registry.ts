@@ -1,4 +1,6 @@
 import { CloudError } from '../../../behaviour.ts'
+import { acrPrefix } from '../../../registry/acr.ts'
+import { forgetImages, imagesBelow } from '../../../registry/images.ts'
 import { lastSegment } from '../arm-id.ts'
 import { count, flag, requiredText, text } from '../attributes.ts'
 import { azureType, resourceGroupIdOf } from '../azure-type.ts'
@@ -58,6 +60,10 @@ export const containerRegistry = azureType({
       encryption: [],
       id,
     }
+  },
+  /** A registry goes with all that is in it. */
+  removed(attributes, { world }) {
+    forgetImages(world.store, imagesBelow(world.store, acrPrefix(requiredText(attributes, 'name'))))
   },
   arm: {
     type: 'Microsoft.ContainerRegistry/registries',

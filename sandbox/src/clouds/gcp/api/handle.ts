@@ -12,10 +12,10 @@ import {
   kmsRoutes,
   networkConnectivityRoutes,
   redisRoutes,
-  registryRoutes,
   serviceNetworkingRoutes,
 } from './platform-apis.ts'
 import { billingRoutes, resourceManagerRoutes, serviceUsageRoutes } from './project-apis.ts'
+import { registryRoutes } from './registry-api.ts'
 import { errorBody, matchRoute, parseBody, type Route, readBody } from './routing.ts'
 import { sqlRoutes } from './sql-api.ts'
 import { bucketRoutes } from './storage-api.ts'

@@ -59,26 +59,6 @@ function redisOf(attributes: Attributes): object {
   }
 }
 
-/** https://cloud.google.com/artifact-registry/docs/reference/rest/v1 */
-export const registryRoutes: readonly Route[] = readRoutes({
-  type: 'google_artifact_registry_repository',
-  item: '/v1/projects/{project}/locations/{location}/repositories/{name}',
-  list: '/v1/projects/{project}/locations/{location}/repositories',
-  listField: 'repositories',
-  id: ({ project, location, name }) => `projects/${project}/locations/${location}/repositories/${name}`,
-  below: inLocation('location'),
-  project: ({ attributes }) => ({
-    name: requiredText(attributes, 'id'),
-    format: attributes['format'],
-    mode: attributes['mode'],
-    description: text(attributes, 'description') ?? '',
-    labels: textMap(attributes, 'effective_labels'),
-    createTime: attributes['create_time'],
-    updateTime: attributes['update_time'],
-    dockerConfig: { immutableTags: block(attributes, 'docker_config')['immutable_tags'] === true },
-  }),
-})
-
 /** https://cloud.google.com/iam/docs/reference/rest/v1 */
 export const iamRoutes: readonly Route[] = readRoutes({
   type: 'google_service_account',

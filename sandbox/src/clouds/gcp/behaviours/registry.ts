@@ -1,4 +1,5 @@
 import { type Behaviour, CloudError } from '../../../behaviour.ts'
+import { forgetImages, imagesBelow } from '../../../registry/images.ts'
 import { blocks, requiredText } from '../attributes.ts'
 import { abandoned, deletionPolicy, labelPlan, now, projectOf, refuseExisting, regionOf } from '../google.ts'
 
@@ -33,6 +34,11 @@ export const repository: Behaviour = {
       })),
       deletion_policy: deletionPolicy(planned),
     }
+  },
+  /** Google deletes a repository with all that is in it. */
+  async remove(prior, { world }) {
+    const path = ['gcp', ...['location', 'project', 'name'].map(part => requiredText(prior, part))].join('/')
+    forgetImages(world.store, imagesBelow(world.store, path))
   },
   outlives: abandoned,
 }
