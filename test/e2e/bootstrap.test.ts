@@ -80,8 +80,12 @@ describe('a platform on the sandbox, from nothing and back', () => {
     expect(states(finished).every(({ why }) => (why ?? '').length > 0)).toBe(true)
   })
 
-  it('changes nothing either when its memory is gone', async () => {
+  it('changes nothing either when its memory is gone, here and in the home cloud', async () => {
     await rm(join(platform(playground), 'state.json'))
+    const buckets = join(playground.folder, 'sandbox', 'emulators', 's3', 'data')
+    const names = (await readdir(buckets)).filter(name => name.includes('-tfstate-'))
+    expect(names).toHaveLength(1)
+    for (const name of names) await rm(join(buckets, name, 'mlp'), { recursive: true })
     const finished = await playground.mlp(['bootstrap', '--yes', '--json'])
     expect(finished.exitCode).toBe(0)
     expect(states(finished).filter(({ state }) => state !== 'skipped')).toEqual([])
