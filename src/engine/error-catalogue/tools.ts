@@ -135,4 +135,30 @@ export const toolErrors = {
     remedy: 'Look in the cloud’s console at what holds it up, then run the same command again.',
     exitCode: 3,
   },
+  MLP2201: {
+    title: 'An image could not be built',
+    meaning: 'Its production dependencies could not be installed. Nothing was pushed.',
+    owner: 'operator',
+    retryable: true,
+    remedy:
+      'See whether this machine reaches its npm registry (`npm ping`), then run the same command again.',
+    exitCode: 3,
+  },
+  MLP2202: {
+    title: 'A registry refused',
+    meaning: 'A registry did not take or show an image. What was sent is kept there, and is not sent again.',
+    owner: 'operator',
+    retryable: true,
+    remedy: 'See in `mlp doctor` whether this identity may push, then run the same command again.',
+    exitCode: 3,
+  },
+  MLP2203: {
+    title: 'An image has no base',
+    meaning:
+      'The base’s registry cannot be reached, and none can be made of this machine’s Node and C libraries: that takes Linux with glibc.',
+    owner: 'operator',
+    retryable: true,
+    remedy: 'Run mlp where the base’s registry can be reached (ARG BASE in services/*/Dockerfile).',
+    exitCode: 3,
+  },
 } satisfies Entries<2>

@@ -14,6 +14,7 @@ export const toolNames = [
   'versitygw',
   'fake-gcs-server',
   'registry',
+  'crane',
   'helm',
   'k6',
   'istioctl',

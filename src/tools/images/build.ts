@@ -1,0 +1,271 @@
+import { copyFile, mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { MlpError } from '../../engine/errors.ts'
+import { type Crane, withCrane } from '../crane.ts'
+import { type ExecContext, runCommand } from '../exec.ts'
+import { inTurn } from '../toolchain/turns.ts'
+import { billOfMaterials } from './bill-of-materials.ts'
+import { type Descriptor, writeLayer } from './layer.ts'
+import { imageOf, readBase, startLayout, writeImage, writeSbomLayout } from './layout.ts'
+import { offlineBaseName, offlineNodeVersion, writeOfflineBase } from './offline-base.ts'
+import {
+  baseOf,
+  entrypointOf,
+  environment,
+  type ImageName,
+  imageSpecs,
+  type Platform,
+  user,
+  versionOf,
+  workingFolder,
+} from './service-images.ts'
+import { contentOf, manifests, sourcesHash } from './sources.ts'
+
+const sourcesLabel = 'dev.mlp.sources'
+
+export interface BuildOptions {
+  /** Where mlp is installed: holds services/ and package-lock.json. */
+  readonly packageRoot: string
+  readonly platform: Platform
+  /** Finished images are kept here; default ~/.cache/mlp/images. */
+  readonly cache?: string
+  /** Absolute path of crane, for the base. */
+  readonly crane: string
+  readonly report: (message: string) => void
+}
+
+export interface BuiltImage {
+  readonly name: ImageName
+  readonly version: string
+  /** Hash of all that is in it, without `sha256:`. */
+  readonly sources: string
+  readonly digest: string
+  /** OCI layouts: the image, and the bill of materials that refers to it. */
+  readonly layout: string
+  readonly sbom: { readonly layout: string; readonly digest: string }
+}
+
+const npmTimeoutMs = 900_000
+const baseTimeoutMs = 15_000
+
+function imagesCacheFolder(): string {
+  const caches = process.env['XDG_CACHE_HOME']
+  return join(caches === undefined || caches === '' ? join(homedir(), '.cache') : caches, 'mlp', 'images')
+}
+
+/**
+ * One service's image as an OCI layout, made without a container engine: production dependencies by `npm ci`, the
+ * sources as they are (Node strips the types), on the Dockerfile's base. Sources that were built before are not built
+ * again, in this process or another. Throws MLP2201.
+ */
+export async function buildImage(
+  context: ExecContext,
+  name: ImageName,
+  options: BuildOptions,
+): Promise<BuiltImage> {
+  const cache = options.cache ?? imagesCacheFolder()
+  const sources = await sourcesHash(options.packageRoot, name, options.platform)
+  const folder = join(cache, name, sources)
+  await mkdir(dirname(folder), { recursive: true, mode: 0o700 })
+  return await inTurn(
+    join(cache, 'locks', name),
+    `building the image ${name}`,
+    context.signal,
+    holder => options.report(`waits for ${holder}`),
+    async () =>
+      (await readBuilt(options, name, sources, folder)) ??
+      (await buildAnew(context, name, options, sources, folder)),
+  )
+}
+
+async function readBuilt(
+  { packageRoot }: BuildOptions,
+  name: ImageName,
+  sources: string,
+  folder: string,
+): Promise<BuiltImage | undefined> {
+  const layout = join(folder, 'image')
+  const sbom = join(folder, 'sbom')
+  try {
+    const [{ digest }, bill, version] = await Promise.all([
+      imageOf(layout),
+      imageOf(sbom),
+      versionOf(packageRoot, name),
+    ])
+    return { name, version, sources, digest, layout, sbom: { layout: sbom, digest: bill.digest } }
+  } catch {
+    // Not there, or not whole: it is built.
+    return undefined
+  }
+}
+
+async function buildAnew(
+  context: ExecContext,
+  name: ImageName,
+  options: BuildOptions,
+  sources: string,
+  folder: string,
+): Promise<BuiltImage> {
+  const { packageRoot, platform, report } = options
+  // Beside the finished ones, so that it is moved into its place in one go.
+  const scratch = await mkdtemp(join(dirname(folder), '.building-'))
+  try {
+    const made = join(scratch, 'made')
+    const layout = join(made, 'image')
+    const { blobs } = await startLayout(layout)
+    const base = await layBase(context, name, options, layout, scratch)
+    const stage = join(scratch, 'stage')
+    report(`${name}: installing production dependencies`)
+    await installDependencies(context, name, platform, packageRoot, stage)
+    report(`${name}: laying its layers on ${base.name}`)
+    const architecture = platform === 'linux/arm64' ? 'arm64' : 'amd64'
+    const dependencies = await writeLayer(blobs, [
+      { folder: stage, at: workingFolder.slice(1), keep: path => isWanted(path, architecture) },
+    ])
+    const own = await writeLayer(blobs, await sourceLayer(packageRoot, name, scratch))
+    const version = await versionOf(packageRoot, name)
+    const image = await writeImage(
+      layout,
+      {
+        architecture,
+        user,
+        workingFolder,
+        environment: [...base.environment, ...environment],
+        entrypoint: entrypointOf(name),
+        ports: imageSpecs[name].ports,
+        labels: {
+          'org.opencontainers.image.title': imageSpecs[name].title,
+          'org.opencontainers.image.version': version,
+          'org.opencontainers.image.revision': `sources-sha256:${sources}`,
+          'org.opencontainers.image.licenses': 'Apache-2.0',
+          'org.opencontainers.image.base.name': base.name,
+          [sourcesLabel]: sources,
+        },
+      },
+      [...base.layers, dependencies, own],
+    )
+    const sbomLayout = join(made, 'sbom')
+    const bill = await billOfMaterials(stage, { name, version, nodeVersion: base.nodeVersion })
+    const sbom: Descriptor = await writeSbomLayout(sbomLayout, image, bill)
+    await rm(folder, { recursive: true, force: true })
+    await rename(made, folder)
+    return {
+      name,
+      version,
+      sources,
+      digest: image.digest,
+      layout: join(folder, 'image'),
+      sbom: { layout: join(folder, 'sbom'), digest: sbom.digest },
+    }
+  } finally {
+    await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+/** The Dockerfile's base where its registry answers, else one that is made here; the labels and the report say which. */
+async function layBase(
+  context: ExecContext,
+  name: ImageName,
+  { packageRoot, platform, crane, report }: BuildOptions,
+  layout: string,
+  scratch: string,
+) {
+  const base = await baseOf(packageRoot, name)
+  const pulled = await withCrane(context, { binary: crane, environment: {} }, async registry => {
+    if (!(await answers(registry, base))) return undefined
+    report(`${name}: pulling ${base}`)
+    await registry.pullLayout(base, layout, platform)
+    return await readBase(layout)
+  })
+  if (pulled !== undefined) return { ...pulled, name: base, nodeVersion: undefined }
+  const offline = await offlineBaseName()
+  const host = base.slice(0, base.indexOf('/'))
+  report(`${name}: ${host} cannot be reached; the base is made here (${offline})`)
+  const { blobs } = await startLayout(layout)
+  const made = await writeOfflineBase(context, blobs, scratch)
+  return { ...made, name: offline, nodeVersion: offlineNodeVersion }
+}
+
+/** Whether the base can be had; a registry that does not answer soon is one that cannot be reached. */
+async function answers(registry: Crane, base: string): Promise<boolean> {
+  const late = new Promise<undefined>(resolve => setTimeout(resolve, baseTimeoutMs, undefined).unref())
+  try {
+    return (await Promise.race([registry.digest(base), late])) !== undefined
+  } catch (error) {
+    if (error instanceof MlpError && error.code === 'MLP2202') return false
+    throw error
+  }
+}
+
+async function installDependencies(
+  context: ExecContext,
+  name: ImageName,
+  platform: Platform,
+  packageRoot: string,
+  stage: string,
+): Promise<void> {
+  for (const path of manifests) await copy(join(packageRoot, path), join(stage, path))
+  const cpu = platform === 'linux/arm64' ? 'arm64' : 'x64'
+  try {
+    await runCommand(context, {
+      file: 'npm',
+      args: [
+        'ci',
+        '--omit=dev',
+        // Nobody's code runs at build time; the one native library needs its CPU binary only, which is in its package.
+        '--ignore-scripts',
+        '--prefer-offline',
+        '--no-audit',
+        '--no-fund',
+        `--workspace=services/${name}`,
+        '--os=linux',
+        `--cpu=${cpu}`,
+        '--libc=glibc',
+      ],
+      cwd: stage,
+      env: { ONNXRUNTIME_NODE_INSTALL: 'skip' },
+      timeoutMs: npmTimeoutMs,
+    })
+  } catch (error) {
+    if (!(error instanceof MlpError) || error.code === 'MLP5130') throw error
+    throw new MlpError({
+      code: 'MLP2201',
+      summary: `The dependencies of ${name} could not be installed`,
+      detail: error.detail ?? error.message,
+      remedy: [
+        'See whether this machine reaches its npm registry: npm ping',
+        'Run the same command again: what was fetched is in npm’s cache.',
+      ],
+      command: error.command,
+      cause: error,
+    })
+  }
+}
+
+/** Of what npm installed: no npm bookkeeping, no commands, no native libraries of other systems. */
+function isWanted(path: string, architecture: 'amd64' | 'arm64'): boolean {
+  // The manifests are of the source layer.
+  if (path === 'sandbox' || (path.endsWith('.json') && !path.includes('node_modules'))) return false
+  if (/(^|\/)node_modules\/(\.bin|\.package-lock\.json)$/.test(path)) return false
+  const binaries = /onnxruntime-node\/bin\/[^/]+\/([^/]+)(?:\/([^/]+))?/.exec(path)
+  if (binaries === null) return true
+  const [, system, processor = ''] = binaries
+  return system === 'linux' && ['', architecture === 'arm64' ? 'arm64' : 'x64'].includes(processor)
+}
+
+/** Folders as they lie; single files by way of a folder of their own. */
+async function sourceLayer(packageRoot: string, name: ImageName, scratch: string) {
+  const single = join(scratch, 'single')
+  const folders: { folder: string; at: string }[] = []
+  for (const path of contentOf(name)) {
+    if (path.endsWith('.json')) await copy(join(packageRoot, path), join(single, path))
+    else folders.push({ folder: join(packageRoot, path), at: `${workingFolder.slice(1)}/${path}` })
+  }
+  return [{ folder: single, at: workingFolder.slice(1) }, ...folders]
+}
+
+async function copy(from: string, to: string): Promise<void> {
+  await mkdir(dirname(to), { recursive: true })
+  await copyFile(from, to)
+}

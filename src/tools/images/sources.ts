@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type ImageName, imageSpecs, type Platform } from './service-images.ts'
+import { listTree } from './tree.ts'
+
+/** Raised when the way an image is laid out changes, so that unchanged sources are built again. */
+const recipe = 1
+
+/** What npm needs to see of the workspaces to install one of them. */
+export const manifests = [
+  'package.json',
+  'package-lock.json',
+  'sandbox/package.json',
+  'services/kit/package.json',
+  'services/api-gateway/package.json',
+  'services/model-serving/package.json',
+  'services/data-sync/package.json',
+] as const
+
+/** Of mlp's package, all that goes into an image as it is: paths with `/`. */
+export function contentOf(name: ImageName): readonly string[] {
+  return [
+    'services/kit/package.json',
+    'services/kit/src',
+    ...imageSpecs[name].content.map(path => `services/${name}/${path}`),
+  ]
+}
+
+/**
+ * A hash of all that decides what is in an image: sources, locked dependencies, the Dockerfile with its base, the
+ * platform. It stands in a tag and a label, so that a registry can be asked whether unchanged sources are there
+ * already. Not a commit: that changes with every other file, and an installed mlp has none.
+ */
+export async function sourcesHash(packageRoot: string, name: ImageName, platform: Platform): Promise<string> {
+  const hash = createHash('sha256').update(`${recipe} ${platform}\n`)
+  const single = new Set<string>([...manifests, `services/${name}/Dockerfile`])
+  for (const path of contentOf(name)) {
+    if (path.endsWith('.json')) single.add(path)
+    else {
+      for (const entry of await listTree(join(packageRoot, path))) {
+        if (entry.kind === 'file') single.add(`${path}/${entry.path}`)
+      }
+    }
+  }
+  for (const path of [...single].sort()) {
+    const content = createHash('sha256').update(await readFile(join(packageRoot, path)))
+    hash.update(`${content.digest('hex')} ${path}\n`)
+  }
+  return hash.digest('hex')
+}
