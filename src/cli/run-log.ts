@@ -1,6 +1,7 @@
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
+import { closeSync, openSync, writeSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder } from '../engine/atomic-file.ts'
 import { MlpError } from '../engine/errors.ts'
 import type { Event, EventError } from '../engine/events.ts'
 
@@ -32,7 +33,7 @@ export async function openRunLog(options: RunLogOptions): Promise<RunLog> {
   const textFile = join(folder, 'log.txt')
   let files: { readonly events: number; readonly text: number }
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    await makeFolder(folder)
     files = {
       events: openSync(join(folder, 'events.ndjson'), 'a', 0o600),
       text: openSync(textFile, 'a', 0o600),

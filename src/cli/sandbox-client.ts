@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, statSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import * as z from 'zod'
 import type { Target } from '../clouds/target.ts'
+import { makeFolder } from '../engine/atomic-file.ts'
 import { MlpError } from '../engine/errors.ts'
 import { daemonProgram, sandboxCode } from './sandbox-code.ts'
 import { ask, askDaemon, findDaemon, homeUnusable } from './sandbox-control.ts'
@@ -99,7 +100,7 @@ export async function ensureSandbox(options: SandboxOptions): Promise<Target> {
       if (daemon?.failure !== undefined) throw startFailed(home, daemon.failure)
       if (daemon === undefined || daemon.ended) {
         say('starting the sandbox')
-        daemon = startDaemon(home, code)
+        daemon = await startDaemon(home, code)
       }
     } else {
       const failed = status.starting.filter(part => part.state === 'failed')
@@ -172,7 +173,7 @@ export async function stopSandbox(home: string): Promise<boolean> {
   }
   // What a daemon that was killed left running is ended by a process that knows how.
   const before = outputSize(home)
-  const output = openOutput(home)
+  const output = await openOutput(home)
   const cleaner = spawn(process.execPath, [daemonProgram(), home, 'stop'], {
     stdio: ['ignore', output, output],
   })
@@ -212,9 +213,9 @@ interface DaemonStart {
   failure: string | undefined
 }
 
-function startDaemon(home: string, code: string): DaemonStart {
+async function startDaemon(home: string, code: string): Promise<DaemonStart> {
   const before = outputSize(home)
-  const output = openOutput(home)
+  const output = await openOutput(home)
   const child = spawn(process.execPath, [daemonProgram(), home, 'serve', code], {
     cwd: home,
     detached: true,
@@ -237,9 +238,9 @@ function startDaemon(home: string, code: string): DaemonStart {
   return start
 }
 
-function openOutput(home: string): number {
+async function openOutput(home: string): Promise<number> {
   try {
-    mkdirSync(join(home, 'log'), { recursive: true, mode: 0o700 })
+    await makeFolder(join(home, 'log'))
     return openSync(outputFile(home), 'a', 0o600)
   } catch (error) {
     throw homeUnusable(home, error)

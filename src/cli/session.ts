@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { Cloud, CloudName } from '../clouds/cloud.ts'
 import type { Target } from '../clouds/target.ts'
 import { loadConfig } from '../config/load.ts'
 import { platformId } from '../config/names.ts'
 import type { Config } from '../config/schema.ts'
+import { makeFolder } from '../engine/atomic-file.ts'
 import { type ExitCode, MlpError } from '../engine/errors.ts'
 import type { Emit, Event, EventBody, EventError, Leftover } from '../engine/events.ts'
 import { toEventError } from '../engine/failure.ts'
@@ -121,7 +121,7 @@ async function openSession(
     const wanted = await loadConfig({ file: configFile, environment: options.env, target: options.target })
     const platformFolder = configFile === undefined ? io.cwd : dirname(configFile)
     const home = join(platformFolder, '.mlp', wanted.target, `${wanted.project}-${wanted.environment}`)
-    await mkdir(home, { recursive: true, mode: 0o700 })
+    await makeFolder(home)
     const runId = newRunId()
     const lease = given.changes
       ? stack.use(await acquireLease({ file: join(home, 'lock.json'), command: `mlp ${given.command}` }))

@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import * as z from 'zod'
+import { makeFolder } from '../engine/atomic-file.ts'
 
 const tokenSchema = z.object({ token: z.string().min(1), expiresAt: z.iso.datetime() })
 type Token = z.infer<typeof tokenSchema>
@@ -59,7 +60,7 @@ export async function readToken(file: string, nowMs: number): Promise<Token | un
 
 /** Kept for this user only, written through a rename. */
 export async function writeToken(file: string, token: Token): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  await makeFolder(dirname(file))
   const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`
   await writeFile(temporary, JSON.stringify(token), { mode: 0o600 })
   await rename(temporary, file)

@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
 /**
@@ -8,7 +8,7 @@ import { basename, dirname, join } from 'node:path'
  */
 export async function writeFileAtomically(file: string, content: string): Promise<void> {
   const folder = dirname(file)
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await makeFolder(folder)
   const temporary = `${file}.${process.pid}.tmp`
   try {
     const handle = await open(temporary, 'w', 0o600)
@@ -24,6 +24,33 @@ export async function writeFileAtomically(file: string, content: string): Promis
     throw error
   }
   await syncFolder(folder)
+}
+
+/**
+ * Makes a folder and those above it that are missing, for this user only unless `mode` says otherwise. node's own
+ * recursive mkdir never returns where a folder takes no entries and says ENOENT, as below /proc; this throws it.
+ */
+export async function makeFolder(folder: string, mode = 0o700): Promise<void> {
+  try {
+    await mkdir(folder, { mode })
+  } catch (error) {
+    const code = systemErrorCode(error)
+    if (code === 'EEXIST' && (await stat(folder)).isDirectory()) return
+    const parent = dirname(folder)
+    if (code !== 'ENOENT' || parent === folder || (await isThere(parent))) throw error
+    await makeFolder(parent, mode)
+    await makeFolder(folder, mode)
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    return true
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return false
+    throw error
+  }
 }
 
 /** Removes what a killed writer of `file` left beside it. The caller holds the lease, so that no writer is at work. */

@@ -1,6 +1,6 @@
-import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { link, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { systemErrorCode, writeFileAtomically } from './atomic-file.ts'
+import { makeFolder, systemErrorCode, writeFileAtomically } from './atomic-file.ts'
 import { writing } from './disk-problem.ts'
 import { MlpError } from './errors.ts'
 import { type Claim, holderSchema, type LeaseHolder } from './lease-holder.ts'
@@ -29,7 +29,7 @@ export async function followClaim(file: string, after: number, holder: LeaseHold
   const fence = after + 1
   const temporary = `${file}.new-${holder.id}`
   return await writing('MLP5224', file, async () => {
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+    await makeFolder(dirname(file))
     try {
       await writeFile(temporary, textOf(holder), { mode: 0o600, flush: true })
       await link(temporary, claimFile(file, fence))

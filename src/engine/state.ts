@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { copyFile, link, mkdir, readFile, rename, unlink, writeFile } from 'node:fs/promises'
+import { copyFile, link, readFile, rename, unlink, writeFile } from 'node:fs/promises'
 import { hostname, userInfo } from 'node:os'
 import { dirname } from 'node:path'
-import { removeLeftTemporaries, systemErrorCode, writeFileAtomically } from './atomic-file.ts'
+import { makeFolder, removeLeftTemporaries, systemErrorCode, writeFileAtomically } from './atomic-file.ts'
 import { writing } from './disk-problem.ts'
 import { MlpError } from './errors.ts'
 import { hashOf, withoutSecrets } from './inputs.ts'
@@ -242,7 +242,7 @@ async function hashKey(file: string): Promise<Buffer> {
   if (found !== undefined && /^[0-9a-f]{64}\n$/.test(found)) return Buffer.from(found.trim(), 'hex')
   const key = randomBytes(32)
   await writing('MLP5211', file, async () => {
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+    await makeFolder(dirname(file))
     if (found !== undefined) await unlink(file)
     const temporary = `${file}.${process.pid}.tmp`
     await writeFile(temporary, `${key.toString('hex')}\n`, { mode: 0o600 })

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { copyFile, mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
+import { copyFile, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { type Document, isMap, isSeq, parseDocument, YAMLSeq } from 'yaml'
 import * as z from 'zod'
+import { makeFolder } from '../engine/atomic-file.ts'
 import { MlpError } from '../engine/errors.ts'
 
 /** One context with its cluster and user, all three under the context's name. */
@@ -108,7 +109,7 @@ export function contextCommand(text: string, name: string, file: string): string
 
 /** Writes through a rename with mode 0600; readers see the old text or the new. */
 export async function writeKubeconfig(file: string, text: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  await makeFolder(dirname(file))
   const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`
   const handle = await open(temporary, 'wx', 0o600)
   try {

@@ -1,10 +1,11 @@
-import { access, copyFile, mkdir, writeFile } from 'node:fs/promises'
+import { access, copyFile, writeFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { cloudDefaults } from '../../config/defaults.ts'
 import { configFileName, parseConfig } from '../../config/load.ts'
 import type { ConfigFile } from '../../config/print.ts'
 import { printConfig, schemaFileName } from '../../config/print.ts'
 import { environmentNames } from '../../config/schema.ts'
+import { makeFolder } from '../../engine/atomic-file.ts'
 import type { ExitCode } from '../../engine/errors.ts'
 import { exitCodes, MlpError } from '../../engine/errors.ts'
 import { detect } from '../detect.ts'
@@ -121,8 +122,8 @@ function alreadyThere(file: string): MlpError {
 
 async function makeFolders(folder: string): Promise<void> {
   try {
-    await mkdir(join(folder, 'overrides'), { recursive: true })
-    await mkdir(join(folder, 'schemas'), { recursive: true })
+    await makeFolder(join(folder, 'overrides'), 0o777)
+    await makeFolder(join(folder, 'schemas'), 0o777)
   } catch (error) {
     throw cannotWrite(folder, error)
   }

@@ -1,7 +1,7 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import * as z from 'zod'
-import { systemErrorCode } from '../../engine/atomic-file.ts'
+import { makeFolder, systemErrorCode } from '../../engine/atomic-file.ts'
 import { MlpError } from '../../engine/errors.ts'
 
 /** Names what an earlier `mlp render` wrote, so that the next one removes that and nothing else. */
@@ -35,7 +35,7 @@ export async function writeRendered(folder: string, files: ReadonlyMap<string, s
 }
 
 async function write(file: string, text: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true })
+  await makeFolder(dirname(file), 0o777)
   await writeFile(file, text)
 }
 

@@ -3,7 +3,7 @@ import { chmod, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'no
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import * as z from 'zod'
-import { systemErrorCode } from '../../engine/atomic-file.ts'
+import { makeFolder, systemErrorCode } from '../../engine/atomic-file.ts'
 import { MlpError } from '../../engine/errors.ts'
 import { isExecutable } from './found-on-path.ts'
 import type { ToolName } from './toolchain.ts'
@@ -61,7 +61,7 @@ export async function install(
   const folder = join(cache, tool)
   const temporary = join(folder, `.making-${randomUUID()}`)
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await makeFolder(folder)
     for (const name of await readdir(folder)) {
       if (name.startsWith('.making-')) await rm(join(folder, name), { recursive: true, force: true })
     }

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { copyFile, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { copyFile, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { systemErrorCode } from '../../engine/atomic-file.ts'
+import { makeFolder, systemErrorCode } from '../../engine/atomic-file.ts'
 import { MlpError } from '../../engine/errors.ts'
 import { extract } from './archive.ts'
 import { unwritable } from './cache.ts'
@@ -29,7 +29,7 @@ const attempts = 3
  */
 export async function download(wanted: Download, file: string, options: DownloadOptions): Promise<void> {
   const part = join(options.folder, `.part-${wanted.sha256.slice(0, 16)}`)
-  await mkdir(options.folder, { recursive: true, mode: 0o700 })
+  await makeFolder(options.folder)
   await fetchWhole(wanted.url, part, options)
   const found = await sha256Of(part)
   if (found !== wanted.sha256) {
@@ -111,7 +111,7 @@ async function unpack(wanted: Download, part: string, file: string): Promise<voi
   const binary = await extract(await readFile(part), format, wanted.member)
   if (binary === undefined)
     throw new Error(`toolchain/versions.json: ${wanted.url} holds no ${wanted.member}`)
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  await makeFolder(dirname(file))
   await writeFile(file, binary)
 }
 

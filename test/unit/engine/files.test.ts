@@ -2,6 +2,7 @@ import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promis
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import {
+  makeFolder,
   removeLeftTemporaries,
   systemErrorCode,
   writeFileAtomically,
@@ -50,6 +51,25 @@ describe('a file written at once', () => {
       names.filter(name => name !== 'state.json.77.tmp').toSorted(),
     )
   })
+})
+
+describe('a folder', () => {
+  test('is made with those above it, and may be there; a file in the way is an error', async () => {
+    const folder = await temporaryFolder()
+    await Promise.all([makeFolder(join(folder, 'a', 'b')), makeFolder(join(folder, 'a', 'c'))])
+    await makeFolder(join(folder, 'a', 'b'))
+    expect([await mode(join(folder, 'a')), await mode(join(folder, 'a', 'b'))]).toEqual([0o700, 0o700])
+    await writeFile(join(folder, 'file'), '')
+    await expect(makeFolder(join(folder, 'file'))).rejects.toMatchObject({ code: 'EEXIST' })
+    await expect(makeFolder(join(folder, 'file', 'below'))).rejects.toMatchObject({ code: 'ENOTDIR' })
+  })
+
+  test.runIf(process.platform === 'linux')(
+    'cannot be made below /proc, and that is said at once',
+    async () => {
+      await expect(makeFolder('/proc/nope/log')).rejects.toMatchObject({ code: 'ENOENT' })
+    },
+  )
 })
 
 describe('a disk that cannot be written', () => {
