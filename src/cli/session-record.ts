@@ -1,9 +1,11 @@
-import { readFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { MlpError } from '../engine/errors.ts'
 import type { Emit, EventBody } from '../engine/events.ts'
 import { toMlpError } from '../engine/failure.ts'
 import type { Lease } from '../engine/lock.ts'
-import { createSharedRecord } from '../engine/record.ts'
+import { createSharedRecord, type History } from '../engine/record.ts'
 import { readSharedState } from '../engine/record-copy.ts'
 import type { RecordStore } from '../engine/record-store.ts'
 import type { StateStore } from '../engine/state.ts'
@@ -14,6 +16,9 @@ export interface JoinOptions {
   /** This host's own; a command that changes nothing has none. */
   readonly lease: Lease | undefined
   readonly prepareStep: string
+  /** The folder of all runs' logs on this machine, each in one of its own, named by its id. */
+  readonly runs: string
+  readonly runId: string
   readonly emit: Emit
   readonly signal: AbortSignal
 }
@@ -22,10 +27,14 @@ export interface JoinOptions {
 export interface JoinedRecord {
   guard(step: string): Promise<void>
   observe(event: EventBody): void
-  close(history?: { readonly runId: string; readonly file: string }): Promise<readonly string[]>
+  /** Sends the history too, with those that earlier runs could not send. Ends as `close` does. */
+  finish(): Promise<readonly string[]>
+  close(): Promise<readonly string[]>
 }
 
 const lookTimeoutMs = 5_000
+/** Stands in the folder of a run as long as its history is on this machine only; so a killed run's is sent by the next. */
+const unsent = 'unsent'
 
 /**
  * Joins what all machines share of a platform. Throws MlpError MLP5220 (exit 6) at once when another machine holds the
@@ -36,8 +45,10 @@ export async function joinRecord(options: JoinOptions): Promise<JoinedRecord> {
   const { lease } = options
   if (lease === undefined) {
     await look(options)
-    return { guard: async () => undefined, observe: () => undefined, close: async () => [] }
+    const nothing = async () => []
+    return { guard: async () => undefined, observe: () => undefined, finish: nothing, close: nothing }
   }
+  await writeFile(join(options.runs, options.runId, unsent), '', { mode: 0o600 })
   const record = createSharedRecord({ ...options, lease })
   try {
     await record.take()
@@ -50,9 +61,19 @@ export async function joinRecord(options: JoinOptions): Promise<JoinedRecord> {
   return {
     guard: record.guard,
     observe: record.observe,
-    close: history =>
-      record.close(history && { runId: history.runId, read: () => readFile(history.file, 'utf8') }),
+    finish: async () => record.close(await unsentHistories(options.runs)),
+    close: () => record.close(),
   }
+}
+
+/** Nobody else writes them: the caller holds the lease of this machine. */
+async function unsentHistories(runs: string): Promise<readonly History[]> {
+  const ids = (await readdir(runs)).filter(id => existsSync(join(runs, id, unsent)))
+  return ids.map(runId => ({
+    runId,
+    read: () => readFile(join(runs, runId, 'events.ndjson'), 'utf8'),
+    sent: () => rm(join(runs, runId, unsent), { force: true }),
+  }))
 }
 
 async function look({ store, state, emit, signal }: JoinOptions): Promise<void> {

@@ -182,6 +182,8 @@ async function openSession(
         state,
         lease,
         prepareStep: `1.${homeCloud(config)}.prepare`,
+        runs: join(home, 'runs'),
+        runId,
         emit,
         signal: interrupts.signal,
       }),
@@ -189,7 +191,7 @@ async function openSession(
         await joined.close()
       },
     )
-    const { guard, close } = record
+    const { guard, finish: finishRecord } = record
     const consent = createConsent({
       options: { ...noConsent, ...options },
       project: config.project,
@@ -236,7 +238,7 @@ async function openSession(
         ...proof,
         ...(summary.error === undefined ? {} : { error: summary.error }),
       })
-      for (const message of await close({ runId, file: join(home, 'runs', runId, 'events.ndjson') })) {
+      for (const message of await finishRecord()) {
         emit({ type: 'notice', level: 'warning', message })
       }
       const cutShort = log.problem()

@@ -22,7 +22,7 @@ export interface SharedLeaseOptions {
   readonly store: RecordStore
   /** Who takes it: the same as holds the lock on this host. */
   readonly holder: LeaseHolder
-  /** Id of a holder that this host's own lock has just proved dead. */
+  /** Id of a holder that this host's own lock has just proved dead, and told so. */
   readonly knownDead?: string | undefined
   /** The fencing number to exceed at least, whatever the store remembers. */
   readonly above?: number
@@ -35,7 +35,7 @@ export interface SharedLeaseOptions {
 export interface SharedLease {
   /** Grows with every holder. */
   readonly fence: number
-  /** Set when a dead holder was taken over: what to tell. */
+  /** Set when a dead holder was taken over that nobody has told of yet. */
   readonly notice: string | undefined
   /**
    * Asks whether the lease is still ours, and names the step in it a little later. Throws MlpError MLP5221 when it is
@@ -70,7 +70,7 @@ export async function acquireSharedLease(options: SharedLeaseOptions): Promise<S
       if (holder.id !== options.knownDead && !isDeadHere(holder, options.here)) {
         throw lockedBy(holder, now(), `${store.place}/${document}`)
       }
-      dead = holder
+      dead = holder.id === options.knownDead ? undefined : holder
     }
     const next = { fence: Math.max(claim?.fence ?? 0, options.above ?? 0) + 1, holder: mine }
     const written = await store.write(document, textOf(next), version, signal)

@@ -31,13 +31,16 @@ export interface SharedRecord {
   /** To be shown every event, which is how it knows when the place is made. */
   observe(event: EventBody): void
   /** Sends what is left and gives the lease back. Returns what could not be done. Safe to repeat. */
-  close(history?: History): Promise<readonly string[]>
+  close(histories?: readonly History[]): Promise<readonly string[]>
 }
 
-interface History {
+/** Of this run, and of earlier ones on this machine that could not send theirs: killed ones, for the most part. */
+export interface History {
   readonly runId: string
   /** The run's events, one a line. */
   read(): Promise<string>
+  /** Called once all machines can read it. */
+  sent(): Promise<void>
 }
 
 /** After an interrupt too: a place that does not answer must not hold the operator up. */
@@ -116,8 +119,8 @@ export function createSharedRecord(options: RecordOptions): SharedRecord {
     observe(event) {
       if (event.type === 'step-finished' && event.step === options.prepareStep) preparing?.resolve()
     },
-    close(history) {
-      closing ??= isAbandoned ? giveBack(options) : close(store, lease, upload, history)
+    close(histories = []) {
+      closing ??= isAbandoned ? giveBack(options) : close(store, lease, upload, histories)
       return closing
     },
   }
@@ -139,7 +142,7 @@ async function close(
   store: RecordStore,
   lease: SharedLease | undefined,
   upload: StateUpload | undefined,
-  history: History | undefined,
+  histories: readonly History[],
 ): Promise<readonly string[]> {
   const signal = AbortSignal.timeout(closeTimeoutMs)
   const problems: string[] = []
@@ -164,11 +167,12 @@ async function close(
         () => lease.release(signal),
       )
     })(),
-    history === undefined
-      ? undefined
-      : attempt(`the history of this run is on this machine only`, async () =>
-          store.write(`runs/${history.runId}/events.ndjson`, await history.read(), undefined, signal),
-        ),
+    ...histories.map(({ runId, read, sent }) =>
+      attempt(`the history of run ${runId} is on this machine only; the next run sends it`, async () => {
+        await store.write(`runs/${runId}/events.ndjson`, await read(), undefined, signal)
+        await sent()
+      }),
+    ),
   ])
   return problems
 }

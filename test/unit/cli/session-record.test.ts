@@ -1,10 +1,10 @@
-import { writeFile } from 'node:fs/promises'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type JoinOptions, joinRecord } from '../../../src/cli/session-record.ts'
 import { MlpError } from '../../../src/engine/errors.ts'
 import { acquireLease, type Lease } from '../../../src/engine/lock.ts'
-import { readSharedLease } from '../../../src/engine/record-lease.ts'
+import { breakSharedLease, readSharedLease } from '../../../src/engine/record-lease.ts'
 import { openState } from '../../../src/engine/state.ts'
 import { type MemoryStore, memoryStore } from '../engine/memory-store.ts'
 import { temporaryFolder } from '../engine/support.ts'
@@ -13,12 +13,16 @@ const signal = new AbortController().signal
 const unreachable = new MlpError({ code: 'MLP3002', summary: 'AWS cannot be reached', remedy: ['wait'] })
 
 async function options(store: MemoryStore, notices: string[] = []): Promise<JoinOptions> {
-  const file = join(await temporaryFolder(), 'state.json')
+  const folder = await temporaryFolder()
+  const file = join(folder, 'state.json')
+  await mkdir(join(folder, 'runs', 'r1'), { recursive: true })
   return {
     store,
     state: await openState({ file, mlpVersion: '0.1.0', platformId: 'mlp-test' }),
     lease: undefined,
     prepareStep: '1.aws.prepare',
+    runs: join(folder, 'runs'),
+    runId: 'r1',
     emit: event => {
       if (event.type === 'notice') notices.push(`${event.level}: ${event.message}`)
     },
@@ -36,11 +40,32 @@ test('a run joins with the lease, sends its history, and gives the lease back', 
   const given = await options(store)
   const record = await joinRecord({ ...given, lease: own })
   expect((await readSharedLease(store, signal))?.id).toBe(own.holder.id)
-  const file = `${given.state.file}.events`
-  await writeFile(file, 'all that happened\n')
-  expect(await record.close({ runId: 'r1', file })).toEqual([])
+  await writeFile(join(given.runs, 'r1', 'events.ndjson'), 'all that happened\n')
+  expect(await record.finish()).toEqual([])
   expect(store.texts.get('runs/r1/events.ndjson')).toBe('all that happened\n')
   expect(await readSharedLease(store, signal)).toBeUndefined()
+})
+
+test('the history of a run that was killed is sent by the next one, once', async () => {
+  const store = memoryStore()
+  const given = await options(store)
+  const next = { ...given, runId: 'r2' }
+  await mkdir(join(given.runs, 'r2'))
+  await mkdir(join(given.runs, 'only-looked'))
+  for (const id of ['r1', 'r2', 'only-looked']) {
+    await writeFile(join(given.runs, id, 'events.ndjson'), `of ${id}\n`)
+  }
+  await using killed = await lease()
+  // Joined, and then nothing more: not even the lease was given back.
+  await joinRecord({ ...given, lease: killed })
+  await breakSharedLease(store, killed.holder.id, killed.holder, signal)
+  await using own = await lease()
+  expect(await (await joinRecord({ ...next, lease: own })).finish()).toEqual([])
+  expect([...store.texts].filter(([name]) => name.startsWith('runs/')).toSorted()).toEqual([
+    ['runs/r1/events.ndjson', 'of r1\n'],
+    ['runs/r2/events.ndjson', 'of r2\n'],
+  ])
+  expect(await readdir(join(given.runs, 'r1'))).toEqual(['events.ndjson'])
 })
 
 test('a second run is refused at once', async () => {

@@ -57,13 +57,27 @@ const finished = (step: string): EventBody => ({
   durationMs: 0,
 })
 
+const notSent = {
+  runId: 'r',
+  read: async () => '',
+  sent: async () => {
+    throw new Error('it was not sent')
+  },
+}
+
 test('a fresh machine goes on from what another one did; a third is refused meanwhile', async () => {
   const store = memoryStore()
   const first = await machine(store)
   await first.record.take()
   await did(first, '1.aws.net')
-  const history = { runId: 'r1', read: async () => '{"type":"run-finished"}\n' }
-  expect(await first.record.close(history)).toEqual([])
+  const sent: string[] = []
+  const history = {
+    runId: 'r1',
+    read: async () => '{"type":"run-finished"}\n',
+    sent: async () => void sent.push('r1'),
+  }
+  expect(await first.record.close([history])).toEqual([])
+  expect(sent).toEqual(['r1'])
   expect(store.texts.get('runs/r1/events.ndjson')).toBe('{"type":"run-finished"}\n')
 
   const second = await machine(store)
@@ -224,7 +238,7 @@ describe('before there is a place for it', () => {
     expect(one.notices).toEqual([
       'warning: memory://test/mlp is not there yet: this run is recorded and locked on this machine only',
     ])
-    expect(await one.record.close({ runId: 'r', read: async () => '' })).toEqual([])
+    expect(await one.record.close([notSent])).toEqual([])
   })
 
   test('what another machine did meanwhile is joined with what this one is in the middle of', async () => {
@@ -328,9 +342,11 @@ describe('a store that cannot be reached', () => {
     await one.record.take()
     switches.reachable = false
     await did(one, '1.aws.net')
-    const problems = await one.record.close({ runId: 'r', read: async () => '' })
+    const problems = await one.record.close([notSent])
     expect(problems).toEqual([
-      expect.stringMatching(/^the history of this run is on this machine only: AWS cannot be reached$/),
+      expect.stringMatching(
+        /^the history of run r is on this machine only; the next run sends it: AWS cannot be reached$/,
+      ),
       expect.stringMatching(/the next run on this machine sends it: AWS cannot be reached$/),
       expect.stringMatching(/the next run on this machine removes it: AWS cannot be reached$/),
     ])
