@@ -36,7 +36,7 @@ table { border-collapse: collapse; width: 100%; margin: .5rem 0 1.25rem; }
 caption { text-align: left; font-weight: 600; padding: .25rem 0; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line); }
 thead th { color: var(--quiet); font-weight: 500; }
-tbody th { font-weight: 400; }
+tbody th { font-weight: 400; min-width: 14rem; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .word { white-space: nowrap; }
 .quiet { color: var(--quiet); }
