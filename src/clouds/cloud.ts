@@ -18,6 +18,8 @@ export interface Cloud {
   /** Region or location the platform lives in. */
   readonly region: string
   identity(signal: AbortSignal): Promise<Identity>
+  /** What the identity that runs mlp has to be allowed, in the form the cloud's own tools take or list it. */
+  policy(): JsonObject
   /** The account's limits in this region that the needs touch. Asks, changes nothing; what is ours already is not counted twice. */
   quotas(needs: readonly QuotaNeed[], signal: AbortSignal): Promise<readonly Quota[]>
   /** What is not yet as a first run needs it: APIs, resource providers, billing, the state bucket. Asks, changes nothing. */

@@ -1,7 +1,7 @@
 import type { Config } from '../../config/schema.ts'
 import type { CheckRow } from '../../engine/check.ts'
 import type { ExitCode } from '../../engine/errors.ts'
-import { exitCodes, MlpError } from '../../engine/errors.ts'
+import { exitCodes } from '../../engine/errors.ts'
 import { runChecks } from '../../engine/run-checks.ts'
 import type { EngineContext } from '../../engine/step.ts'
 import { createToolchain } from '../../tools/toolchain/create-toolchain.ts'
@@ -9,17 +9,15 @@ import { cloudChecks, machineChecks, toolChecks } from '../doctor-checks.ts'
 import type { Io } from '../io.ts'
 import type { DoctorOptions } from '../options.ts'
 import { openPlatform } from '../platform-home.ts'
+import { printPolicy } from '../print-policy.ts'
 import { showChecks } from '../show-checks.ts'
 import { resolveTarget, sandboxHome, withAccounts } from '../target.ts'
 
 /** Whether this machine and these credentials can do what a bootstrap asks of them. Changes nothing. */
 export async function runDoctor(options: DoctorOptions, io: Io): Promise<ExitCode> {
   if (options.printPolicy !== undefined) {
-    throw new MlpError({
-      code: 'MLP1090',
-      summary: 'mlp doctor --print-policy is not there yet',
-      remedy: ['Until then, templates/terraform names every resource type that needs a permission.'],
-    })
+    await printPolicy(options.printPolicy, options, io)
+    return exitCodes.done
   }
   const { config: wanted, folder } = await openPlatform(options, io)
   const context: EngineContext = {

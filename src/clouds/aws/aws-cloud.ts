@@ -6,6 +6,7 @@ import { condition } from './condition.ts'
 import { findExisting } from './existing.ts'
 import { inventory } from './inventory.ts'
 import { type AwsPlatform, awsPlatform } from './platform.ts'
+import { policy } from './policy.ts'
 import { missingPreparations, preparations, prepare } from './preparation.ts'
 import { quotas } from './quotas.ts'
 import { recordStore } from './record.ts'
@@ -21,6 +22,7 @@ export function createAwsCloud(options: CloudOptions): Cloud {
     title: 'AWS',
     region: platform.aws.region,
     identity: signal => identity(platform, signal),
+    policy: () => policy(platform),
     quotas: (needs, signal) => quotas(platform, needs, signal),
     missingPreparations: signal => missingPreparations(platform, signal),
     prepare: (signal, report) => prepare(platform, signal, report),

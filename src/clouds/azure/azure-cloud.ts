@@ -7,6 +7,7 @@ import { findExisting } from './existing.ts'
 import { identity } from './identity.ts'
 import { inventory } from './inventory.ts'
 import { type AzurePlatform, createPlatform } from './platform.ts'
+import { policy } from './policy.ts'
 import { missingPreparations, preparations, prepare, usesSharedKey } from './preparation.ts'
 import { quotas } from './quotas.ts'
 import { recordStore } from './record.ts'
@@ -23,6 +24,7 @@ export function createAzureCloud(options: CloudOptions): Cloud {
     title: 'Azure',
     region: platform.location,
     identity: signal => identity(platform, signal),
+    policy: () => policy(platform),
     quotas: (needs, signal) => quotas(platform, needs, signal),
     missingPreparations: signal => missingPreparations(platform, signal),
     prepare: (signal, report) => prepare(platform, signal, report),

@@ -7,6 +7,7 @@ import { condition } from './condition.ts'
 import { findExisting, projectNumber } from './existing.ts'
 import { inventory } from './inventory.ts'
 import { createPlatform, type GcpPlatform } from './platform.ts'
+import { policy } from './policy.ts'
 import { missingPreparations, preparations, prepare } from './preparation.ts'
 import { quotas } from './quotas.ts'
 import { recordStore } from './record.ts'
@@ -33,6 +34,7 @@ export function createGcpCloud(options: CloudOptions): Cloud {
     findExisting: (resource, signal) => findExisting(platform, resource, signal),
     condition: (resource, signal) => condition(platform, resource, signal),
     cluster: signal => clusterAccess(platform, signal),
+    policy: () => policy(platform),
     // GKE takes Google access tokens as they are.
     token: async (_clusterName, signal) => platform.credentials.accessToken(signal),
     // As `gcloud container clusters get-credentials` writes it.
