@@ -173,6 +173,13 @@ export const ownActions = [
   's3:DeleteObject',
   's3:DeleteObjectVersion',
   'ecr:BatchDeleteImage',
+  // What a push of an image asks for; logging in and reading are in `readActions`.
+  'ecr:BatchCheckLayerAvailability',
+  'ecr:BatchGetImage',
+  'ecr:CompleteLayerUpload',
+  'ecr:InitiateLayerUpload',
+  'ecr:PutImage',
+  'ecr:UploadLayerPart',
   'rds:AddTagsToResource',
   'rds:RemoveTagsFromResource',
   'elasticache:CreateSnapshot',
