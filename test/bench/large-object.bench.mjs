@@ -25,7 +25,11 @@ const group = enterGroup()
 const service = await startService(emulators)
 group?.leave()
 try {
-  const job = await service.makeJob({ name: 'large', source: 's3://large-from', destinations: ['s3://large-to'] })
+  const job = await service.makeJob({
+    name: 'large',
+    source: 's3://large-from',
+    destinations: ['s3://large-to'],
+  })
   const startedAt = performance.now()
   let run = await service.startRun(job.id)
   while (run.finishedAt === undefined) {
