@@ -47,6 +47,10 @@ export interface Cloud {
   token(clusterName: string, signal: AbortSignal): Promise<ClusterToken>
   /** The cloud's own program for kubectl, as its own CLI writes it into a kubeconfig. */
   tokenPlugin(clusterName: string): TokenPlugin
+  /** Signs in to the registry of the platform's images. The password ends by itself, within hours. */
+  registry(signal: AbortSignal): Promise<RegistryLogin>
+  /** Where a service's images are, `<host>/<path>`: known without asking. */
+  repository(service: ServiceName): string
   /** The guide's Step 6, one check a thing: cluster, buckets, database, cache, registry. */
   infrastructureChecks(): readonly CloudCheck[]
   /** What phase 2 writes for workload identity, per Kubernetes service account. */
@@ -144,6 +148,22 @@ interface TokenPlugin {
   readonly command: string
   readonly args: readonly string[]
   readonly installHint: string
+}
+
+type ServiceName = 'api-gateway' | 'model-serving' | 'data-sync'
+
+/** Where a service runs: the guide has the model servers in a namespace of their own. */
+export function namespaceOf(service: string): 'ml-platform' | 'ml-serving' {
+  return service === 'model-serving' ? 'ml-serving' : 'ml-platform'
+}
+
+export interface RegistryLogin {
+  readonly host: string
+  readonly username: string
+  /** A token: never in arguments, logs or state. */
+  readonly password: string
+  /** ISO 8601 */
+  readonly expiresAt: string
 }
 
 export interface CloudCheck {

@@ -10,6 +10,7 @@ import {
   refOf,
   statusSchema,
 } from './objects.ts'
+import { askPod, type PodAnswer, type PodPort, type PodRequest } from './port-forward.ts'
 import { type HttpAnswer, type HttpRequest, openTransport } from './transport.ts'
 import { watchUntil } from './watch.ts'
 
@@ -36,6 +37,8 @@ export interface KubeClient {
   may(action: AccessQuestion): Promise<{ readonly allowed: boolean; readonly reason: string }>
   /** The text of a plain endpoint such as /readyz; its status when it is not 200. */
   probe(path: string): Promise<{ readonly status: number; readonly text: string }>
+  /** One HTTP request to a pod's port, through the API server. MLP4040 when no answer comes. */
+  askPod(to: PodPort, request: PodRequest): Promise<PodAnswer>
 }
 
 export interface KubeClientOptions {
@@ -268,6 +271,7 @@ export async function openKubeClient(options: KubeClientOptions): Promise<KubeCl
     async probe(path) {
       return transport.send({ method: 'GET', path })
     },
+    askPod: (to, request) => askPod({ ...options, label }, to, request),
   }
   return client
 }

@@ -1,4 +1,10 @@
-import type { Cloud, RootName, TerraformBackend, WorkloadIdentity } from '../cloud.ts'
+import {
+  type Cloud,
+  namespaceOf,
+  type RootName,
+  type TerraformBackend,
+  type WorkloadIdentity,
+} from '../cloud.ts'
 import type { CloudOptions } from '../cloud-options.ts'
 import { infrastructureChecks } from './checks.ts'
 import { cluster, identity, token } from './cluster.ts'
@@ -10,6 +16,7 @@ import { policy } from './policy.ts'
 import { missingPreparations, preparations, prepare } from './preparation.ts'
 import { quotas } from './quotas.ts'
 import { recordStore } from './record.ts'
+import { registry, registryHost } from './registry.ts'
 import { releaseData } from './release-data.ts'
 import { staticCredentials } from './static-credentials.ts'
 import { rootVariables } from './variables.ts'
@@ -45,6 +52,8 @@ export function createAwsCloud(options: CloudOptions): Cloud {
       installHint:
         'Install the AWS CLI: https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html',
     }),
+    registry: signal => registry(platform, signal),
+    repository: service => `${registryHost(platform)}/${platform.names.repositories[service]}`,
     infrastructureChecks: () => infrastructureChecks(platform),
     workloadIdentity: () => workloadIdentity(platform),
     staticCredentials: () => staticCredentials(platform),
@@ -85,7 +94,7 @@ function backend({ names, aws, target }: AwsPlatform, root: RootName): Terraform
 function workloadIdentity({ names, aws }: AwsPlatform): WorkloadIdentity {
   return {
     serviceAccounts: Object.keys(names.repositories).map(name => ({
-      namespace: 'ml-platform',
+      namespace: namespaceOf(name),
       name,
       annotations: {},
       labels: {},

@@ -11,6 +11,7 @@ import { policy } from './policy.ts'
 import { missingPreparations, preparations, prepare, usesSharedKey } from './preparation.ts'
 import { quotas } from './quotas.ts'
 import { recordStore } from './record.ts'
+import { registry, registryHost } from './registry.ts'
 import { releaseData } from './release-data.ts'
 import { staticCredentials } from './static-credentials.ts'
 import { azureVariables } from './variables.ts'
@@ -44,6 +45,8 @@ export function createAzureCloud(options: CloudOptions): Cloud {
       args: ['get-token', '--login', 'azurecli', '--server-id', aksServer],
       installHint: 'az aks install-cli',
     }),
+    registry: signal => registry(platform, signal),
+    repository: service => `${registryHost(platform)}/${service}`,
     infrastructureChecks: () => infrastructureChecks(platform),
     workloadIdentity: outputs => workloadIdentity(platform, outputs),
     staticCredentials: () => staticCredentials(options.target),

@@ -2,6 +2,7 @@ import type { PipelineResponse } from '@azure/core-rest-pipeline'
 import type { Found, RecordStore } from '../../engine/record-store.ts'
 import { refusalError, sdkError } from './errors.ts'
 import type { AzurePlatform } from './platform.ts'
+import { proxyOptions } from './proxy.ts'
 import { hasStateContainer } from './state-place.ts'
 
 const scope = 'https://storage.azure.com/.default'
@@ -81,12 +82,11 @@ type Send = (request: BlobRequest) => Promise<PipelineResponse>
 /** The SDK's own pipeline, as whoever runs mlp: shared keys are off in the state's account. Throws MLP3xxx. */
 async function createSend(platform: AzurePlatform, maxRetries: number): Promise<Send> {
   const [sdk, credential] = await Promise.all([import('@azure/core-rest-pipeline'), platform.credential()])
-  const proxy = platform.options.target.environment['HTTPS_PROXY'] || undefined
   const http = sdk.createDefaultHttpClient()
   const pipeline = sdk.createPipelineFromOptions({
     retryOptions: { maxRetries, retryDelayInMs: 500, maxRetryDelayInMs: 10_000 },
     userAgentOptions: { userAgentPrefix: 'mlp' },
-    ...(proxy === undefined ? {} : { proxyOptions: proxySettings(new URL(proxy)) }),
+    ...proxyOptions(platform),
   })
   pipeline.addPolicy(sdk.bearerTokenAuthenticationPolicy({ credential, scopes: [scope] }), { phase: 'Sign' })
   return async ({ method, url, signal, body, headers }) => {
@@ -108,14 +108,6 @@ async function createSend(platform: AzurePlatform, maxRetries: number): Promise<
       signal.throwIfAborted()
       throw sdkError(error, `${method} ${url}`)
     }
-  }
-}
-
-function proxySettings({ protocol, hostname, port, username, password }: URL) {
-  return {
-    host: `${protocol}//${hostname}`,
-    port: Number(port),
-    ...(username === '' ? {} : { username, password }),
   }
 }
 

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { JsonObject } from '../../engine/json.ts'
-import type { WorkloadIdentity } from '../cloud.ts'
+import { namespaceOf, type WorkloadIdentity } from '../cloud.ts'
 import type { AzurePlatform } from './platform.ts'
 
 /** The cluster root's output; a run that has none yet gets service accounts without their client ids. */
@@ -16,7 +16,7 @@ export function workloadIdentity(platform: AzurePlatform, outputs: JsonObject): 
     serviceAccounts: services.map(name => {
       const clientId = clientIds[name]
       return {
-        namespace: 'ml-platform',
+        namespace: namespaceOf(name),
         name,
         annotations: clientId === undefined ? {} : { 'azure.workload.identity/client-id': clientId },
         labels: { 'azure.workload.identity/use': 'true' },

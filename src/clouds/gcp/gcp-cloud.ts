@@ -11,6 +11,7 @@ import { policy } from './policy.ts'
 import { missingPreparations, preparations, prepare } from './preparation.ts'
 import { quotas } from './quotas.ts'
 import { recordStore } from './record.ts'
+import { registry, registryHost } from './registry.ts'
 import { releaseData } from './release.ts'
 import { rootBackend, rootVariables, storageClass, workloadIdentity } from './roots.ts'
 import { staticCredentials } from './static-credentials.ts'
@@ -43,6 +44,9 @@ export function createGcpCloud(options: CloudOptions): Cloud {
       args: [],
       installHint: 'gcloud components install gke-gcloud-auth-plugin',
     }),
+    registry: signal => registry(platform, signal),
+    repository: service =>
+      `${registryHost(platform)}/${platform.project}/${platform.names.registry}/${service}`,
     infrastructureChecks: () => infrastructureChecks(platform),
     workloadIdentity: () => workloadIdentity(platform),
     staticCredentials: () => staticCredentials(options.target),

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../engine/json.ts'
-import type { RootName, TerraformBackend, WorkloadIdentity } from '../cloud.ts'
+import { namespaceOf, type RootName, type TerraformBackend, type WorkloadIdentity } from '../cloud.ts'
 import { type GcpPlatform, serviceAccountEmail } from './platform.ts'
 
 /** Values for templates/terraform/gcp/<root>/variables.tf. */
@@ -66,7 +66,7 @@ export function workloadIdentity(platform: GcpPlatform): WorkloadIdentity {
   }
   return {
     serviceAccounts: Object.entries(accounts).map(([name, id]) => ({
-      namespace: 'ml-platform',
+      namespace: namespaceOf(name),
       name,
       annotations: { 'iam.gke.io/gcp-service-account': serviceAccountEmail(platform, id) },
       labels: {},

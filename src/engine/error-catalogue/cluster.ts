@@ -143,4 +143,46 @@ export const clusterErrors = {
     remedy: 'Install the program that the error names, or use --no-native-plugins.',
     exitCode: 3,
   },
+  MLP4030: {
+    title: 'An image cannot be pulled',
+    meaning:
+      'A node was refused it, or does not find it in the registry. The pods that ran before go on running.',
+    owner: 'operator',
+    retryable: true,
+    remedy:
+      'See that the nodes may pull (`mlp bootstrap --to 1` grants it), then run the same command again.',
+    exitCode: 3,
+  },
+  MLP4031: {
+    title: 'A container keeps ending',
+    meaning: 'It was started several times and ended each time. The pods that ran before go on running.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Read its last lines in the error, put right what they name, then run the same command again.',
+    exitCode: 3,
+  },
+  MLP4032: {
+    title: 'Pods cannot be made or placed',
+    meaning: 'A quota or a policy of the cluster refuses them, or no node has room for them.',
+    owner: 'operator',
+    retryable: true,
+    remedy: 'Give the cluster more nodes, or change what refuses the pods; then run the same command again.',
+    exitCode: 3,
+  },
+  MLP4033: {
+    title: 'A rollout is not ready in time',
+    meaning: 'Pods run, and do not pass their probes. The pods that ran before go on running.',
+    owner: 'operator',
+    retryable: true,
+    remedy: 'See what the pod says of itself (`kubectl describe pod`), then run the same command again.',
+    exitCode: 3,
+  },
+  MLP4040: {
+    title: 'A pod’s port does not answer',
+    meaning: 'The API server did not open a way to it. Nothing was changed.',
+    owner: 'operator',
+    retryable: true,
+    remedy: 'See `mlp verify 2`: the right to create pods/portforward is among the rights it asks for.',
+    exitCode: 3,
+  },
 } satisfies Entries<4>

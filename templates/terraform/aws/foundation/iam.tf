@@ -68,7 +68,7 @@ resource "aws_iam_role" "service" {
       Condition = {
         StringEquals = {
           "aws:SourceAccount"                         = var.account_id
-          "aws:RequestTag/kubernetes-namespace"       = "ml-platform"
+          "aws:RequestTag/kubernetes-namespace"       = each.key == "model-serving" ? "ml-serving" : "ml-platform"
           "aws:RequestTag/kubernetes-service-account" = each.key
         }
         ArnEquals = {

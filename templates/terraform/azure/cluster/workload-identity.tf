@@ -5,14 +5,20 @@ locals {
     "model-serving" = "model_serving"
     "data-sync"     = "data_sync"
   }
+
+  namespaces = {
+    "api-gateway"   = "ml-platform"
+    "model-serving" = "ml-serving"
+    "data-sync"     = "ml-platform"
+  }
 }
 
 resource "azurerm_federated_identity_credential" "workload" {
   for_each = local.service_accounts
 
-  name                      = "ml-platform-${each.key}"
+  name                      = "${local.namespaces[each.key]}-${each.key}"
   user_assigned_identity_id = var.foundation.identities[each.value].id
   issuer                    = azurerm_kubernetes_cluster.main.oidc_issuer_url
-  subject                   = "system:serviceaccount:ml-platform:${each.key}"
+  subject                   = "system:serviceaccount:${local.namespaces[each.key]}:${each.key}"
   audience                  = ["api://AzureADTokenExchange"]
 }

@@ -1,0 +1,266 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import * as z from 'zod'
+import { MlpError } from '../engine/errors.ts'
+import type { KubeClient } from './client.ts'
+import { describeRef, type KubeObject, type ObjectRef, refOf } from './objects.ts'
+import {
+  type PodTrouble,
+  type RolloutState,
+  revisionKey,
+  rolloutState,
+  templateHashKey,
+} from './rollout-state.ts'
+
+export interface RolloutOptions {
+  readonly signal: AbortSignal
+  /** One calm line, when it changes. */
+  readonly report: (message: string) => void
+  /** How long a rollout may take; default 10 min, which a node that has to be made first needs. */
+  readonly timeoutMs?: number
+  /**
+   * How long an image that cannot be pulled, a missing Secret or a refused pod may stay so: grants and caches take a
+   * while to arrive everywhere. Default 90 s.
+   */
+  readonly patienceMs?: number
+}
+
+const defaultTimeoutMs = 600_000
+const defaultPatienceMs = 90_000
+/** A container that ended so often will not mend itself. */
+const restartsTolerated = 3
+const pollMs = 1_000
+const logLines = 10
+
+/**
+ * Waits until a Deployment's newest pods are all available, telling what is missing. Throws MLP4030 (image), MLP4031
+ * (container keeps ending, with its last lines), MLP4032 (pods cannot be made or placed) or MLP4033 (not ready in
+ * time) as soon as it is plain that it will not come up by itself.
+ */
+export async function waitForRollout(
+  client: KubeClient,
+  deployment: ObjectRef,
+  options: RolloutOptions,
+): Promise<RolloutState> {
+  const { report, timeoutMs = defaultTimeoutMs, patienceMs = defaultPatienceMs } = options
+  const startedAt = Date.now()
+  const since = new Map<string, number>()
+  let told = ''
+  for (;;) {
+    const state = await readRollout(client, deployment)
+    if (state.done) return state
+    const line = describe(state)
+    if (line !== told) report(line)
+    told = line
+    const now = Date.now()
+    const stuck = findStuck(state, since, now, patienceMs)
+    if (stuck !== undefined || now - startedAt > timeoutMs) {
+      throw await explain(client, deployment, state, stuck, now - startedAt)
+    }
+    await delay(pollMs, undefined, { signal: options.signal })
+  }
+}
+
+/** How far the rollout of this Deployment is now. A Deployment that is not there has not begun. */
+async function readRollout(client: KubeClient, deployment: ObjectRef): Promise<RolloutState> {
+  const object = await client.get(deployment)
+  if (object === undefined) return { done: false, ready: 0, wanted: 0, troubles: [] }
+  return rolloutState(object, await newestPods(client, object))
+}
+
+/** The pods of the ReplicaSet that carries the Deployment's current revision. */
+export async function newestPods(client: KubeClient, deployment: KubeObject): Promise<readonly KubeObject[]> {
+  const revision = deployment.metadata.annotations?.[revisionKey]
+  const sets = await replicaSetsOf(client, deployment)
+  const hash = sets.find(set => set.metadata.annotations?.[revisionKey] === revision)?.metadata.labels?.[
+    templateHashKey
+  ]
+  if (revision === undefined || hash === undefined) return []
+  return client.list({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    ...inNamespace(deployment),
+    labelSelector: `${selectorOf(deployment)},${templateHashKey}=${hash}`,
+  })
+}
+
+/** Newest first. */
+async function replicaSetsOf(
+  client: KubeClient,
+  deployment: KubeObject,
+): Promise<readonly KubeObject[]> {
+  const sets = await client.list({
+    apiVersion: 'apps/v1',
+    kind: 'ReplicaSet',
+    ...inNamespace(deployment),
+    labelSelector: selectorOf(deployment),
+  })
+  const revisionOf = (set: KubeObject) => Number(set.metadata.annotations?.[revisionKey] ?? 0)
+  return sets.filter(set => isOwnedBy(set, deployment)).sort((a, b) => revisionOf(b) - revisionOf(a))
+}
+
+const ownersSchema = z.array(z.looseObject({ uid: z.string() })).catch([])
+const selectorSchema = z.looseObject({
+  spec: z.looseObject({ selector: z.looseObject({ matchLabels: z.record(z.string(), z.string()) }) }),
+})
+
+function isOwnedBy(object: KubeObject, owner: KubeObject): boolean {
+  return ownersSchema.parse(object.metadata['ownerReferences']).some(({ uid }) => uid === owner.metadata.uid)
+}
+
+function selectorOf(deployment: KubeObject): string {
+  const { matchLabels } = selectorSchema.parse(deployment).spec.selector
+  return Object.entries(matchLabels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(',')
+}
+
+function inNamespace({ metadata: { namespace } }: KubeObject) {
+  return namespace === undefined ? {} : { namespace }
+}
+
+type Stuck = { readonly kind: 'refused'; readonly message: string } | PodTrouble
+
+function findStuck(
+  state: RolloutState,
+  since: Map<string, number>,
+  now: number,
+  patienceMs: number,
+): Stuck | undefined {
+  const lasting = (key: string): boolean => {
+    const first = since.get(key) ?? now
+    since.set(key, first)
+    return now - first >= patienceMs
+  }
+  if (state.refusedToCreate !== undefined && lasting('refused')) {
+    return { kind: 'refused', message: state.refusedToCreate }
+  }
+  return state.troubles.find(trouble => {
+    if (trouble.kind === 'crash') return trouble.restarts >= restartsTolerated
+    if (trouble.kind !== 'image' && trouble.kind !== 'configuration') return false
+    return lasting(`${trouble.pod} ${trouble.container} ${trouble.kind}`)
+  })
+}
+
+/** `2 of 3 ready; api-gateway-7d9-x2x: ImagePullBackOff` */
+function describe({ ready, wanted, troubles, refusedToCreate }: RolloutState): string {
+  const worst = troubles.find(({ kind }) => kind !== 'starting') ?? troubles[0]
+  return [
+    `${ready} of ${wanted} ready`,
+    ...(refusedToCreate === undefined ? [] : [`no pod can be made: ${refusedToCreate}`]),
+    ...(worst === undefined ? [] : [`${worst.pod}: ${worst.reason}`]),
+  ].join('; ')
+}
+
+async function explain(
+  client: KubeClient,
+  deployment: ObjectRef,
+  state: RolloutState,
+  stuck: Stuck | undefined,
+  tookMs: number,
+): Promise<MlpError> {
+  const { cloud } = client.label
+  const subject = `${describeRef(deployment)} on ${cloud}`
+  const kubectl = `kubectl --context <context> --namespace ${deployment.namespace ?? 'default'}`
+  const undo = `Go back to what ran before: ${kubectl} rollout undo deployment/${deployment.name}`
+  const again = 'Then run the same command again; it goes on where it stopped.'
+  if (stuck?.kind === 'refused') {
+    return new MlpError({
+      code: 'MLP4032',
+      summary: `${subject}: its pods cannot be made`,
+      detail: stuck.message,
+      remedy: ['Raise the quota, or change the policy, that the message names.', again],
+    })
+  }
+  if (stuck?.kind === 'image') {
+    return new MlpError({
+      code: 'MLP4030',
+      summary: `${subject}: the image of ${stuck.pod} cannot be pulled (${stuck.reason})`,
+      detail: stuck.message,
+      remedy: [pullRight(cloud), again, undo],
+    })
+  }
+  if (stuck?.kind === 'crash') {
+    return new MlpError({
+      code: 'MLP4031',
+      summary: `${subject}: ${stuck.pod} ${stuck.message}, ${stuck.restarts} times`,
+      detail: await lastLines(client, deployment, stuck),
+      remedy: ['Read its last lines above, and put right what they name.', again, undo],
+    })
+  }
+  const worst = stuck ?? state.troubles.find(({ kind }) => kind !== 'starting') ?? state.troubles[0]
+  const scheduling = worst?.kind === 'scheduling'
+  return new MlpError({
+    code: scheduling ? 'MLP4032' : 'MLP4033',
+    summary: `${subject}: ${state.ready} of ${state.wanted} ready after ${Math.round(tookMs / 1000)} s`,
+    detail: [
+      ...(worst === undefined ? [] : [`${worst.pod}: ${worst.reason}: ${worst.message}`]),
+      ...(worst === undefined || scheduling ? [] : [await lastLines(client, deployment, worst)]),
+    ].join('\n'),
+    remedy: [
+      scheduling
+        ? 'Give the cluster more nodes (nodes.max in mlp.yaml), or wait until they are there.'
+        : `See what the pod says of itself: ${kubectl} describe pod ${worst?.pod ?? ''}`.trimEnd(),
+      again,
+      undo,
+    ],
+  })
+}
+
+/** Who pulls is the node, by its own identity. */
+function pullRight(cloud: string): string {
+  const right =
+    {
+      aws: 'AmazonEC2ContainerRegistryPullOnly on the nodes’ role',
+      gcp: 'roles/artifactregistry.reader on the nodes’ service account',
+      azure: 'AcrPull on the kubelet’s identity',
+    }[cloud] ?? 'the right to pull'
+  return `The nodes need ${right}; phase 1 grants it: mlp bootstrap --to 1 --cloud ${cloud}`
+}
+
+/** Of the container that ended, else of the one that runs; what cannot be had is said. */
+async function lastLines(
+  client: KubeClient,
+  deployment: ObjectRef,
+  { pod, container }: PodTrouble,
+): Promise<string> {
+  const path = (previous: boolean) =>
+    `/api/v1/namespaces/${deployment.namespace ?? 'default'}/pods/${pod}/log?${new URLSearchParams({
+      tailLines: String(logLines),
+      ...(container === undefined ? {} : { container }),
+      ...(previous ? { previous: 'true' } : {}),
+    })}`
+  try {
+    for (const previous of [true, false]) {
+      const { status, text } = await client.probe(path(previous))
+      if (status === 200 && text.trim() !== '') return `Its last lines:\n${text.trimEnd()}`
+    }
+    return 'It has written nothing.'
+  } catch (error) {
+    if (error instanceof MlpError) return `Its log cannot be read: ${error.message}`
+    throw error
+  }
+}
+
+const templateSchema = z.looseObject({
+  spec: z.looseObject({
+    template: z.looseObject({
+      metadata: z.looseObject({ labels: z.record(z.string(), z.string()).default({}) }),
+    }),
+  }),
+})
+
+/** The Deployment as declared, but with the pods of the revision before; undefined when there was none. */
+export async function withPreviousPods(
+  client: KubeClient,
+  declared: KubeObject,
+): Promise<KubeObject | undefined> {
+  const live = await client.get(refOf(declared))
+  if (live === undefined) return undefined
+  const [, previous] = await replicaSetsOf(client, live)
+  if (previous === undefined) return undefined
+  const { template } = templateSchema.parse(previous).spec
+  const { [templateHashKey]: _, ...labels } = template.metadata.labels
+  const spec = z.looseObject({}).parse(declared['spec'])
+  const pods = z.json().parse({ ...template, metadata: { ...template.metadata, labels } })
+  return { ...declared, spec: { ...z.record(z.string(), z.json()).parse(spec), template: pods } }
+}

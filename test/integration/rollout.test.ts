@@ -1,0 +1,181 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import * as z from 'zod'
+import { type KubeClient, openKubeClient } from '../../src/kube/client.ts'
+import { type KubeObject, refOf } from '../../src/kube/objects.ts'
+import { newestPods, waitForRollout, withPreviousPods } from '../../src/kube/rollout.ts'
+import { startControlPlane, type TestControlPlane } from '../support/control-plane.ts'
+import { eventually } from '../support/processes.ts'
+
+// Real API server, controllers and scheduler; this test is the kubelet, which says how containers fare.
+let plane: TestControlPlane
+let client: KubeClient
+const signal = new AbortController().signal
+
+beforeAll(async () => {
+  plane = await startControlPlane({ controllers: true })
+  client = await openKubeClient({
+    cloud: 'azure',
+    access: plane.access,
+    token: async () => plane.token(),
+    signal,
+  })
+  await client.apply({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'played' } })
+})
+afterAll(() => plane?.stop())
+
+/** On the node that this test plays, unless the scheduler is to find one. */
+function deployment(name: string, image: string, nodeName: 'played' | 'none' = 'played'): KubeObject {
+  const labels = { app: name }
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, namespace: 'default' },
+    spec: {
+      replicas: 1,
+      selector: { matchLabels: labels },
+      template: {
+        metadata: { labels },
+        spec: {
+          automountServiceAccountToken: false,
+          containers: [{ name: 'main', image }],
+          ...(nodeName === 'none' ? {} : { nodeName }),
+        },
+      },
+    },
+  }
+}
+
+const watch = (object: KubeObject, options: { timeoutMs?: number; patienceMs?: number } = {}) => {
+  const reports: string[] = []
+  const rollout = waitForRollout(client, refOf(object), {
+    signal,
+    report: message => reports.push(message),
+    timeoutMs: 60_000,
+    patienceMs: 2_000,
+    ...options,
+  })
+  return { rollout, reports }
+}
+
+async function podOf(object: KubeObject): Promise<KubeObject> {
+  return eventually(`a pod of ${object.metadata.name}`, async () => {
+    const live = await client.get(refOf(object))
+    return live === undefined ? undefined : (await newestPods(client, live))[0]
+  })
+}
+
+/** As a kubelet would, by the pod's status. */
+async function say(pod: KubeObject, status: object): Promise<void> {
+  const { name, namespace = 'default' } = pod.metadata
+  const path = `/api/v1/namespaces/${namespace}/pods/${name}`
+  const live = z.looseObject({ status: z.looseObject({}) }).parse(await plane.admin.call('GET', path))
+  await plane.admin.call('PUT', `${path}/status`, { ...live, status: { ...live.status, ...status } })
+}
+
+const running = {
+  phase: 'Running',
+  conditions: [
+    { type: 'PodScheduled', status: 'True' },
+    { type: 'Ready', status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' },
+  ],
+}
+const waiting = (reason: string, message: string, restartCount = 0) => ({
+  conditions: [{ type: 'PodScheduled', status: 'True' }],
+  containerStatuses: [
+    {
+      name: 'main',
+      image: 'a',
+      imageID: '',
+      ready: false,
+      restartCount,
+      state: { waiting: { reason, message } },
+      ...(restartCount === 0 ? {} : { lastState: { terminated: { exitCode: 2, reason: 'Error' } } }),
+    },
+  ],
+})
+
+test('ends when every new pod is available', async () => {
+  const object = deployment('fine', 'example.com/one:1')
+  await client.apply(object)
+  const { rollout, reports } = watch(object)
+  await say(await podOf(object), running)
+  expect(await rollout).toMatchObject({ done: true, ready: 1, wanted: 1 })
+  expect(reports[0]).toMatch(/^0 of \d ready/)
+})
+
+test('an image that cannot be pulled is told with the right that is missing', async () => {
+  const object = deployment('unpullable', 'example.com/one:1')
+  await client.apply(object)
+  const { rollout } = watch(object)
+  const failed = expect(rollout).rejects.toMatchObject({
+    code: 'MLP4030',
+    detail: '403 Forbidden',
+    remedy: [expect.stringContaining('AcrPull'), expect.any(String), expect.stringContaining('rollout undo')],
+  })
+  await say(await podOf(object), waiting('ImagePullBackOff', '403 Forbidden'))
+  await failed
+})
+
+test('an image that can be pulled after all is no failure', async () => {
+  const object = deployment('late-grant', 'example.com/one:1')
+  await client.apply(object)
+  const { rollout } = watch(object, { patienceMs: 20_000 })
+  const pod = await podOf(object)
+  await say(pod, waiting('ErrImagePull', '403 Forbidden'))
+  await say(pod, { ...running, containerStatuses: [] })
+  expect(await rollout).toMatchObject({ done: true })
+})
+
+test('a container that keeps ending is told with what can be had of its log', async () => {
+  const object = deployment('crashing', 'example.com/one:1')
+  await client.apply(object)
+  const { rollout } = watch(object)
+  const failed = expect(rollout).rejects.toMatchObject({
+    code: 'MLP4031',
+    message: expect.stringMatching(/crashing-\S+ ended with exit code 2, 3 times$/),
+    detail: expect.any(String),
+  })
+  await say(await podOf(object), waiting('CrashLoopBackOff', 'back-off 40s', 3))
+  await failed
+})
+
+test('a pod without a node to run on is told when the time is up', async () => {
+  const object = deployment('homeless', 'example.com/one:1', 'none')
+  await client.apply(object)
+  await expect(watch(object, { timeoutMs: 5_000 }).rollout).rejects.toMatchObject({
+    code: 'MLP4032',
+    message: expect.stringContaining('0 of 1 ready after'),
+  })
+})
+
+test('pods that a quota refuses are told without waiting for the deadline', async () => {
+  const quota = { metadata: { name: 'none', namespace: 'default' }, spec: { hard: { 'count/pods': '0' } } }
+  await client.apply({ apiVersion: 'v1', kind: 'ResourceQuota', ...quota })
+  const object = deployment('refused', 'example.com/one:1')
+  await client.apply(object)
+  await expect(watch(object).rollout).rejects.toMatchObject({
+    code: 'MLP4032',
+    detail: expect.stringContaining('exceeded quota'),
+  })
+  await client.delete({ apiVersion: 'v1', kind: 'ResourceQuota', name: 'none', namespace: 'default' })
+})
+
+test('goes back to the pods of the revision before', async () => {
+  const first = deployment('undone', 'example.com/one:1')
+  const second = deployment('undone', 'example.com/one:2')
+  await client.apply(first)
+  await say(await podOf(first), running)
+  await watch(first).rollout
+  expect(await withPreviousPods(client, first)).toBeUndefined()
+  await client.apply(second)
+  await eventually('the second revision', async () => {
+    const live = await client.get(refOf(second))
+    return live?.metadata.annotations?.['deployment.kubernetes.io/revision'] === '2' ? true : undefined
+  })
+  const previous = await withPreviousPods(client, second)
+  if (previous === undefined) throw new Error('there was a revision before')
+  await client.apply(previous)
+  expect(await client.get(refOf(first))).toMatchObject({
+    spec: { template: { spec: { containers: [{ image: 'example.com/one:1' }] } } },
+  })
+})
