@@ -9,6 +9,7 @@ import * as z from 'zod'
 import { takeLock } from './lock.ts'
 import { openLog } from './log.ts'
 import { openSupervisor } from './processes/supervisor.ts'
+import { endAllContainers } from './workloads/leftovers.ts'
 
 const [home, action, code] = z
   .tuple([z.string().startsWith('/'), z.enum(['serve', 'stop']), z.string().default('')])
@@ -37,6 +38,7 @@ async function stopLeftovers(): Promise<void> {
     lock = takeLock(join(home, 'daemon.lock'))
   }
   const supervisor = await openSupervisor(join(home, 'processes'), log)
+  await endAllContainers(home)
   await supervisor.stopAll()
   supervisor.detach()
   lock[Symbol.dispose]()

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
+import type { IncomingMessage } from 'node:http'
 import { Agent, request } from 'node:https'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import * as z from 'zod'
 import { apiUrl, type ClusterPaths } from './cluster-files.ts'
 import type { ClusterRecord } from './cluster-record.ts'
@@ -21,6 +23,8 @@ export interface ApiClient {
   call(method: string, path: string, body?: unknown): Promise<unknown>
   /** Server-side apply; the sandbox owns what it brings, so it takes fields over. */
   apply(object: unknown, subresource?: 'status'): Promise<void>
+  /** The lines of an answer that goes on until the server or the signal ends it: a watch's events. */
+  lines(path: string, signal: AbortSignal): AsyncIterable<string>
   close(): void
 }
 
@@ -37,7 +41,7 @@ export async function openApiClient(record: ClusterRecord, paths: ClusterPaths):
   const [ca, cert, key] = await Promise.all(
     ['ca.crt', 'admin.crt', 'admin.key'].map(file => readFile(join(paths.pki, file), 'utf8')),
   )
-  const agent = new Agent({ keepAlive: true, maxSockets: 8, ca, cert, key })
+  const agent = new Agent({ keepAlive: true, maxSockets: 24, ca, cert, key })
   const base = apiUrl(record)
   const send: ApiClient['send'] = (method, path, body) =>
     sendRequest(agent, method, new URL(path, base), body)
@@ -62,6 +66,7 @@ export async function openApiClient(record: ClusterRecord, paths: ClusterPaths):
       const query = `?fieldManager=${fieldManager}&force=true`
       await call('PATCH', `${path}${subresource === undefined ? '' : `/${subresource}`}${query}`, object)
     },
+    lines: (path, signal) => readLines(agent, new URL(path, base), signal),
     close: () => agent.destroy(),
   }
 }
@@ -101,6 +106,19 @@ function sendRequest(agent: Agent, method: string, url: URL, body: unknown): Pro
     outgoing.on('error', reject)
     outgoing.end(text)
   })
+}
+
+async function* readLines(agent: Agent, url: URL, signal: AbortSignal): AsyncIterable<string> {
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const outgoing = request(url, { agent, signal, headers: { accept: 'application/json' } }, resolve)
+    outgoing.on('error', reject)
+    outgoing.end()
+  })
+  if (response.statusCode !== 200) {
+    response.resume()
+    throw new Error(`${url.pathname}: ${response.statusCode}`)
+  }
+  yield* createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })
 }
 
 /** Health endpoints answer plain text. */

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { copyFile, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { stringify } from 'yaml'
+import { parseAllDocuments, stringify } from 'yaml'
+import * as z from 'zod'
 import { type ClusterRecord, clusterFolder } from './cluster-record.ts'
 import { createCertificateAuthority, createServiceAccountKey, issueCertificate, type KeyPair } from './pki.ts'
 
@@ -99,6 +100,7 @@ export async function writeConfiguration(
   record: ClusterRecord,
   encryptionKey: string,
   reviewer: TokenReviewer,
+  localImages?: string | undefined,
 ): Promise<void> {
   for (const folder of [paths.config, paths.data, paths.logs]) {
     await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -129,9 +131,33 @@ export async function writeConfiguration(
       ],
     }),
   )
-  for (const name of ['audit-policy.yaml', 'kwok-stages.yaml']) {
-    await copyFile(fileURLToPath(new URL(name, import.meta.url)), join(paths.config, name))
+  await copyFile(own('audit-policy.yaml'), join(paths.config, 'audit-policy.yaml'))
+  const stages = await readFile(own('kwok-stages.yaml'), 'utf8')
+  await writePrivate(
+    join(paths.config, 'kwok-stages.yaml'),
+    localImages === undefined ? stages : withoutLocalPods(stages, localImages),
+  )
+}
+
+const own = (name: string) => fileURLToPath(new URL(name, import.meta.url))
+
+const stageSchema = z.looseObject({
+  spec: z.looseObject({
+    resourceRef: z.looseObject({ kind: z.string() }),
+    selector: z.looseObject({ matchExpressions: z.array(z.unknown()) }),
+  }),
+})
+
+/** kwok's stages for pods, but for those with an image that really runs. */
+function withoutLocalPods(stages: string, localImages: string): string {
+  const documents = parseAllDocuments(stages).map(document => stageSchema.parse(document.toJS()))
+  const isOther = {
+    key: `.spec.containers[].image | select( test( ${JSON.stringify(localImages)} ) )`,
+    operator: 'DoesNotExist',
   }
+  for (const { spec } of documents)
+    if (spec.resourceRef.kind === 'Pod') spec.selector.matchExpressions.push(isOther)
+  return documents.map(document => stringify(document)).join('---\n')
 }
 
 function componentKubeconfig(paths: ClusterPaths, record: ClusterRecord, user: string) {

@@ -1,6 +1,7 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CloudError } from '../behaviour.ts'
+import type { NodeAgent } from '../workloads/node-agent.ts'
 import type { ClusterEndpoint, ClusterManager, ClusterSpec } from '../world.ts'
 import { type ApiClient, openApiClient } from './api-client.ts'
 import { apiUrl, clusterPaths, ensurePki, type TokenReviewer, writeConfiguration } from './cluster-files.ts'
@@ -30,7 +31,17 @@ export interface ClusterManagerOptions {
   readonly processes: ProcessSupervisor
   /** Where the daemon answers this cluster's TokenReviews: reviewTokenRequest of token-review.ts. */
   readonly reviewer: (key: string) => TokenReviewer
+  /** What runs pods for real, and which images; without it kwok plays all pods. */
+  readonly workloads?: Workloads
   readonly log: (message: string) => void
+}
+
+interface Workloads {
+  /** Regular expression of the images of pods that really run. */
+  readonly localImages: string
+  start(key: string, serviceCidr: string, client: ApiClient): NodeAgent
+  /** Removes what is kept of a cluster's pods. */
+  remove(key: string): Promise<void>
 }
 
 export interface Clusters extends ClusterManager {
@@ -38,6 +49,8 @@ export interface Clusters extends ClusterManager {
   resume(): Promise<void>
   /** Stops all processes and keeps the data. */
   stop(): Promise<void>
+  /** Lets go of all that runs, for the next daemon. */
+  detach(): void
   list(): readonly ClusterStatus[]
   /** The secret that this cluster's TokenReviews carry; undefined when there is no such cluster. */
   webhookToken(key: string): string | undefined
@@ -54,6 +67,7 @@ interface Cluster {
   readonly record: ClusterRecord
   readonly caPem: string
   readonly client: ApiClient
+  readonly agent: NodeAgent | undefined
 }
 
 /** Real control planes below `home/clusters`. Reads what is recorded there; starts nothing before `resume` or `create`. */
@@ -70,7 +84,13 @@ export async function openClusterManager(options: ClusterManagerOptions): Promis
     report('making certificates')
     await ensurePki(paths, record)
     const encryptionKey = await readFile(join(paths.pki, 'secrets-encryption.key'), 'utf8')
-    await writeConfiguration(paths, record, encryptionKey, options.reviewer(record.key))
+    await writeConfiguration(
+      paths,
+      record,
+      encryptionKey,
+      options.reviewer(record.key),
+      options.workloads?.localImages,
+    )
     report('waiting for the Kubernetes programs')
     const [etcd, apiServer, controllerManager, scheduler, kwok] = await Promise.all([
       options.program('etcd'),
@@ -88,26 +108,27 @@ export async function openClusterManager(options: ClusterManagerOptions): Promis
     }
     const specs = componentSpecs(record, paths, programs)
     const known = clusters.get(record.key)
-    const cluster = known ?? {
-      record,
-      caPem: await readFile(join(paths.pki, 'ca.crt'), 'utf8'),
-      client: await openApiClient(record, paths),
-    }
+    const caPem = known?.caPem ?? (await readFile(join(paths.pki, 'ca.crt'), 'utf8'))
+    const client = known?.client ?? (await openApiClient(record, paths))
     report('starting etcd and kube-apiserver')
     await processes.ensure(specs.etcd)
     await processes.ensure(specs['kube-apiserver'])
-    await untilReady(cluster.client, specs['kube-apiserver'].logFile)
+    await untilReady(client, specs['kube-apiserver'].logFile)
     report('starting controllers, scheduler and nodes')
     for (const name of ['kube-controller-manager', 'kube-scheduler', 'kwok'] as const) {
       await processes.ensure(specs[name])
     }
-    for (const object of clusterDefaults()) await cluster.client.apply(object)
+    for (const object of clusterDefaults()) await client.apply(object)
+    const agent = known?.agent ?? options.workloads?.start(record.key, record.serviceCidr, client)
+    const cluster = { record, caPem, client, agent }
     clusters.set(record.key, cluster)
     return cluster
   }
 
   async function takeDown(key: string): Promise<void> {
-    clusters.get(key)?.client.close()
+    const cluster = clusters.get(key)
+    await cluster?.agent?.stop()
+    cluster?.client.close()
     clusters.delete(key)
     for (const component of componentNames.toReversed()) await processes.stop(processName(key, component))
   }
@@ -117,6 +138,7 @@ export async function openClusterManager(options: ClusterManagerOptions): Promis
     records.set(record.key, leaving)
     await writeRecord(home, leaving)
     await takeDown(record.key)
+    await options.workloads?.remove(record.key)
     await rm(clusterPaths(home, record.key).folder, { recursive: true, force: true })
     records.delete(record.key)
   }
@@ -182,6 +204,9 @@ export async function openClusterManager(options: ClusterManagerOptions): Promis
     },
     async stop() {
       await Promise.all([...records.keys()].map(key => exclusively(key, () => takeDown(key))))
+    },
+    detach() {
+      for (const { agent } of clusters.values()) agent?.close()
     },
     list: () =>
       [...records.values()].map(record => ({

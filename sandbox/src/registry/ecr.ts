@@ -61,7 +61,7 @@ export function ecrPrefix(world: World, region: string): string {
 }
 
 /** https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html */
-export function ecrAuthorization(world: World, region: string): object {
+export function ecrAuthorization(world: World, region: string) {
   const password = issueRegistryToken(world, purpose, passwordSeconds)
   return {
     authorizationData: [

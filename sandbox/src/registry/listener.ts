@@ -14,7 +14,7 @@ import type { ImageStore } from './image-store.ts'
 const registries = [ecrRegistry, artifactRegistry, acrRegistry]
 
 /** The registry of any cloud that a host name belongs to; undefined when there is none. */
-function findRegistry(host: string, world: World): Registry | undefined {
+export function findRegistry(host: string, world: World): Registry | undefined {
   return registries.map(cloud => cloud.find(host, world)).find(found => found !== undefined)
 }
 

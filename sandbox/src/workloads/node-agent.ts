@@ -1,0 +1,239 @@
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as z from 'zod'
+import type { ApiClient } from '../kubernetes/api-client.ts'
+import type { ProcessSupervisor } from '../kubernetes/process-supervisor.ts'
+import { createEventRecorder } from './events.ts'
+import type { ImageSource } from './image-source.ts'
+import { endContainers } from './leftovers.ts'
+import { openPrivateNetwork, type PrivateNetwork } from './network/private-network.ts'
+import { createObjectReader } from './object-reader.ts'
+import { type Pod, podKey, podSchema } from './pod.ts'
+import { type PodWorker, readPodRecord, startPodWorker } from './pod-worker.ts'
+import { watchServices } from './service-watch.ts'
+import { watchAll } from './watched.ts'
+
+export interface NodeAgentOptions {
+  /** `<cloud>/<cluster>` */
+  readonly key: string
+  /** Absolute folder of everything the sandbox keeps. */
+  readonly home: string
+  readonly socketFolder: string
+  readonly serviceCidr: string
+  readonly client: ApiClient
+  readonly processes: ProcessSupervisor
+  readonly images: ImageSource
+  /** Regular expression of the images that really run. */
+  readonly localImages: string
+  timeScale(): number
+  log(message: string): void
+}
+
+export interface NodeAgent {
+  /** The pod's worker by namespace and name, when it runs here. */
+  worker(namespace: string, name: string): PodWorker | undefined
+  /** A TCP connection from the cluster's network; throws while no pod has needed one. */
+  dial: PrivateNetwork['dial']
+  /** The InternalIP of a node that this cluster has. */
+  hasNode(address: string): Promise<boolean>
+  /** Lets go of the pods; they run on for the next daemon. */
+  close(): void
+  /** Ends their processes and the network; the pods stay, and start again with the cluster. */
+  stop(): Promise<void>
+}
+
+const nodeSchema = z.looseObject({
+  spec: z.looseObject({ podCIDR: z.string().optional() }).default({}),
+  status: z.looseObject({
+    addresses: z.array(z.looseObject({ type: z.string(), address: z.string() })).default([]),
+  }),
+})
+
+/**
+ * Does for all nodes of a cluster what their kubelets would: runs the pods whose images are in the sandbox's own
+ * registries. kwok plays all others. Nothing but a watch exists before the first such pod.
+ */
+export function startNodeAgent(options: NodeAgentOptions): NodeAgent {
+  const { client, key } = options
+  const folder = join(options.home, 'workloads', key)
+  const ending = new AbortController()
+  const { signal } = ending
+  const log = (message: string) => options.log(`${key}: ${message}`)
+  const isLocal = (image: string) => new RegExp(options.localImages).test(image)
+  const objects = createObjectReader(client)
+  const events = createEventRecorder(client, log)
+  const workers = new Map<string, PodWorker>()
+  const dns = addressAt(options.serviceCidr, 10)
+  const serviceEnvironment = {
+    KUBERNETES_SERVICE_HOST: addressAt(options.serviceCidr, 1),
+    KUBERNETES_SERVICE_PORT: '443',
+    KUBERNETES_SERVICE_PORT_HTTPS: '443',
+  }
+  let opening: Promise<PrivateNetwork> | undefined
+
+  function network(): Promise<PrivateNetwork> {
+    opening ??= openNetwork().catch(error => {
+      opening = undefined
+      throw error
+    })
+    return opening
+  }
+
+  async function openNetwork(): Promise<PrivateNetwork> {
+    await mkdir(join(folder, 'pods'), { recursive: true, mode: 0o700 })
+    const opened = await openPrivateNetwork({
+      name: `workloads/${key}`,
+      folder,
+      socket: join(options.socketFolder, `${key.replaceAll('/', '-').slice(0, 40)}.net`),
+      logFile: join(folder, 'network.log'),
+      serviceCidr: options.serviceCidr,
+      dns,
+      processes: options.processes,
+    })
+    watchServices(client, opened.publish, signal, log)
+    return opened
+  }
+
+  /** From the top of the node's range: kwok gives its pods addresses from the bottom. */
+  function freeAddress(podCidr: string): string {
+    const taken = new Set([...workers.values()].map(worker => worker.ip).concat([...reserved]))
+    const [base = '', bits = '24'] = podCidr.split('/')
+    const size = 2 ** (32 - Number(bits))
+    for (let offset = size - 2; offset > 0; offset--) {
+      const address = addressAt(`${base}/`, offset)
+      if (!taken.has(address)) return address
+    }
+    throw new Error(`no address is free in ${podCidr}`)
+  }
+  const reserved = new Set<string>()
+
+  const beginning = new Map<string, Promise<void>>()
+
+  async function begin(pod: Pod): Promise<void> {
+    const { uid } = pod.metadata
+    const podFolder = join(folder, 'pods', uid)
+    const known = await readPodRecord(podFolder)
+    const node = nodeSchema.parse(await client.call('GET', `/api/v1/nodes/${pod.spec.nodeName}`))
+    const hostIp = node.status.addresses.find(one => one.type === 'InternalIP')?.address
+    if (node.spec.podCIDR === undefined || hostIp === undefined)
+      throw new Error(`node ${pod.spec.nodeName} has no addresses yet`)
+    const opened = await network()
+    const ip = known?.ip ?? freeAddress(node.spec.podCIDR)
+    reserved.add(ip)
+    const worker = startPodWorker(pod, known, {
+      ...{ client, objects, events, dns, serviceEnvironment, isLocal, ip, hostIp, log },
+      network: opened,
+      images: options.images,
+      folder: podFolder,
+      timeScale: options.timeScale,
+      onGone() {
+        reserved.delete(ip)
+        if (workers.get(podKey(pod)) === worker) workers.delete(podKey(pod))
+      },
+    })
+    workers.set(podKey(pod), worker)
+    if (pod.metadata.deletionTimestamp !== undefined) worker.update(pod)
+  }
+
+  function changed(name: string, object: unknown): void {
+    const pod = object === undefined ? undefined : podSchema.parse(object)
+    const worker = workers.get(name)
+    if (worker !== undefined && worker.pod.metadata.uid === pod?.metadata.uid) {
+      worker.update(pod)
+      return
+    }
+    // Another pod of this name, or none: the one that ran here is gone.
+    worker?.update(undefined)
+    if (pod === undefined || pod.spec.nodeName === '' || isOver(pod)) return
+    if (!pod.spec.containers.some(container => isLocal(container.image))) return
+    const { uid } = pod.metadata
+    if (beginning.has(uid)) return
+    const started = begin(pod)
+      .catch((error: unknown) => {
+        log(`${name} does not start: ${error instanceof Error ? error.message : String(error)}`)
+        setTimeout(() => {
+          beginning.delete(uid)
+          if (!signal.aborted) void look(name)
+        }, retryMs).unref()
+        throw error
+      })
+      .then(() => void beginning.delete(uid))
+    started.catch(() => undefined)
+    beginning.set(uid, started)
+  }
+
+  async function look(name: string): Promise<void> {
+    const [namespace, pod] = name.split('/')
+    const answer = await client.send('GET', `/api/v1/namespaces/${namespace}/pods/${pod}`)
+    changed(name, answer.status === 200 ? answer.body : undefined)
+  }
+
+  /** Pods that went while no daemon ran: their processes and folders go too. */
+  async function forgetOthers(present: ReadonlySet<string>): Promise<void> {
+    const known = await readdir(join(folder, 'pods')).catch(() => [])
+    for (const uid of known) {
+      if (present.has(uid)) continue
+      const record = await readPodRecord(join(folder, 'pods', uid))
+      if (record !== undefined) {
+        await endContainers(options.home, key, uid)
+        await (await network()).disconnect(uid)
+      }
+      await rm(join(folder, 'pods', uid), { recursive: true, force: true })
+    }
+  }
+
+  const present = new Set<string>()
+  let isFirst = true
+  void watchAll(
+    client,
+    '/api/v1/pods',
+    (name, object) => {
+      const pod = object === undefined ? undefined : podSchema.parse(object)
+      if (isFirst && pod !== undefined) present.add(pod.metadata.uid)
+      changed(name, object)
+    },
+    () => {
+      if (!isFirst) return
+      isFirst = false
+      forgetOthers(present).catch((error: unknown) => log(`forgetting pods: ${String(error)}`))
+    },
+    signal,
+    log,
+  )
+
+  return {
+    worker: (namespace, name) => workers.get(`${namespace}/${name}`),
+    dial: async (address, port, abort) => (await network()).dial(address, port, abort),
+    async hasNode(address) {
+      const list = z
+        .looseObject({ items: z.array(nodeSchema) })
+        .parse(await client.call('GET', '/api/v1/nodes'))
+      return list.items.some(node => node.status.addresses.some(one => one.address === address))
+    },
+    close() {
+      ending.abort()
+      for (const worker of workers.values()) worker.abandon()
+    },
+    async stop() {
+      this.close()
+      await endContainers(options.home, key)
+      for (const name of ['services', 'network']) await options.processes.stop(`workloads/${key}/${name}`)
+    },
+  }
+}
+
+const retryMs = 1000
+
+function isOver(pod: Pod): boolean {
+  return (
+    (pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed') &&
+    pod.metadata.deletionTimestamp === undefined
+  )
+}
+
+/** The address so many places after the first of a range. */
+function addressAt(cidr: string, offset: number): string {
+  const base = (cidr.split('/')[0] ?? '').split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
+  const number = base + offset
+  return [24, 16, 8, 0].map(shift => Math.floor(number / 2 ** shift) % 256).join('.')
+}

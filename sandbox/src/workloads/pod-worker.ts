@@ -1,0 +1,340 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import * as z from 'zod'
+import { writeAtomically } from '../home.ts'
+import type { ApiClient } from '../kubernetes/api-client.ts'
+import { type ContainerLoop, type PodContext, startContainerLoop } from './container-loop.ts'
+import { killContainer, type Mount } from './containers.ts'
+import type { EventRecorder } from './events.ts'
+import type { ImageSource } from './image-source.ts'
+import type { PrivateNetwork } from './network/private-network.ts'
+import type { ObjectReader } from './object-reader.ts'
+import { type Container, type Pod, podKey } from './pod.ts'
+import {
+  type ContainerRecord,
+  containerRecordSchema,
+  isInitialized,
+  newContainerRecord,
+  podStatus,
+  seconds,
+} from './pod-status.ts'
+import { VolumeProblem, writeVolumes } from './volumes.ts'
+
+const retryMs = 2000
+const volumesEveryMs = 60_000
+
+/** What is kept of a pod for the next daemon. */
+const podRecordSchema = z.object({
+  uid: z.string(),
+  namespace: z.string(),
+  name: z.string(),
+  ip: z.string(),
+  startTime: z.string(),
+  /** Process that held the network when the pod was connected: with another one, all of the pod is gone. */
+  network: z.int(),
+  containers: z.record(z.string(), containerRecordSchema),
+})
+export type PodRecord = z.infer<typeof podRecordSchema>
+
+const podRecordFile = 'pod.json'
+
+export interface PodWorkerOptions {
+  readonly client: ApiClient
+  readonly network: PrivateNetwork
+  readonly images: ImageSource
+  readonly objects: ObjectReader
+  readonly events: EventRecorder
+  /** Absolute, of this pod alone. */
+  readonly folder: string
+  readonly ip: string
+  readonly hostIp: string
+  readonly dns: string
+  readonly serviceEnvironment: Readonly<Record<string, string>>
+  /** Of images that really run; a container of another image is only said to run. */
+  isLocal(image: string): boolean
+  timeScale(): number
+  /** The pod is gone, here and in the API. */
+  onGone(): void
+  log(message: string): void
+}
+
+export interface PodWorker {
+  /** The pod as the API has it now; undefined when it is gone from there. */
+  update(pod: Pod | undefined): void
+  /** Lets go of everything as it is, for the next daemon. */
+  abandon(): void
+  loop(container: string): ContainerLoop | undefined
+  readonly pod: Pod
+  readonly ip: string
+}
+
+/** One pod on one node: from its network and volumes to its end, as the kubelet's pod worker does it. */
+export function startPodWorker(
+  first: Pod,
+  known: PodRecord | undefined,
+  options: PodWorkerOptions,
+): PodWorker {
+  let pod = first
+  const { client, network, folder } = options
+  const leaving = new AbortController()
+  const { signal } = leaving
+  const adopted = known !== undefined && known.network === network.holder() ? known : undefined
+  const startTime = known?.startTime ?? seconds(new Date())
+  const records = new Map<string, ContainerRecord>()
+  const loops = new Map<string, ContainerLoop>()
+  let connected = adopted !== undefined
+  let ending: Promise<void> | undefined
+
+  for (const container of [...pod.spec.initContainers, ...pod.spec.containers]) {
+    const before = known?.containers[container.name]
+    const fresh = newContainerRecord(
+      pod.spec.initContainers.length > 0 ? 'PodInitializing' : 'ContainerCreating',
+    )
+    records.set(container.name, before === undefined ? fresh : adopted === undefined ? lost(before) : before)
+  }
+
+  let saving: Promise<void> = Promise.resolve()
+  let saveAgain = false
+  /** One report at a time; what changes meanwhile is in the next one. */
+  function changed(): void {
+    if (saveAgain) return
+    saveAgain = true
+    saving = saving.then(async () => {
+      saveAgain = false
+      if (signal.aborted) return
+      try {
+        await writeAtomically(join(folder, podRecordFile), JSON.stringify(record()))
+        await report()
+      } catch (error) {
+        options.log(`${podKey(pod)}: reporting: ${error instanceof Error ? error.message : String(error)}`)
+        await delay(retryMs, undefined, { signal }).then(changed, () => undefined)
+      }
+    })
+  }
+
+  function record(): PodRecord {
+    const { uid, namespace, name } = pod.metadata
+    const containers = Object.fromEntries(records)
+    return { uid, namespace, name, ip: options.ip, startTime, network: network.holder(), containers }
+  }
+
+  async function report(): Promise<void> {
+    const { name, namespace, uid } = pod.metadata
+    const status = podStatus(pod, {
+      podIp: connected ? options.ip : undefined,
+      hostIp: options.hostIp,
+      startTime,
+      records,
+    })
+    const path = `/api/v1/namespaces/${namespace}/pods/${name}/status?fieldManager=kubelet&force=true`
+    // The uid keeps a late report from a later pod of the same name.
+    const body = { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, uid }, status }
+    const answer = await client.send('PATCH', path, body)
+    if (answer.status >= 300 && answer.status !== 404 && answer.status !== 409)
+      throw new Error(`status: ${answer.status} ${JSON.stringify(answer.body)}`)
+  }
+
+  const facts = { podIp: options.ip, hostIp: options.hostIp }
+  const context = (commonMounts: readonly Mount[]): PodContext => ({
+    ...{ pod: () => pod, facts, folder, commonMounts, changed },
+    ...{ images: options.images, objects: options.objects, events: options.events, network },
+    serviceEnvironment: options.serviceEnvironment,
+    timeScale: options.timeScale,
+    log: options.log,
+  })
+
+  async function run(): Promise<void> {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await writeAtomically(join(folder, podRecordFile), JSON.stringify(record()))
+    changed()
+    if (adopted === undefined)
+      for (const { process } of Object.values(known?.containers ?? {}))
+        if (process !== undefined) await killContainer(process)
+    await network.connect(pod.metadata.uid, options.ip)
+    connected = true
+    const shared = context(await writeCommonFiles())
+    await keepVolumes()
+    for (const container of pod.spec.initContainers) {
+      const loop = begin(shared, container, true)
+      if (container.restartPolicy === 'Always') await untilStarted(container)
+      else {
+        await loop.ended
+        const state = records.get(container.name)
+        if (state === undefined || !isInitialized(container, state)) return
+      }
+      if (ending !== undefined) return
+    }
+    for (const container of pod.spec.containers) {
+      if (options.isLocal(container.image)) begin(shared, container, false)
+      else play(container)
+    }
+    changed()
+    const policy = pod.spec.restartPolicy
+    if (policy === 'Always') return
+    // A pod that runs to its end takes its sidecars with it.
+    await Promise.all(pod.spec.containers.map(({ name }) => loops.get(name)?.ended))
+    for (const { name } of pod.spec.initContainers)
+      await loops.get(name)?.stop(pod.spec.terminationGracePeriodSeconds * 1000)
+  }
+
+  function begin(shared: PodContext, container: Container, isInit: boolean): ContainerLoop {
+    const state = records.get(container.name) ?? newContainerRecord('ContainerCreating')
+    if ('waiting' in state.state && state.state.waiting.reason === 'PodInitializing')
+      state.state = { waiting: { reason: 'ContainerCreating' } }
+    records.set(container.name, state)
+    const loop = startContainerLoop(shared, container, state, isInit)
+    loops.set(container.name, loop)
+    return loop
+  }
+
+  /** What cannot run here is said to, as kwok says of whole pods. */
+  function play(container: Container): void {
+    const state = newContainerRecord('ContainerCreating')
+    state.state = { running: { startedAt: seconds(new Date()) } }
+    state.ready = true
+    state.started = true
+    records.set(container.name, state)
+  }
+
+  async function untilStarted(container: Container): Promise<void> {
+    while (records.get(container.name)?.started !== true) await delay(50, undefined, { signal })
+  }
+
+  async function writeCommonFiles(): Promise<readonly Mount[]> {
+    const { metadata, spec } = pod
+    const hostname = spec.hostname ?? metadata.name
+    const qualified =
+      spec.subdomain === undefined
+        ? ''
+        : `${hostname}.${spec.subdomain}.${metadata.namespace}.svc.cluster.local\t`
+    const files = {
+      hosts: [
+        '# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n',
+        `${options.ip}\t${qualified}${hostname}\n`,
+        ...spec.hostAliases.map(({ ip, hostnames }) => `${ip}\t${hostnames.join('\t')}\n`),
+      ].join(''),
+      'resolv.conf': `search ${metadata.namespace}.svc.cluster.local svc.cluster.local cluster.local\nnameserver ${options.dns}\noptions ndots:5\n`,
+      hostname: `${hostname}\n`,
+    }
+    await mkdir(join(folder, 'etc'), { recursive: true })
+    for (const [name, content] of Object.entries(files)) await writeFile(join(folder, 'etc', name), content)
+    return Object.keys(files).map(name => ({
+      source: join(folder, 'etc', name),
+      target: `/etc/${name}`,
+      readOnly: true,
+    }))
+  }
+
+  /** Waits until the volumes can be made, and from then on keeps them up to date: ConfigMaps, Secrets and tokens. */
+  async function keepVolumes(): Promise<void> {
+    const write = () => writeVolumes(pod, join(folder, 'volumes'), facts, options.objects)
+    let renewAt: number | undefined
+    while (renewAt === undefined) {
+      try {
+        renewAt = await write()
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error)
+        if (error instanceof VolumeProblem) options.events.record(pod, 'Warning', 'FailedMount', message)
+        else options.log(`${podKey(pod)}: volumes: ${message}`)
+        await delay(retryMs, undefined, { signal })
+      }
+    }
+    const keep = async (until: number): Promise<never> => {
+      let next = until
+      for (;;) {
+        await delay(Math.max(0, Math.min(next - Date.now(), volumesEveryMs)), undefined, { signal })
+        next = await write().catch((error: unknown) => {
+          options.log(`${podKey(pod)}: volumes: ${String(error)}`)
+          return Date.now() + retryMs
+        })
+      }
+    }
+    if (pod.spec.volumes.length > 0) keep(renewAt).catch(() => undefined)
+  }
+
+  /** Main containers first, then sidecars in the reverse of their order, then everything of the pod. */
+  async function end(graceMs: number): Promise<void> {
+    const main = pod.spec.containers.map(({ name }) => loops.get(name))
+    const init = pod.spec.initContainers.map(({ name }) => loops.get(name)).toReversed()
+    await Promise.all(main.map(loop => loop?.stop(graceMs)))
+    for (const loop of init) await loop?.stop(graceMs)
+    await Promise.all([...main, ...init].map(loop => loop?.ended))
+    for (const state of records.values())
+      if (!('terminated' in state.state)) {
+        state.ready = false
+        state.started = false
+      }
+    changed()
+    await saving
+    await remove()
+    const { name, namespace, uid } = pod.metadata
+    const path = `/api/v1/namespaces/${namespace}/pods/${name}`
+    const answer = await client.send('DELETE', path, { gracePeriodSeconds: 0, preconditions: { uid } })
+    if (answer.status >= 300 && answer.status !== 404 && answer.status !== 409)
+      options.log(`${podKey(pod)}: deleting: ${answer.status}`)
+    options.onGone()
+  }
+
+  async function remove(): Promise<void> {
+    leaving.abort()
+    await saving
+    await network.disconnect(pod.metadata.uid)
+    await rm(folder, { recursive: true, force: true })
+  }
+
+  run().catch((error: unknown) => {
+    if (signal.aborted) return
+    options.log(`${podKey(pod)}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+  })
+
+  return {
+    update(now) {
+      const before = pod
+      pod = now ?? {
+        ...pod,
+        metadata: { ...pod.metadata, deletionTimestamp: seconds(new Date()), deletionGracePeriodSeconds: 0 },
+      }
+      if (
+        pod.metadata.deletionTimestamp !== undefined &&
+        before.metadata.deletionGracePeriodSeconds !== pod.metadata.deletionGracePeriodSeconds
+      ) {
+        const graceMs =
+          (pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds) * 1000
+        // A second, shorter grace period overtakes the first.
+        if (ending === undefined) ending = end(graceMs)
+        else for (const loop of loops.values()) void loop.stop(graceMs)
+      }
+    },
+    abandon() {
+      leaving.abort()
+      for (const loop of loops.values()) loop.abandon()
+    },
+    loop: container => loops.get(container),
+    get pod() {
+      return pod
+    },
+    ip: options.ip,
+  }
+}
+
+/** A container whose network ended under it, as after a node's restart. */
+function lost(record: ContainerRecord): ContainerRecord {
+  if (!('running' in record.state)) return { ...record, process: undefined }
+  const { startedAt } = record.state.running
+  const terminated = {
+    exitCode: 255,
+    reason: 'Unknown',
+    startedAt,
+    finishedAt: seconds(new Date()),
+    containerID: record.containerId,
+  }
+  return { ...record, state: { terminated }, ready: false, started: false, process: undefined }
+}
+
+export async function readPodRecord(folder: string): Promise<PodRecord | undefined> {
+  const text = await readFile(join(folder, podRecordFile), 'utf8').catch(() => undefined)
+  if (text === undefined) return undefined
+  const read = podRecordSchema.safeParse(JSON.parse(text))
+  return read.success ? read.data : undefined
+}

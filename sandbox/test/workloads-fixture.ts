@@ -1,0 +1,178 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import type { Server } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startReviewer } from '../../test/support/control-plane.ts'
+import { program } from '../../test/support/programs.ts'
+import { openHome } from '../src/home.ts'
+import { startHostProxy } from '../src/http/host-proxy.ts'
+import type { ApiClient } from '../src/kubernetes/api-client.ts'
+import { openApiClient } from '../src/kubernetes/api-client.ts'
+import { clusterPaths } from '../src/kubernetes/cluster-files.ts'
+import { type Clusters, openClusterManager } from '../src/kubernetes/cluster-manager.ts'
+import { readRecords } from '../src/kubernetes/cluster-record.ts'
+import { openSupervisor } from '../src/processes/supervisor.ts'
+import { ecrAuthorization } from '../src/registry/ecr.ts'
+import { openImageStore } from '../src/registry/image-store.ts'
+import { openRegistryListener } from '../src/registry/listener.ts'
+import { openSqliteStore } from '../src/store/sqlite-store.ts'
+import { createImageSource, localImages } from '../src/workloads/image-source.ts'
+import { type NodeAgent, startNodeAgent } from '../src/workloads/node-agent.ts'
+import type { World } from '../src/world.ts'
+import { type BuiltImage, pushImage } from './image-fixture.ts'
+import { fakeWorld } from './terraform-harness.ts'
+
+const key = 'aws/ml-platform-dev'
+const role = 'ml-platform-dev-nodes'
+
+export interface TestCluster {
+  readonly world: World
+  readonly admin: ApiClient
+  readonly home: string
+  /** Pushes to the repository `team/web`; returns the reference by digest. */
+  push(image: BuiltImage): Promise<string>
+  /** Takes the permission to pull away from the nodes, or gives it back. */
+  allowPulls(allowed: boolean): void
+  agent(): NodeAgent
+  /** What a killed daemon leaves and the next one takes up: everything but the processes is made anew. */
+  replaceDaemon(): Promise<void>
+  processIds(): readonly number[]
+  destroy(): Promise<void>
+  close(): Promise<void>
+}
+
+/** A real control plane with a node, a registry and the node agent: what the daemon puts together, without its clouds. */
+export async function startTestCluster(): Promise<TestCluster> {
+  const folder = await mkdtemp(join(tmpdir(), 'mlp-pods-'))
+  const home = await openHome(folder)
+  const store = openSqliteStore(join(folder, 'store.sqlite'))
+  const world = { ...fakeWorld(folder, store, 0, () => {}), secrets: home.secrets }
+  const account = home.secrets.awsAccountId
+  const allowPulls = (allowed: boolean) => {
+    const policy = 'arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryPullOnly'
+    if (allowed) store.put('aws_iam_role_policy_attachment', 'pull', { role, policy_arn: policy })
+    else store.delete('aws_iam_role_policy_attachment', 'pull')
+  }
+  store.put('aws_ecr_repository', 'team/web', {
+    arn: `arn:aws:ecr:us-east-1:${account}:repository/team/web`,
+  })
+  store.put('aws_eks_node_group', 'general', {
+    cluster_name: 'ml-platform-dev',
+    node_role_arn: `arn:aws:iam::${account}:role/${role}`,
+  })
+  allowPulls(true)
+
+  const reviewer = await startReviewer()
+  let agent: NodeAgent | undefined
+  const logged: string[] = []
+  const log = (line: string) => void logged.push(line)
+  const open = async () => {
+    const supervisor = await openSupervisor(join(folder, 'processes'), log)
+    const images = openImageStore({
+      home: folder,
+      socketFolder: home.socketFolder,
+      program: () => program('registry'),
+      processes: supervisor,
+      store,
+      bringUp: (_name, start) => start(),
+      log,
+    })
+    const listener = openRegistryListener(world, home.authority, images)
+    const proxy: Server = await startHostProxy({
+      port: home.ports.proxy,
+      blobPort: home.ports.blob,
+      hasAccount: () => false,
+      acceptRegistry: listener.accept,
+    })
+    const clusters: Clusters = await openClusterManager({
+      home: folder,
+      program,
+      processes: supervisor,
+      reviewer: reviewer.of,
+      log,
+      workloads: {
+        localImages: localImages(home.secrets),
+        start(name, serviceCidr, client) {
+          agent = startNodeAgent({
+            ...{ key: name, home: folder, serviceCidr, client, processes: supervisor, log },
+            socketFolder: home.socketFolder,
+            images: createImageSource(world, images, name),
+            localImages: localImages(home.secrets),
+            timeScale: () => 0,
+          })
+          return agent
+        },
+        remove: name => rm(join(folder, 'workloads', name), { recursive: true, force: true }),
+      },
+    })
+    return { supervisor, images, proxy, clusters }
+  }
+  let daemon = await open()
+  const spec = {
+    cloud: 'aws',
+    name: 'ml-platform-dev',
+    version: '1.35',
+    serviceCidr: '172.20.0.0/16',
+    podCidr: '10.128.0.0/14',
+  } as const
+  await daemon.clusters.create(key, spec, () => {})
+  await daemon.clusters.setNodes(key, 'general', [
+    {
+      name: 'ip-10-0-1-7.ec2.internal',
+      labels: {},
+      taints: [],
+      capacity: { cpu: '8', memory: '32Gi', pods: '60' },
+      providerId: 'aws:///us-east-1a/i-7',
+    },
+  ])
+  const [record] = await readRecords(folder)
+  if (record === undefined) throw new Error('there is no cluster')
+  const admin = await openApiClient(record, clusterPaths(folder, key))
+  const host = `${account}.dkr.ecr.us-east-1.amazonaws.com`
+
+  const endListening = () => {
+    daemon.images.close()
+    daemon.proxy.close()
+    daemon.proxy.closeAllConnections()
+  }
+
+  return {
+    world,
+    admin,
+    home: folder,
+    allowPulls,
+    async push(image) {
+      const { authorizationData } = ecrAuthorization(world, 'us-east-1')
+      await pushImage({ proxyPort: home.ports.proxy, ca: home.authority.certificatePem }, image, {
+        host,
+        repository: 'team/web',
+        authorization: `Basic ${authorizationData[0]?.authorizationToken}`,
+      })
+      return `${host}/team/web@${image.digest}`
+    },
+    agent() {
+      if (agent === undefined) throw new Error('no agent has started')
+      return agent
+    },
+    async replaceDaemon() {
+      daemon.clusters.detach()
+      daemon.supervisor.detach()
+      endListening()
+      daemon = await open()
+      await daemon.clusters.resume()
+    },
+    processIds: () => daemon.supervisor.list().flatMap(({ pid }) => (pid === undefined ? [] : [pid])),
+    destroy: () => daemon.clusters.destroy(key),
+    async close() {
+      admin.close()
+      await daemon.clusters.stop()
+      endListening()
+      await daemon.supervisor.stopAll()
+      daemon.supervisor.detach()
+      await reviewer.stop()
+      store[Symbol.dispose]()
+      if (process.env['MLP_TEST_LOG'] !== undefined) process.stderr.write(`${logged.join('\n')}\n`)
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
