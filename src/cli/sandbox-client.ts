@@ -22,7 +22,6 @@ export interface SandboxOptions {
 const pollMs = 100
 /** Object stores that are built from source take minutes on a machine that has never run mlp. */
 const startTimeoutMs = 15 * 60_000
-const stopTimeoutMs = 60_000
 
 const texts = z.record(z.string(), z.string())
 const targetSchema = z.object({
@@ -157,34 +156,38 @@ export async function sandboxEnvironment(home: string): Promise<Readonly<Record<
  */
 export async function stopSandbox(home: string): Promise<boolean> {
   if (!existsSync(home)) return false
-  const deadline = Date.now() + stopTimeoutMs
-  const daemon = await findDaemon(home).catch((error: unknown) => {
-    // Which daemon that was, is lost; whether one lives, its lock tells below.
-    if (error instanceof MlpError && error.code === 'MLP5207') return undefined
-    throw error
-  })
-  const ran = daemon !== undefined || hasProcesses(home)
-  if (daemon !== undefined) {
-    await askDaemon(daemon, 'POST', '/stop')
-    while ((await askDaemon(daemon, 'GET', '/status')) !== undefined) {
-      if (Date.now() > deadline) throw stopFailed(home)
-      await delay(pollMs)
-    }
-  }
-  // What a daemon that was killed left running is ended by a process that knows how.
+  let ran = hasProcesses(home)
   const before = outputSize(home)
   const output = await openOutput(home)
+  // Waits until no daemon is there any more, and ends what one that was killed left running: it knows how.
   const cleaner = spawn(process.execPath, [daemonProgram(), home, 'stop'], {
     stdio: ['ignore', output, output],
   })
   closeSync(output)
-  const [exitCode] = z
-    .tuple([z.int().nullable()])
-    .rest(z.unknown())
-    .parse(await once(cleaner, 'exit'))
-  if (exitCode !== 0) throw stopFailed(home, await lastWords(home, before))
+  const ended = once(cleaner, 'exit')
+  try {
+    // Told more than once: a daemon that is only starting begins to listen later.
+    while (cleaner.exitCode === null && cleaner.signalCode === null) {
+      ran = (await tellToStop(home)) || ran
+      await Promise.race([ended, delay(pollMs)])
+    }
+  } finally {
+    cleaner.kill()
+  }
+  if (cleaner.exitCode !== 0) throw stopFailed(home, await lastWords(home, before))
   await rm(join(home, 'daemon.json'), { force: true })
   return ran
+}
+
+/** False when no daemon answers. */
+async function tellToStop(home: string): Promise<boolean> {
+  try {
+    return (await ask(home, 'POST', '/stop')) !== undefined
+  } catch (error) {
+    // Which daemon that was, is lost; whether one lives, its lock tells.
+    if (error instanceof MlpError && error.code === 'MLP5207') return false
+    throw error
+  }
 }
 
 /** Stops it and deletes everything it kept. False when there was nothing. */
