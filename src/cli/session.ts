@@ -263,7 +263,7 @@ async function openSession(
       finish,
       endedBy: error =>
         finish({
-          ...verdict([error], interrupts.exitCode() !== undefined),
+          ...verdict([error], interrupts.exitCode() !== undefined || error.code === 'MLP5130'),
           done: model.count('done', 'removed', 'kept'),
           skipped: model.count('skipped'),
           failed: model.count('failed', 'left'),
