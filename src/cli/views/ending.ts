@@ -2,7 +2,7 @@ import { duration } from '../../engine/durations.ts'
 import type { Event, EventError, Leftover } from '../../engine/events.ts'
 import { marks, type Palette } from './palette.ts'
 import type { FailedRow, RunModel } from './run-model.ts'
-import { plainText, shortName, wrap } from './text.ts'
+import { cut, plainText, shortName, wrap } from './text.ts'
 
 type Finished = Extract<Event, { type: 'run-finished' }>
 
@@ -88,7 +88,8 @@ function oneFailure(row: FailedRow, { columns, palette }: EndingOptions): readon
   // The tool's own last words when we have them; an error's detail often quotes the same.
   const said = row.toolLines.length > 0 ? row.toolLines.slice(-10) : detail
   const room = Math.max(1, 10 - summary.length - remedy.length)
-  const quoted = said.map(line => plainText(line)).filter(line => line.trim() !== '')
+  // Some tools answer in one line of many pages.
+  const quoted = said.map(line => cut(line, 4 * columns)).filter(line => line.trim() !== '')
   return [
     palette.bad(`${marks.bad} ${row.step}  ${plainText(row.title)}`),
     ...summary,
