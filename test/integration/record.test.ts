@@ -12,6 +12,7 @@ import { readSharedLease } from '../../src/engine/record-lease.ts'
 import type { RecordStore } from '../../src/engine/record-store.ts'
 import { createPlayground, type Playground, parseEvents, type Running, startMlpOn } from '../support/mlp.ts'
 import { eventually } from '../support/processes.ts'
+import { sandboxProcesses } from '../support/sandbox.ts'
 
 // Generous: other work may keep the machine busy.
 vi.setConfig({ testTimeout: 300_000 })
@@ -64,6 +65,18 @@ describe.each(['aws', 'gcp', 'azure'] as const)('the record in the state bucket 
     expect(await store.read(document, signal)).toEqual({ state: 'found', text: 'two', version: second })
     expect(await store.write('absent', 'x', second, signal)).toBeUndefined()
     expect(await store.read('absent', signal)).toEqual({ state: 'absent' })
+  })
+
+  test('keeps what it answered for, whenever the object store is killed', async () => {
+    const emulator = { aws: 'emulators/s3', gcp: 'emulators/gcs', azure: 'emulators/blob' }[name]
+    for (const document of ['kept-1', 'kept-2', 'kept-3']) {
+      const pid = (await sandboxProcesses(playground)).get(emulator) ?? 0
+      expect(pid).toBeGreaterThan(0)
+      expect(await store.write(document, 'answered', undefined, signal)).toEqual(expect.any(String))
+      process.kill(pid, 'SIGKILL')
+      expect((await playground.mlp(['sandbox', 'start'])).exitCode).toBe(0)
+      expect(await store.read(document, signal)).toMatchObject({ text: 'answered' })
+    }
   })
 
   test('twelve processes that race for the lease: one wins each time, the others are told who', async () => {

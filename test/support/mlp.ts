@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import * as z from 'zod'
 
 /** The program as users start it. */
-const mlpPath = fileURLToPath(new URL('../../bin/mlp.js', import.meta.url))
+export const mlpPath = fileURLToPath(new URL('../../bin/mlp.js', import.meta.url))
 
 export interface Finished {
   readonly exitCode: number | null
@@ -19,10 +19,22 @@ export interface Finished {
 /** A folder of a platform and a sandbox of its own, gone (processes included) when `dispose` returns. */
 export interface Playground {
   readonly folder: string
+  readonly sandboxHome: string
+  /** What mlp keeps of the platform: state, runs, kubeconfig, terraform's working folders. */
+  readonly platformHome: string
   readonly env: Readonly<Record<string, string>>
   mlp(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Finished>
-  start(args: readonly string[], env?: Readonly<Record<string, string>>): Running
+  start(args: readonly string[], env?: Readonly<Record<string, string>>, launch?: Launch): Running
+  /** No sandbox and no memory any more: the world as it was before the first command. */
+  startOver(): Promise<void>
   dispose(): Promise<void>
+}
+
+export interface Launch {
+  /** Options of the node that is started, before the program. */
+  readonly nodeOptions?: readonly string[]
+  /** A command that runs the command it is given. */
+  readonly wrapper?: readonly string[]
 }
 
 export interface Running {
@@ -53,23 +65,31 @@ export function parseEvents(stdout: string): readonly RunEvent[] {
 
 export async function createPlayground(extra: Readonly<Record<string, string>> = {}): Promise<Playground> {
   const folder = await mkdtemp(join(tmpdir(), 'mlp-e2e-'))
+  const sandboxHome = join(folder, 'sandbox')
   const env = {
-    MLP_SANDBOX_HOME: join(folder, 'sandbox'),
+    MLP_SANDBOX_HOME: sandboxHome,
     MLP_SANDBOX_TIME_SCALE: '0',
     CI: 'true',
     NO_COLOR: '1',
     ...extra,
   }
-  const start = (args: readonly string[], more: Readonly<Record<string, string>> = {}) =>
-    startMlp(folder, { ...env, ...more }, args)
+  const start: Playground['start'] = (args, more = {}, launch = {}) =>
+    startMlp(folder, { ...env, ...more }, args, launch)
+  const startOver = async () => {
+    const reset = await start(['sandbox', 'reset', '--yes']).finished
+    if (reset.exitCode !== 0) throw new Error(`sandbox reset failed: ${reset.stderr}`)
+    await rm(join(folder, '.mlp'), { recursive: true, force: true })
+  }
   return {
     folder,
+    sandboxHome,
+    platformHome: join(folder, '.mlp', 'sandbox', 'ml-platform-dev'),
     env,
     start,
     mlp: (args, more) => start(args, more).finished,
+    startOver,
     async dispose() {
-      const reset = await start(['sandbox', 'reset', '--yes']).finished
-      if (reset.exitCode !== 0) throw new Error(`sandbox reset failed: ${reset.stderr}`)
+      await startOver()
       await rm(folder, { recursive: true, force: true })
     },
   }
@@ -89,17 +109,17 @@ export function startMlpOn(
 ): Running {
   const namespace = process.getuid?.() === 0 ? ['--uts'] : ['--user', '--map-root-user', '--uts']
   const script = 'hostname "$0" && exec "$@"'
-  return startMlp(folder, env, args, ['unshare', ...namespace, 'sh', '-c', script, host])
+  return startMlp(folder, env, args, { wrapper: ['unshare', ...namespace, 'sh', '-c', script, host] })
 }
 
 function startMlp(
   cwd: string,
   env: Readonly<Record<string, string>>,
   args: readonly string[],
-  wrapper: readonly string[] = [],
+  { nodeOptions = [], wrapper = [] }: Launch = {},
 ): Running {
   const startedAt = performance.now()
-  const [file = '', ...rest] = [...wrapper, process.execPath, mlpPath, ...args]
+  const [file = '', ...rest] = [...wrapper, process.execPath, ...nodeOptions, mlpPath, ...args]
   const child = spawn(file, rest, {
     cwd,
     env: { ...process.env, ...env },
@@ -107,6 +127,14 @@ function startMlp(
   })
   let stdout = ''
   let stderr = ''
+  let read = 0
+  const parsed: RunEvent[] = []
+  const events = () => {
+    const end = stdout.lastIndexOf('\n') + 1
+    parsed.push(...parseEvents(stdout.slice(read, end)))
+    read = end
+    return parsed
+  }
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text
   })
@@ -119,5 +147,5 @@ function startMlp(
       resolve({ exitCode, signal, stdout, stderr, durationMs: performance.now() - startedAt }),
     )
   })
-  return { child, finished, events: () => parseEvents(stdout.slice(0, stdout.lastIndexOf('\n') + 1)) }
+  return { child, finished, events }
 }

@@ -349,7 +349,7 @@ test('kill -9 at any moment: the file is whole, and holds all that was acknowled
   }
   const left = (await readdir(folder)).filter(name => name.endsWith('.tmp'))
   expect(left, 'what killed writers left is removed').toEqual([])
-}, 60_000)
+}, 180_000)
 
 /** Resolves to the last turn that the writer acknowledged before it was killed, -1 for none. */
 function writeUntilKilled(fixture: string, file: string, afterMs: number): Promise<number> {
