@@ -6,9 +6,9 @@ import type { TerraformScope } from '../../tools/terraform/command.ts'
 import type { Plan } from '../../tools/terraform/plan-document.ts'
 import {
   applyPlan,
+  compareWithWorld,
   initialise,
   makePlan,
-  makePlanIfChanged,
   readOutputs,
 } from '../../tools/terraform/terraform.ts'
 import { templateHash, writeWorkspace } from '../../tools/terraform/workspace.ts'
@@ -53,13 +53,11 @@ export function applyRootStep(cloudName: CloudName, root: RootName): PlatformSte
       const missing = await missingBefore(context, cloudName, root)
       if (missing !== undefined) return { state: 'absent', why: missing }
       const scope = await open(context, quiet)
-      // Read beside the plan, which takes longer: when nothing changes, these are the outputs.
-      const outputs = readOutputs(scope)
-      outputs.catch(() => undefined)
-      fresh = await makePlanIfChanged(scope, quiet)
-      if (fresh === undefined) {
-        return { state: 'present', outputs: await outputs, why: 'terraform finds nothing to change' }
+      const found = await compareWithWorld(scope, quiet)
+      if (!found.changed) {
+        return { state: 'present', outputs: found.outputs, why: 'terraform finds nothing to change' }
       }
+      fresh = found.plan
       return { state: fresh.hadState ? 'drifted' : 'absent', why: summarise(fresh) }
     },
 
@@ -80,11 +78,11 @@ export function applyRootStep(cloudName: CloudName, root: RootName): PlatformSte
         ]
       }
       const scope = await open(context, quiet)
-      const wanted = await makePlanIfChanged(scope, quiet)
-      if (wanted === undefined) return []
-      const remnants = await findRemnants(cloudOf(context, cloudName), wanted, context.signal)
+      const found = await compareWithWorld(scope, quiet)
+      if (!found.changed) return []
+      const remnants = await findRemnants(cloudOf(context, cloudName), found.plan, context.signal)
       const command = `terraform -chdir=${scope.workspace.folder} plan`
-      return plannedActions(withRemnants(wanted, remnants), id, cloudName, command)
+      return plannedActions(withRemnants(found.plan, remnants), id, cloudName, command)
     },
 
     async apply(context, progress) {
@@ -99,9 +97,9 @@ export function applyRootStep(cloudName: CloudName, root: RootName): PlatformSte
         wanted = await makePlan(scope, progress)
       }
       await approvePlan(context, scope.workspace.name, wanted)
-      await applyPlan(scope, wanted, progress)
+      const outputs = await applyPlan(scope, wanted, progress)
       await forgetAdoptions(scope.workspace.folder)
-      return await completeOutputs(scope)
+      return complete(outputs ?? (await readOutputs(scope)), scope)
     },
 
     undo: (context, progress) => destroyRoot(context, cloudName, root, id, progress),
@@ -146,8 +144,7 @@ async function missingBefore(
 }
 
 /** An output that is empty would only be noticed by whoever reads it, much later. */
-async function completeOutputs(scope: TerraformScope): Promise<JsonObject> {
-  const outputs = await readOutputs(scope)
+function complete(outputs: JsonObject, scope: TerraformScope): JsonObject {
   const empty = Object.entries(outputs)
     .filter(([, value]) => value === null || value === '')
     .map(([name]) => name)

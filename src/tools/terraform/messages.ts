@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { outputsSchema } from './outputs.ts'
 
 const hook = z.object({
   resource: z.object({ addr: z.string() }),
@@ -11,8 +12,8 @@ const messageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('apply_progress'), hook }),
   z.object({ type: z.literal('apply_complete'), hook }),
   z.object({ type: z.literal('apply_errored'), hook }),
-  z.object({ type: z.literal('refresh_start'), hook }),
-  z.object({ type: z.literal('refresh_complete'), hook }),
+  // After an apply; after a plan it has no values, and is none.
+  z.object({ type: z.literal('outputs'), outputs: outputsSchema }),
   z.object({
     type: z.literal('diagnostic'),
     diagnostic: z.object({
@@ -27,22 +28,26 @@ const messageSchema = z.discriminatedUnion('type', [
 export type TerraformMessage = z.infer<typeof messageSchema>
 export type Diagnostic = Extract<TerraformMessage, { type: 'diagnostic' }>['diagnostic']
 
+const knownTypes = messageSchema.options.map(({ shape }) => shape.type.value).join('|')
+/** A plan prints some thousand lines, nearly all of other types: those are not worth being parsed. */
+const ofKnownType = new RegExp(`^\\{.*"type":"(?:${knownTypes})"`)
+
 /**
  * One line of `terraform … -json` (machine-readable UI, version 1.x). Lines of other types, and the plain text that
  * terraform prints before its JSON view stands, give undefined.
  */
 export function parseMessage(line: string): TerraformMessage | undefined {
-  if (!line.startsWith('{')) return undefined
+  if (!ofKnownType.test(line)) return undefined
   const parsed = messageSchema.safeParse(parseJson(line))
   return parsed.success ? parsed.data : undefined
 }
 
-const spoken = z.object({ '@message': z.string() })
-
 /** A line as a person reads it: of a JSON message its text, on one line; anything else as it is. */
 export function spokenLine(line: string): string {
-  const value = line.startsWith('{') ? spoken.safeParse(parseJson(line)) : undefined
-  return value?.success ? value.data['@message'].trim().replaceAll(/\s*\n\s*/g, ' ') : line
+  const value = line.startsWith('{') ? parseJson(line) : undefined
+  if (typeof value !== 'object' || value === null || !('@message' in value)) return line
+  const said = value['@message']
+  return typeof said === 'string' ? said.trim().replaceAll(/\s*\n\s*/g, ' ') : line
 }
 
 /** What commands without a JSON view say with `-no-color`: `Error: <summary>`, an empty line, the detail. */

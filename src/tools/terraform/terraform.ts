@@ -1,13 +1,14 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import * as z from 'zod'
 import { MlpError } from '../../engine/errors.ts'
-import type { Json, JsonObject } from '../../engine/json.ts'
+import type { JsonObject } from '../../engine/json.ts'
 import type { Progress } from '../../engine/step.ts'
 import { runLocked, runTerraform, type TerraformScope } from './command.ts'
 import { parseMessage, progressive } from './messages.ts'
 import { isMissing } from './missing.ts'
+import { outputsSchema, visibleOutputs } from './outputs.ts'
 import { type Plan, parsePlan } from './plan-document.ts'
+import { outputsInPlan } from './plan-file.ts'
 import { backendFile, planFile } from './workspace.ts'
 
 const initialisedFile = '.terraform/mlp-initialised.json'
@@ -46,14 +47,17 @@ export async function makePlan(
   return await showPlan(scope)
 }
 
-/** Like `makePlan`, but undefined when there is nothing to change: that is known without reading the plan. */
-export async function makePlanIfChanged(
-  scope: TerraformScope,
-  progress: Progress,
-): Promise<Plan | undefined> {
+/** What a comparison with the world found: changes to make, or none and the root's outputs. */
+export type Comparison =
+  | { readonly changed: true; readonly plan: Plan }
+  | { readonly changed: false; readonly outputs: JsonObject }
+
+/** Like `makePlan`; that there is nothing to change is known without reading the plan. */
+export async function compareWithWorld(scope: TerraformScope, progress: Progress): Promise<Comparison> {
   progress.report('comparing with the cloud')
-  const changed = await savePlan(scope, progress, [])
-  return changed ? await showPlan(scope) : undefined
+  if (await savePlan(scope, progress, [])) return { changed: true, plan: await showPlan(scope) }
+  const outputs = await outputsInPlan(join(scope.workspace.folder, planFile))
+  return { changed: false, outputs: outputs ?? (await readOutputs(scope)) }
 }
 
 async function savePlan(
@@ -70,14 +74,23 @@ async function showPlan(scope: TerraformScope): Promise<Plan> {
   return parsePlan((await runTerraform(scope, ['show', '-json', planFile])).stdout)
 }
 
-/** Applies the plan of the last `makePlan`; terraform refuses it when the state moved on since. */
-export async function applyPlan(scope: TerraformScope, plan: Plan, progress: Progress): Promise<void> {
+/**
+ * Applies the plan of the last `makePlan`; terraform refuses it when the state moved on since.
+ * @returns the root's outputs afterwards, sensitive ones left out; undefined when terraform told none
+ */
+export async function applyPlan(
+  scope: TerraformScope,
+  plan: Plan,
+  progress: Progress,
+): Promise<JsonObject | undefined> {
   const total = Math.max(plan.changes.length, 1)
   let finished = 0
+  let outputs: JsonObject | undefined
   const running = new Map<string, string>()
   await runLocked(scope, progress, ['apply', '-input=false', '-json', planFile], {
     onLine: line => {
       const message = parseMessage(line)
+      if (message?.type === 'outputs') outputs = visibleOutputs(message.outputs)
       if (message === undefined || !('hook' in message)) return
       const address = message.hook.resource.addr
       if (message.type === 'apply_start') running.set(address, progressive(message.hook.action))
@@ -94,6 +107,7 @@ export async function applyPlan(scope: TerraformScope, plan: Plan, progress: Pro
     },
   })
   await rm(join(scope.workspace.folder, planFile), { force: true })
+  return outputs
 }
 
 /** `terraform import`: takes one existing resource into the state, without an apply. */
@@ -116,15 +130,10 @@ export async function markTainted(
   await runLocked(scope, progress, [tainted ? 'taint' : 'untaint', '-no-color', address])
 }
 
-const outputsSchema = z.record(z.string(), z.object({ sensitive: z.boolean(), value: z.json() }))
-
 /** The root's outputs from its remote state; sensitive ones are left out. */
 export async function readOutputs(scope: TerraformScope): Promise<JsonObject> {
   const { stdout } = await runTerraform(scope, ['output', '-json', '-no-color'])
-  const outputs = outputsSchema.parse(JSON.parse(stdout))
-  const visible: Record<string, Json> = {}
-  for (const [name, output] of Object.entries(outputs)) if (!output.sensitive) visible[name] = output.value
-  return visible
+  return visibleOutputs(outputsSchema.parse(JSON.parse(stdout)))
 }
 
 /**
