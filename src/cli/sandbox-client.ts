@@ -81,7 +81,7 @@ const handOverReply = z.object({ handedOver: z.boolean().default(true) })
 export async function ensureSandbox(options: SandboxOptions): Promise<Target> {
   const { home, signal, report } = options
   const deadline = Date.now() + startTimeoutMs
-  const code = await sandboxCode()
+  const code = sandboxCode()
   let daemon: DaemonStart | undefined
   let retried = false
   let said = ''
@@ -126,7 +126,7 @@ export async function runningSandbox(home: string): Promise<Target | undefined> 
 
 /** What the daemon says of itself; undefined when none runs. One of other code may word it in another way. */
 export async function sandboxStatus(home: string): Promise<SandboxStatus | 'other code' | undefined> {
-  return statusOf(home, await sandboxCode())
+  return statusOf(home, sandboxCode())
 }
 
 async function statusOf(home: string, code: string): Promise<SandboxStatus | 'other code' | undefined> {

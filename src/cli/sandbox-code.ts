@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MlpError } from '../engine/errors.ts'
@@ -20,34 +19,28 @@ export function daemonProgram(): string {
   return join(installation(), 'sandbox', 'src', 'main.ts')
 }
 
-let own: Promise<string> | undefined
+let own: string | undefined
 
 /** A hash of the sandbox's sources: the same for the same code, wherever it is installed. Taken once a process. */
-export function sandboxCode(): Promise<string> {
+export function sandboxCode(): string {
   own ??= hashSources()
   return own
 }
 
-async function hashSources(): Promise<string> {
+/** Read synchronously: some hundred small files, and each of them would cost a promise's way four times. */
+function hashSources(): string {
   const root = installation()
-  const files = (await Promise.all(parts.map(part => filesIn(root, part)))).flat()
-  const contents = await Promise.all(files.map(file => readFile(join(root, file))))
   const hash = createHash('sha256')
-  files.forEach((file, index) => {
-    hash.update(`${file}\0${contents[index]?.length}\0`).update(contents[index] ?? '')
-  })
+  for (const file of parts.flatMap(part => filesIn(root, part))) {
+    const content = readFileSync(join(root, file))
+    hash.update(`${file}\0${content.length}\0`).update(content)
+  }
   return hash.digest('hex').slice(0, 16)
 }
 
-async function filesIn(root: string, part: string): Promise<readonly string[]> {
-  const entries = await readdir(join(root, part), { recursive: true, withFileTypes: true }).catch(
-    (error: unknown) => {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOTDIR') return undefined
-      throw error
-    },
-  )
-  if (entries === undefined) return [part]
-  return entries
+function filesIn(root: string, part: string): readonly string[] {
+  if (!statSync(join(root, part)).isDirectory()) return [part]
+  return readdirSync(join(root, part), { recursive: true, withFileTypes: true })
     .filter(entry => entry.isFile())
     .map(entry => join(entry.parentPath, entry.name).slice(root.length + 1))
     .sort()

@@ -11,7 +11,7 @@ import { recorded } from './recording.ts'
 const [home, file] = z.tuple([z.string().startsWith('/'), z.string()]).parse(process.argv.slice(2))
 await startDaemon({
   home,
-  code: await sandboxCode(),
+  code: sandboxCode(),
   clouds: simulatedClouds.map(cloud => recorded(cloud, file)),
   programs: openPrograms(process.env, openLog(join(home, 'log', 'daemon.log'))),
   environment: process.env,
