@@ -1,5 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ClusterManagerClient } from '@google-cloud/container'
+import { GoogleAuth, OAuth2Client } from 'google-auth-library'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as z from 'zod'
 import type { Cloud, CloudResource } from '../../src/clouds/cloud.ts'
@@ -9,7 +11,7 @@ import { gcpNames, platformId } from '../../src/config/names.ts'
 import type { Config } from '../../src/config/schema.ts'
 import type { JsonObject } from '../../src/engine/json.ts'
 import { gcp } from '../src/clouds/gcp/index.ts'
-import { issueToken } from '../src/clouds/gcp/tokens.ts'
+import { accessTokenSeconds, issueToken } from '../src/clouds/gcp/tokens.ts'
 import { type GcpHarness, startGcpHarness, templates } from './gcp-fixture.ts'
 import type { TerraformRoot } from './terraform-harness.ts'
 
@@ -39,6 +41,29 @@ async function inventoryOf(cloud: Cloud): Promise<CloudResource[]> {
 async function outputsOf(root: TerraformRoot): Promise<JsonObject> {
   const parsed = outputs.parse(JSON.parse(await root.run(['output', '-json'])))
   return Object.fromEntries(Object.entries(parsed).map(([name, { value }]) => [name, value]))
+}
+
+/** The cluster as Google's own client gives it, which fills and names every field by Google's service definition. */
+async function readByOfficialClient(config: Config) {
+  const { hostname, port } = new URL(harness.target.endpoints['container'] ?? '')
+  const authClient = new OAuth2Client()
+  authClient.setCredentials({ access_token: issueToken(harness.world, accessTokenSeconds) })
+  const client = new ClusterManagerClient({
+    fallback: true,
+    auth: new GoogleAuth({ authClient }),
+    projectId: harness.project,
+    apiEndpoint: hostname,
+    port: Number(port),
+  })
+  const name = `projects/${harness.project}/locations/us-central1/clusters/${gcpNames(config).cluster}`
+  const [found] = await client.getCluster({ name })
+  return {
+    name: found.name,
+    endpoint: `https://${found.endpoint}`,
+    certificateAuthorityPem: Buffer.from(found.masterAuth?.clusterCaCertificate ?? '', 'base64').toString(),
+    version: found.currentMasterVersion,
+    status: found.status,
+  }
 }
 
 /** As phase 1 does after a kill: look every planned creation up, and write import blocks. */
@@ -109,7 +134,7 @@ describe('refusals', () => {
     await expect(cloud.identity(signal)).rejects.toMatchObject({ code: 'MLP3001' })
   })
 
-  it('is MLP3002 when nothing answers, for REST and for the container client', async () => {
+  it('is MLP3002 when nothing answers, also for the cluster', async () => {
     const nowhere = Object.fromEntries(
       Object.keys(harness.target.endpoints).map(name => [name, 'https://127.0.0.1:9']),
     )
@@ -182,6 +207,7 @@ describe('the platform in prod', () => {
       expect(findings.filter(({ status }) => status !== 'pass')).toEqual([])
 
       const access = await cloud.cluster(signal)
+      expect(await readByOfficialClient(config)).toEqual(access)
       expect(access).toMatchObject({
         name: 'ml-platform-prod',
         status: 'RUNNING',

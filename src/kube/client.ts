@@ -104,14 +104,14 @@ const reviewSchema = z.object({
 })
 const versionSchema = z.object({ gitVersion: z.string() })
 
-export async function openKubeClient(options: KubeClientOptions): Promise<KubeClient> {
+export function openKubeClient(options: KubeClientOptions): KubeClient {
   const label: ClusterLabel = {
     cloud: options.cloud,
     cluster: options.access.name,
     endpoint: options.access.endpoint,
   }
-  const transport = await openTransport({ ...options, label })
-  const resourceLists = new Map<string, readonly Resource[]>()
+  const transport = openTransport({ ...options, label })
+  const resourceLists = new Map<string, Promise<readonly Resource[]>>()
 
   /** Sends, and parses a success; anything else throws. */
   async function ask<T>(action: string, request: HttpRequest, schema: z.ZodType<T>): Promise<T> {
@@ -126,16 +126,28 @@ export async function openKubeClient(options: KubeClientOptions): Promise<KubeCl
     throw notKubernetes(label, action, z.prettifyError(parsed.error))
   }
 
-  async function resourcesOf(apiVersion: string): Promise<readonly Resource[]> {
-    const known = resourceLists.get(apiVersion)
-    if (known !== undefined) return known
+  async function listResources(apiVersion: string): Promise<readonly Resource[]> {
     const action = `list the kinds of ${apiVersion}`
     const answer = await transport.send({ method: 'GET', path: apiRoot(apiVersion) })
     if (answer.status === 404) return []
     if (answer.status >= 300) throw refused(label, action, answer.status, statusOf(answer))
-    const { resources } = parse(action, answer, resourceListSchema)
-    resourceLists.set(apiVersion, resources)
-    return resources
+    return parse(action, answer, resourceListSchema).resources
+  }
+
+  /** Asked once, also by requests that begin together; what is not there yet (a CRD) is asked for again. */
+  async function resourcesOf(apiVersion: string): Promise<readonly Resource[]> {
+    const known = resourceLists.get(apiVersion)
+    if (known !== undefined) return await known
+    const asked = listResources(apiVersion)
+    resourceLists.set(apiVersion, asked)
+    try {
+      const resources = await asked
+      if (resources.length === 0) resourceLists.delete(apiVersion)
+      return resources
+    } catch (error) {
+      resourceLists.delete(apiVersion)
+      throw error
+    }
   }
 
   async function collectionPath(apiVersion: string, kind: string, namespace: string | undefined) {

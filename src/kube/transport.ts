@@ -1,3 +1,6 @@
+import type { IncomingMessage } from 'node:http'
+import { Agent, request as httpsRequest } from 'node:https'
+import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ClusterAccess, ClusterToken } from '../clouds/cloud.ts'
 import { MlpError } from '../engine/errors.ts'
@@ -46,60 +49,54 @@ const tokenReserveMs = 120_000
  * deletions by uid all end in the same world when they are carried out twice.
  */
 const passingStatus = new Set([429, 502, 503, 504])
-const passingCodes = new Set([
-  'ECONNRESET',
-  'ECONNREFUSED',
-  'EPIPE',
-  'ETIMEDOUT',
-  'UND_ERR_SOCKET',
-  'UND_ERR_CONNECT_TIMEOUT',
-  'UND_ERR_HEADERS_TIMEOUT',
-])
+const passingCodes = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT'])
+/** A handshake costs both sides more than an answer does. */
+const connectionsAtOnce = 4
 
-/** Loads the Kubernetes client library, which takes about half a second. */
-export async function openTransport(options: TransportOptions): Promise<Transport> {
-  const { KubeConfig, RequestContext, IsomorphicFetchHttpLibrary } = await import('@kubernetes/client-node')
+export function openTransport(options: TransportOptions): Transport {
   const { access, label } = options
-  const config = new KubeConfig()
-  config.loadFromClusterAndUser(
-    {
-      name: label.cluster,
-      server: access.endpoint,
-      caData: Buffer.from(access.certificateAuthorityPem).toString('base64'),
-      skipTLSVerify: false,
-    },
-    { name: label.cluster },
-  )
-  // The library opens a new connection for each request that it authenticates; we let it make one and keep that.
-  const first = new RequestContext(access.endpoint, 'GET')
-  await config.applySecurityAuthentication(first)
-  const dispatcher = first.getDispatcher()
-  const http = new IsomorphicFetchHttpLibrary()
+  const trust = { ca: access.certificateAuthorityPem, keepAlive: true }
+  const connections = new Agent({ ...trust, maxSockets: connectionsAtOnce })
+  // A stream keeps its connection for minutes, and must not keep the others waiting.
+  const streams = new Agent(trust)
   const bearer = tokenCache(options)
 
-  async function once(request: HttpRequest, signal: AbortSignal) {
-    const context = new RequestContext(new URL(request.path, access.endpoint).href, request.method)
-    if (dispatcher !== undefined) context.setDispatcher(dispatcher)
-    context.setHeaderParam('Accept', 'application/json')
-    context.setHeaderParam('Authorization', `Bearer ${await bearer.get()}`)
-    if (request.body !== undefined) {
-      context.setHeaderParam('Content-Type', request.contentType ?? 'application/json')
-      context.setBody(JSON.stringify(request.body))
+  async function once(request: HttpRequest, agent: Agent, signal: AbortSignal): Promise<IncomingMessage> {
+    const body = request.body === undefined ? undefined : JSON.stringify(request.body)
+    const headers = {
+      accept: 'application/json',
+      authorization: `Bearer ${await bearer.get()}`,
+      ...(body === undefined
+        ? {}
+        : {
+            'content-type': request.contentType ?? 'application/json',
+            'content-length': Buffer.byteLength(body),
+          }),
     }
-    context.setSignal(signal)
-    return http.send(context).toPromise()
+    const url = new URL(request.path, access.endpoint)
+    return await new Promise((resolve, reject) => {
+      const sent = httpsRequest(url, { method: request.method, agent, headers, signal }, resolve)
+      // What breaks after the answer has begun comes through the answer.
+      sent.on('error', reject)
+      sent.end(body)
+    })
   }
 
   async function attempt(
     request: HttpRequest,
   ): Promise<HttpAnswer & { readonly retryAfterMs: number | undefined }> {
     const signal = AbortSignal.any([options.signal, AbortSignal.timeout(requestTimeoutMs)])
-    const response = await once(request, signal)
-    const seconds = Number(response.headers['retry-after'])
-    return {
-      status: response.httpStatusCode,
-      text: await response.body.text(),
-      retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : undefined,
+    try {
+      const response = await once(request, connections, signal)
+      const seconds = Number(response.headers['retry-after'])
+      return {
+        status: response.statusCode ?? 0,
+        text: await text(response),
+        retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : undefined,
+      }
+    } catch (error) {
+      // node:https says that it was aborted, not why.
+      throw signal.aborted ? signal.reason : error
     }
   }
 
@@ -135,13 +132,10 @@ export async function openTransport(options: TransportOptions): Promise<Transpor
       }
     },
     async *lines(path, signal) {
-      const response = await once({ method: 'GET', path }, AbortSignal.any([options.signal, signal]))
-      const stream = response.body.stream()
-      if (stream === null) return
+      const response = await once({ method: 'GET', path }, streams, AbortSignal.any([options.signal, signal]))
       let rest = ''
-      const decoder = new TextDecoder()
-      for await (const chunk of stream) {
-        const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n')
+      for await (const chunk of response.setEncoding('utf8')) {
+        const parts = `${rest}${chunk}`.split('\n')
         rest = parts.pop() ?? ''
         yield* parts.filter(line => line !== '')
       }
@@ -168,14 +162,23 @@ function explained(label: ClusterLabel, error: unknown): MlpError {
   return error instanceof MlpError ? error : unreachable(label, error)
 }
 
+/** Requests that wait for a token at the same time get the same one. */
 function tokenCache(options: Pick<TransportOptions, 'token' | 'signal'>) {
-  let current: ClusterToken | undefined
+  let current: Promise<ClusterToken> | undefined
+  const renew = (): Promise<ClusterToken> => {
+    const renewed = options.token(options.signal)
+    current = renewed
+    renewed.catch(() => {
+      if (current === renewed) current = undefined
+    })
+    return renewed
+  }
   return {
     async get(): Promise<string> {
-      if (current === undefined || Date.parse(current.expiresAt) - Date.now() < tokenReserveMs) {
-        current = await options.token(options.signal)
-      }
-      return current.token
+      const known = current
+      const token = await (known ?? renew())
+      if (Date.parse(token.expiresAt) - Date.now() >= tokenReserveMs) return token.token
+      return (await (current === known || current === undefined ? renew() : current)).token
     },
     forget() {
       current = undefined

@@ -1,5 +1,6 @@
 import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { CoreV1Api, KubeConfig } from '@kubernetes/client-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as z from 'zod'
 import { renderDocument } from '../../src/cli/contract.ts'
@@ -45,6 +46,27 @@ describe('a platform on the sandbox, from nothing and back', () => {
         namespaces.items.map(({ metadata }) => metadata.name),
         context,
       ).toEqual(expect.arrayContaining(['ml-platform', 'ml-serving', 'monitoring', 'istio-system']))
+    }
+  })
+
+  it('lets the official Kubernetes client in by the kubeconfig alone', async () => {
+    const config = new KubeConfig()
+    config.loadFromFile(join(platform(playground), 'kubeconfig'))
+    expect(
+      config
+        .getContexts()
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(['aws-dev', 'azure-dev', 'gcp-dev'])
+    for (const { name } of config.getContexts()) {
+      config.setCurrentContext(name)
+      const { items } = await config
+        .makeApiClient(CoreV1Api)
+        .listNamespacedConfigMap({ namespace: 'ml-platform' })
+      expect(
+        items.map(({ metadata }) => metadata?.name),
+        name,
+      ).toContain('ml-platform-config')
     }
   })
 

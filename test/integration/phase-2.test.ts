@@ -33,6 +33,7 @@ function testCloud(): Cloud {
     region: 'us-east-1',
     cluster: async () => cluster,
     token: async () => plane.token(),
+    tokenPlugin: () => ({ command: 'aws', args: [], installHint: 'nothing' }),
     workloadIdentity: outputs => ({
       serviceAccounts: [
         {

@@ -22,8 +22,6 @@ interface AccessToken {
 
 export interface GoogleCredentials {
   accessToken(signal: AbortSignal): Promise<AccessToken>
-  /** For Google's own client libraries. */
-  client(): Promise<import('google-auth-library').AuthClient>
   /**
    * Google's libraries in other languages (terraform's are in Go) find the same credentials by themselves and renew
    * them. Not so where the credentials name their own token endpoint, which only some libraries follow.
@@ -44,7 +42,6 @@ export function openCredentials(target: CloudTarget): GoogleCredentials {
     return opened
   }
   return {
-    client: async () => (await open()).client,
     foundByTools: async () => (await open()).foundByTools,
     async accessToken(signal) {
       signal.throwIfAborted()

@@ -1,9 +1,7 @@
 import { type GcpNames, gcpNames, platformIdKey } from '../../config/names.ts'
 import type { Config, GcpConfig } from '../../config/schema.ts'
 import type { CloudOptions } from '../cloud-options.ts'
-import { once } from '../once.ts'
 import { type GoogleCredentials, openCredentials } from './auth.ts'
-import { type ContainerClient, openContainerClient } from './container-client.ts'
 import { createRest, type GoogleRest } from './rest.ts'
 
 /** What every part of the adapter works with. */
@@ -18,8 +16,6 @@ export interface GcpPlatform {
   readonly options: CloudOptions
   readonly credentials: GoogleCredentials
   readonly rest: GoogleRest
-  /** Google's own client for GKE, made at its first use. */
-  readonly container: () => Promise<ContainerClient>
 }
 
 export function createPlatform(options: CloudOptions): GcpPlatform {
@@ -42,7 +38,6 @@ export function createPlatform(options: CloudOptions): GcpPlatform {
     options,
     credentials,
     rest: createRest(options.target, credentials),
-    container: once(() => openContainerClient(options.target, credentials)),
   }
 }
 

@@ -10,6 +10,7 @@ export type Service =
   | 'cloudkms'
   | 'cloudresourcemanager'
   | 'compute'
+  | 'container'
   | 'iam'
   | 'networkconnectivity'
   | 'oauth2'
@@ -164,6 +165,6 @@ function isPassing(status: number, isRepeatable: boolean): boolean {
 }
 
 /** Full jitter: several lanes that were throttled together must not come back together. */
-export function backoffMs(attempt: number): number {
+function backoffMs(attempt: number): number {
   return Math.random() * firstDelayMs * 2 ** attempt
 }

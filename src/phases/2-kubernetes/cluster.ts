@@ -10,7 +10,7 @@ export function openCluster(
   cloud: Cloud,
   access: ClusterAccess,
   patienceMs?: number,
-): Promise<KubeClient> {
+): KubeClient {
   return context.openKubeClient({
     cloud: cloud.name,
     access,

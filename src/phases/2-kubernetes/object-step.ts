@@ -39,7 +39,7 @@ export function objectStep(cloudName: CloudName, declaration: Declaration): Plat
       const objects = await declared(context)
       if (objects === undefined)
         return { state: 'unknown', why: 'what phase 1 made is not known in this run' }
-      const client = await openCluster(context, cloud, access)
+      const client = openCluster(context, cloud, access)
       const status = await statusOf(client, objects)
       if (status.state !== 'present') return status
       const surplus = await surplusObjects(context, client, declaration, objects)
@@ -57,7 +57,7 @@ export function objectStep(cloudName: CloudName, declaration: Declaration): Plat
           action(id, cloudName, describeRef(refOf(object)), 'create', 'not there yet'),
         )
       }
-      const client = await openCluster(context, cloud, access)
+      const client = openCluster(context, cloud, access)
       const actions = await Promise.all(
         objects.map(async object => {
           const compared = await compareWithLive(
@@ -97,7 +97,7 @@ export function objectStep(cloudName: CloudName, declaration: Declaration): Plat
       const cloud = cloudOf(context, cloudName)
       const access = await cloud.cluster(context.signal)
       if (access === undefined) return { removed: [], kept: [], left: [] }
-      const client = await openCluster(context, cloud, access)
+      const client = openCluster(context, cloud, access)
       return undoObjects(context, client, cloudName, declaration, message => progress.report(message))
     },
   }

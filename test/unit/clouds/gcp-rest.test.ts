@@ -8,7 +8,6 @@ import { createRest } from '../../../src/clouds/gcp/rest.ts'
 
 const credentials: GoogleCredentials = {
   accessToken: async () => ({ token: 'token', expiresAt: '2030-01-01T00:00:00Z' }),
-  client: () => Promise.reject(new Error('not needed here')),
   foundByTools: async () => false,
 }
 const { signal } = new AbortController()
