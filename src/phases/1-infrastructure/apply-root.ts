@@ -6,19 +6,20 @@ import type { TerraformScope } from '../../tools/terraform/command.ts'
 import type { Plan } from '../../tools/terraform/plan-document.ts'
 import {
   applyPlan,
+  type Comparison,
   compareWithWorld,
-  initialise,
   makePlan,
   readOutputs,
 } from '../../tools/terraform/terraform.ts'
-import { templateHash, writeWorkspace } from '../../tools/terraform/workspace.ts'
+import { templateHash } from '../../tools/terraform/workspace.ts'
 import type { Context, PlatformStep } from '../phase.ts'
 import { forgetAdoptions, writeAdoptions } from './adoption.ts'
 import { cloudOf } from './cloud-of.ts'
 import { approvePlan } from './consent.ts'
+import type { PlanAhead } from './plan-ahead.ts'
 import { plannedActions, summarise } from './plan-summary.ts'
 import { findRemnants, settledRemnants, takeUpRemnants, withRemnants } from './remnants.ts'
-import { type RootVariables, rootFolders, rootVariables, terraformScope } from './root.ts'
+import { openRoot, type RootVariables, rootFolders, rootVariables } from './root.ts'
 import { destroyRoot } from './undo-root.ts'
 
 const titles: Readonly<Record<RootName, string>> = {
@@ -27,18 +28,27 @@ const titles: Readonly<Record<RootName, string>> = {
 }
 
 /** Applies one terraform root: takes up what an interrupted run left, shows the plan, asks, applies with live progress. */
-export function applyRootStep(cloudName: CloudName, root: RootName): PlatformStep {
+export function applyRootStep(cloudName: CloudName, root: RootName, ahead: PlanAhead): PlatformStep {
   const id: StepId = `1.${cloudName}.apply-${root}`
   const needs: readonly StepId[] =
     root === 'foundation' ? [`1.${cloudName}.prepare`] : [`1.${cloudName}.apply-foundation`]
   // status() has to plan, and terraform refuses a saved plan that is out of date: so apply() may use the same one.
   let fresh: Plan | undefined
 
-  const open = async (context: Context, progress: Progress): Promise<TerraformScope> => {
-    const scope = await terraformScope(context, cloudName, root, id, variablesOf(context, cloudName, root))
-    await writeWorkspace(scope.workspace)
-    await initialise(scope, progress)
-    return scope
+  const open = (context: Context, progress?: Progress) =>
+    openRoot(context, cloudName, root, id, variablesOf(context, cloudName, root), progress)
+
+  const compare = async (context: Context): Promise<Comparison> => {
+    if (root === 'cluster') {
+      const known = ahead.take(variablesOf(context, cloudName, root))
+      return known ?? (await compareWithWorld(await open(context)))
+    }
+    const cluster = ahead.make(context)
+    try {
+      return await compareWithWorld(await open(context))
+    } finally {
+      await cluster
+    }
   }
 
   return {
@@ -52,8 +62,7 @@ export function applyRootStep(cloudName: CloudName, root: RootName): PlatformSte
     async status(context): Promise<Status> {
       const missing = await missingBefore(context, cloudName, root)
       if (missing !== undefined) return { state: 'absent', why: missing }
-      const scope = await open(context, quiet)
-      const found = await compareWithWorld(scope, quiet)
+      const found = await compare(context)
       if (!found.changed) {
         return { state: 'present', outputs: found.outputs, why: 'terraform finds nothing to change' }
       }
@@ -77,8 +86,8 @@ export function applyRootStep(cloudName: CloudName, root: RootName): PlatformSte
           },
         ]
       }
-      const scope = await open(context, quiet)
-      const found = await compareWithWorld(scope, quiet)
+      const scope = await open(context)
+      const found = await compareWithWorld(scope)
       if (!found.changed) return []
       const remnants = await findRemnants(cloudOf(context, cloudName), found.plan, context.signal)
       const command = `terraform -chdir=${scope.workspace.folder} plan`
@@ -86,6 +95,7 @@ export function applyRootStep(cloudName: CloudName, root: RootName): PlatformSte
     },
 
     async apply(context, progress) {
+      ahead.forget()
       const scope = await open(context, progress)
       let wanted = fresh ?? (await makePlan(scope, progress))
       fresh = undefined
@@ -105,8 +115,6 @@ export function applyRootStep(cloudName: CloudName, root: RootName): PlatformSte
     undo: (context, progress) => destroyRoot(context, cloudName, root, id, progress),
   }
 }
-
-const quiet: Progress = { report: () => undefined }
 
 function inputsOf(context: Context, cloudName: CloudName, root: RootName): Json {
   const { template, overrides } = rootFolders(context, cloudName, root)

@@ -3,6 +3,7 @@ import type { Config } from '../../config/schema.ts'
 import type { Phase } from '../phase.ts'
 import { applyRootStep } from './apply-root.ts'
 import { infrastructureChecks } from './checks.ts'
+import { planAhead } from './plan-ahead.ts'
 import { prepareStep } from './prepare.ts'
 import { quotaNeeds } from './quota-needs.ts'
 import { renderRoot } from './render.ts'
@@ -16,11 +17,14 @@ export const infrastructurePhase: Phase = {
   expectedMinutes: 50,
   quotaNeeds,
   steps: config =>
-    configuredClouds(config).flatMap(cloud => [
-      prepareStep(cloud),
-      applyRootStep(cloud, 'foundation'),
-      applyRootStep(cloud, 'cluster'),
-    ]),
+    configuredClouds(config).flatMap(cloud => {
+      const ahead = planAhead(cloud)
+      return [
+        prepareStep(cloud),
+        applyRootStep(cloud, 'foundation', ahead),
+        applyRootStep(cloud, 'cluster', ahead),
+      ]
+    }),
   render: async context =>
     configuredClouds(context.config).flatMap(cloud => [
       renderRoot(context, cloud, 'foundation'),

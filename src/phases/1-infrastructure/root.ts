@@ -2,7 +2,10 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CloudName, RootName } from '../../clouds/cloud.ts'
 import type { JsonObject } from '../../engine/json.ts'
+import type { Progress } from '../../engine/step.ts'
 import type { TerraformScope } from '../../tools/terraform/command.ts'
+import { initialise } from '../../tools/terraform/terraform.ts'
+import { readIfThere, writeWorkspace } from '../../tools/terraform/workspace.ts'
 import type { Context } from '../phase.ts'
 import { cloudOf } from './cloud-of.ts'
 
@@ -30,8 +33,25 @@ export function rootVariables(
   return cloudOf(context, cloudName).variables(root, foundation)
 }
 
+const quiet: Progress = { report: () => undefined }
+
+/** A root's folder with the template and these values in it, initialised: ready for any terraform command. */
+export async function openRoot(
+  context: Context,
+  cloudName: CloudName,
+  root: RootName,
+  step: string,
+  variables: RootVariables,
+  progress: Progress = quiet,
+): Promise<TerraformScope> {
+  const scope = await terraformScope(context, cloudName, root, step, variables)
+  await writeWorkspace(scope.workspace)
+  await initialise(scope, progress)
+  return scope
+}
+
 /** Everything a terraform command needs: binary, folders, backend, values, credentials. */
-export async function terraformScope(
+async function terraformScope(
   context: Context,
   cloudName: CloudName,
   root: RootName,
@@ -66,8 +86,8 @@ async function writeCliConfig(context: Context): Promise<string> {
   const cache = join(folder, 'providers')
   await mkdir(cache, { recursive: true, mode: 0o700 })
   const file = join(folder, 'terraform.rc')
-  await writeFile(file, `plugin_cache_dir = ${JSON.stringify(cache)}\ndisable_checkpoint = true\n`, {
-    mode: 0o600,
-  })
+  const text = `plugin_cache_dir = ${JSON.stringify(cache)}\ndisable_checkpoint = true\n`
+  // Other roots' terraforms read it meanwhile.
+  if ((await readIfThere(file)) !== text) await writeFile(file, text, { mode: 0o600 })
   return file
 }

@@ -4,20 +4,13 @@ import type { JsonObject } from '../../engine/json.ts'
 import type { Progress, StepId, Undone } from '../../engine/step.ts'
 import type { TerraformScope } from '../../tools/terraform/command.ts'
 import type { Plan } from '../../tools/terraform/plan-document.ts'
-import {
-  applyPlan,
-  importResource,
-  initialise,
-  makePlan,
-  readOutputs,
-} from '../../tools/terraform/terraform.ts'
-import { writeWorkspace } from '../../tools/terraform/workspace.ts'
+import { applyPlan, importResource, makePlan, readOutputs } from '../../tools/terraform/terraform.ts'
 import type { Context } from '../phase.ts'
 import { cloudOf } from './cloud-of.ts'
 import { approveLosses } from './consent.ts'
 import { holdsData } from './data-bearing.ts'
 import { settledRemnants, takeUpRemnants } from './remnants.ts'
-import { rootVariables, terraformScope } from './root.ts'
+import { openRoot, rootVariables } from './root.ts'
 
 /**
  * Takes a root back. The cluster goes whole. The foundation is made dormant when data is kept: everything that costs
@@ -42,9 +35,7 @@ export async function destroyRoot(
     ...rootVariables(context, cloudName, root, foundation),
     ...(keepData ? { dormant: true } : {}),
   }
-  const scope = await terraformScope(context, cloudName, root, step, variables)
-  await writeWorkspace(scope.workspace)
-  await initialise(scope, progress)
+  const scope = await openRoot(context, cloudName, root, step, variables, progress)
   const plan = await planWithRemnants(context, cloudName, scope, progress)
   if (!plan.hadState) return { removed: [], kept: [], left: [] }
   // A foundation that never got as far as its data would be completed by the dormant apply: then it goes whole.
@@ -86,9 +77,7 @@ async function outputsOfFoundation(
   progress: Progress,
 ): Promise<JsonObject | undefined> {
   const variables = rootVariables(context, cloudName, 'foundation', undefined)
-  const scope = await terraformScope(context, cloudName, 'foundation', step, variables)
-  await writeWorkspace(scope.workspace)
-  await initialise(scope, progress)
+  const scope = await openRoot(context, cloudName, 'foundation', step, variables, progress)
   const outputs = await readOutputs(scope)
   return Object.keys(outputs).length === 0 ? undefined : outputs
 }

@@ -1,16 +1,16 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MlpError } from '../../engine/errors.ts'
 import type { JsonObject } from '../../engine/json.ts'
 import type { Progress } from '../../engine/step.ts'
 import { runLocked, runTerraform, type TerraformScope } from './command.ts'
 import { parseMessage, progressive } from './messages.ts'
-import { isMissing } from './missing.ts'
 import { outputsSchema, visibleOutputs } from './outputs.ts'
 import { type Plan, parsePlan } from './plan-document.ts'
 import { outputsInPlan } from './plan-file.ts'
-import { backendFile, planFile } from './workspace.ts'
+import { backendFile, planFile, readIfThere } from './workspace.ts'
 
+const quiet: Progress = { report: () => undefined }
 const initialisedFile = '.terraform/mlp-initialised.json'
 const rescuedStateFile = 'errored.tfstate'
 /** terraform's statemgr.CheckValidImport, and a file that a kill or a full disk cut short. */
@@ -53,9 +53,8 @@ export type Comparison =
   | { readonly changed: false; readonly outputs: JsonObject }
 
 /** Like `makePlan`; that there is nothing to change is known without reading the plan. */
-export async function compareWithWorld(scope: TerraformScope, progress: Progress): Promise<Comparison> {
-  progress.report('comparing with the cloud')
-  if (await savePlan(scope, progress, [])) return { changed: true, plan: await showPlan(scope) }
+export async function compareWithWorld(scope: TerraformScope): Promise<Comparison> {
+  if (await savePlan(scope, quiet, [])) return { changed: true, plan: await showPlan(scope) }
   const outputs = await outputsInPlan(join(scope.workspace.folder, planFile))
   return { changed: false, outputs: outputs ?? (await readOutputs(scope)) }
 }
@@ -167,13 +166,4 @@ async function initialisationFingerprint(scope: TerraformScope): Promise<string>
     versions: await readIfThere(join(folder, 'versions.tf')),
     binary: scope.binary,
   })
-}
-
-async function readIfThere(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
-  }
 }

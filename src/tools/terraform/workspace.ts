@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TerraformBackend } from '../../clouds/cloud.ts'
 import type { JsonObject } from '../../engine/json.ts'
@@ -54,7 +54,27 @@ export async function writeWorkspace(workspace: Workspace): Promise<void> {
     if (!files.has(name)) await rm(join(workspace.folder, name))
   }
   for (const [name, text] of files) {
-    await writeFile(join(workspace.folder, name), text, { mode: 0o600 })
+    const file = join(workspace.folder, name)
+    if ((await readIfThere(file)) !== text) await writeFile(file, text, { mode: 0o600 })
+  }
+}
+
+/** The values that the workspace was last given; undefined when it was given none, or they cannot be read. */
+export async function lastVariables(folder: string): Promise<unknown> {
+  const text = await readIfThere(join(folder, variablesFile))
+  try {
+    return JSON.parse(text ?? '')
+  } catch {
+    return undefined
+  }
+}
+
+export async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
   }
 }
 
