@@ -6,6 +6,7 @@ import {
   type WorkloadIdentity,
 } from '../cloud.ts'
 import type { CloudOptions } from '../cloud-options.ts'
+import { sharedWhilePending } from '../while-pending.ts'
 import { infrastructureChecks } from './checks.ts'
 import { cluster, identity, token } from './cluster.ts'
 import { condition } from './condition.ts'
@@ -40,7 +41,7 @@ export function createAwsCloud(options: CloudOptions): Cloud {
     variables: (root, foundation) => rootVariables(root, options.config, options.platformId, foundation),
     findExisting: (resource, signal) => findExisting(platform, resource, signal),
     condition: (resource, signal) => condition(platform, resource, signal),
-    cluster: signal => cluster(platform, signal),
+    cluster: sharedWhilePending(signal => cluster(platform, signal)),
     token: clusterName => token(platform, clusterName),
     // As `aws eks update-kubeconfig` writes it.
     tokenPlugin: clusterName => ({

@@ -1,3 +1,4 @@
+import { Agent } from 'node:https'
 import { once } from '../once.ts'
 import type { CloudTarget } from '../target.ts'
 
@@ -5,6 +6,8 @@ import type { CloudTarget } from '../target.ts'
 const attempts = 6
 const connectionTimeoutMs = 5_000
 const requestTimeoutMs = 30_000
+/** The SDK's own default. */
+const connectionsAtOnce = 50
 
 /** One client a service, its SDK loaded at first use. */
 export function createClients(target: CloudTarget, region: string) {
@@ -12,7 +15,12 @@ export function createClients(target: CloudTarget, region: string) {
     region,
     maxAttempts: attempts,
     retryMode: 'standard',
-    requestHandler: { connectionTimeout: connectionTimeoutMs, requestTimeout: requestTimeoutMs },
+    requestHandler: {
+      connectionTimeout: connectionTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      // Where services share an endpoint they share its connections.
+      httpsAgent: new Agent({ keepAlive: true, maxSockets: connectionsAtOnce }),
+    },
     ...endpointOf(target),
     ...credentialsOf(target),
   }

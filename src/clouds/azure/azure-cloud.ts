@@ -1,5 +1,6 @@
 import type { Cloud, RootName, TerraformBackend } from '../cloud.ts'
 import type { CloudOptions } from '../cloud-options.ts'
+import { sharedWhilePending } from '../while-pending.ts'
 import { infrastructureChecks } from './checks.ts'
 import { aksServer, clusterAccess, clusterToken } from './cluster.ts'
 import { condition } from './condition.ts'
@@ -36,7 +37,7 @@ export function createAzureCloud(options: CloudOptions): Cloud {
     variables: (root, foundation) => azureVariables(root, options.config, options.platformId, foundation),
     findExisting: (resource, signal) => findExisting(platform, resource, signal),
     condition: (resource, signal) => condition(platform, resource, signal),
-    cluster: signal => clusterAccess(platform, signal),
+    cluster: sharedWhilePending(signal => clusterAccess(platform, signal)),
     // Entra issues one token for all AKS clusters; Azure RBAC decides in each.
     token: (_clusterName, signal) => clusterToken(platform, signal),
     // As `kubelogin convert-kubeconfig --login azurecli` writes it.

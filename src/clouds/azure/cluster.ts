@@ -2,7 +2,7 @@ import { parse } from 'yaml'
 import * as z from 'zod'
 import type { ClusterAccess, ClusterToken } from '../cloud.ts'
 import { sdkError, unexpectedAnswerError } from './errors.ts'
-import { type AzurePlatform, armScope } from './platform.ts'
+import type { AzurePlatform } from './platform.ts'
 
 /** The AKS server application; the same in every tenant of the public cloud. */
 export const aksServer = '6dae42f8-4368-4678-94ff-3960e28e3630'
@@ -20,22 +20,13 @@ export async function clusterAccess(
 ): Promise<ClusterAccess | undefined> {
   const { names } = platform
   const request = `managed cluster ${names.cluster}`
-  const [{ ContainerServiceClient }, credential] = await Promise.all([
-    import('@azure/arm-containerservice'),
-    platform.credential(),
-  ])
-  const client = new ContainerServiceClient(credential, platform.subscriptionId, {
-    endpoint: platform.armEndpoint,
-    credentials: { scopes: [armScope] },
-  })
+  const { managedClusters } = await platform.containerService()
   const options = { abortSignal: signal }
   try {
-    const cluster = await client.managedClusters.get(names.resourceGroup, names.cluster, options)
-    const credentials = await client.managedClusters.listClusterUserCredentials(
-      names.resourceGroup,
-      names.cluster,
-      options,
-    )
+    const [cluster, credentials] = await Promise.all([
+      managedClusters.get(names.resourceGroup, names.cluster, options),
+      managedClusters.listClusterUserCredentials(names.resourceGroup, names.cluster, options),
+    ])
     const value = credentials.kubeconfigs?.[0]?.value
     if (value === undefined) throw unexpectedAnswerError(request, 'no kubeconfig')
     const access = kubeconfig.safeParse(parse(Buffer.from(value).toString('utf8')))

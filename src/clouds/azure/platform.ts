@@ -1,3 +1,4 @@
+import type { ContainerServiceClient } from '@azure/arm-containerservice'
 import type { AccessToken, TokenCredential } from '@azure/identity'
 import { type AzureNames, azureNames } from '../../config/names.ts'
 import type { CloudOptions } from '../cloud-options.ts'
@@ -18,6 +19,7 @@ export interface AzurePlatform {
   readonly armEndpoint: string
   credential(): Promise<TokenCredential>
   arm(): Promise<ArmClient>
+  containerService(): Promise<ContainerServiceClient>
   /** Throws MLP3001 when there is none to be had. */
   accessToken(scope: string, signal: AbortSignal): Promise<AccessToken>
   tags(): Readonly<Record<string, string>>
@@ -43,6 +45,13 @@ export function createPlatform(options: CloudOptions): AzurePlatform {
     arm: once(async () =>
       createArmClient({ endpoint: armEndpoint, scope: armScope, credential: await credential() }),
     ),
+    containerService: once(async () => {
+      const { ContainerServiceClient } = await import('@azure/arm-containerservice')
+      return new ContainerServiceClient(await credential(), subscriptionId, {
+        endpoint: armEndpoint,
+        credentials: { scopes: [armScope] },
+      })
+    }),
     async accessToken(scope, signal) {
       try {
         const token = await (await credential()).getToken(scope, { abortSignal: signal })

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import type { Cloud, Identity } from '../cloud.ts'
 import type { CloudOptions } from '../cloud-options.ts'
+import { sharedWhilePending } from '../while-pending.ts'
 import { infrastructureChecks } from './checks.ts'
 import { clusterAccess } from './cluster.ts'
 import { condition } from './condition.ts'
@@ -34,7 +35,7 @@ export function createGcpCloud(options: CloudOptions): Cloud {
     variables: (root, foundation) => rootVariables(platform, root, foundation),
     findExisting: (resource, signal) => findExisting(platform, resource, signal),
     condition: (resource, signal) => condition(platform, resource, signal),
-    cluster: signal => clusterAccess(platform, signal),
+    cluster: sharedWhilePending(signal => clusterAccess(platform, signal)),
     policy: () => policy(platform),
     // GKE takes Google access tokens as they are.
     token: async (_clusterName, signal) => platform.credentials.accessToken(signal),
