@@ -35,3 +35,15 @@ export async function kubectlDiff(kubeconfig: string, context: string, folder: s
     throw error
   }
 }
+
+/** What mlp and the clouds put into a cluster, as `kind/namespace/name`. */
+export async function kubectlNames(kubeconfig: string, context: string): Promise<readonly string[]> {
+  const kinds = 'namespaces,nodes,serviceaccounts,configmaps,secrets,storageclasses'
+  const template = '{range .items[*]}{.kind}{"/"}{.metadata.namespace}{"/"}{.metadata.name}{"\\n"}{end}'
+  const { stdout } = await promisify(execFile)(
+    'kubectl',
+    ['--kubeconfig', kubeconfig, '--context', context, 'get', kinds, '-A', '-o', `jsonpath=${template}`],
+    { timeout: 60_000 },
+  )
+  return stdout.trim().split('\n')
+}
