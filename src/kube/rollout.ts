@@ -84,10 +84,7 @@ export async function newestPods(client: KubeClient, deployment: KubeObject): Pr
 }
 
 /** Newest first. */
-async function replicaSetsOf(
-  client: KubeClient,
-  deployment: KubeObject,
-): Promise<readonly KubeObject[]> {
+async function replicaSetsOf(client: KubeClient, deployment: KubeObject): Promise<readonly KubeObject[]> {
   const sets = await client.list({
     apiVersion: 'apps/v1',
     kind: 'ReplicaSet',
