@@ -10,23 +10,51 @@ export interface Start {
   readonly packageRoot: string
 }
 
+const output = { stdout: process.stdout, stderr: process.stderr, version: packageJson.version }
+
 /** Runs the command line of this process and sets its exit code. */
 export async function main(start: Start): Promise<void> {
-  // A reader that has seen enough (`mlp status | head`) is no error.
-  process.stdout.on('error', error => {
-    if ('code' in error && error.code === 'EPIPE') process.exit(exitCodes.done)
-    throw error
+  process.stdout.once('error', error => {
+    process.stdout.on('error', () => undefined)
+    void outputIsLost(error)
   })
+  // Where nothing can be said any more, the exit code says it.
+  process.stderr.on('error', () => undefined)
+  const cwd = workingFolder()
+  if (cwd === undefined) {
+    const { folderIsGone, showError } = await import('./show-error.ts')
+    process.exitCode = showError(folderIsGone(), { json: false, verbose: false }, output)
+    return
+  }
   const io: Io = {
+    ...output,
     stdin: process.stdin,
-    stdout: process.stdout,
-    stderr: process.stderr,
     env: process.env,
-    cwd: process.cwd(),
-    version: packageJson.version,
+    cwd,
     ...start,
   }
   process.exitCode = await runCommandLine(process.argv.slice(2), io)
+}
+
+/** A run that is at work stops in order, as after Ctrl-C; anything else is over. */
+async function outputIsLost(error: Error): Promise<void> {
+  // A reader that has seen enough (`mlp status | head`) is no error.
+  let exitCode: number = exitCodes.done
+  if (!('code' in error && error.code === 'EPIPE')) {
+    const { showError } = await import('./show-error.ts')
+    exitCode = showError(error, { json: false, verbose: false }, output)
+  }
+  if (process.listenerCount('SIGINT') > 0) process.kill(process.pid, 'SIGINT')
+  else process.exit(exitCode)
+}
+
+/** Undefined when it was removed. */
+function workingFolder(): string | undefined {
+  try {
+    return process.cwd()
+  } catch {
+    return undefined
+  }
 }
 
 /** Parses, runs, and shows what went wrong. Never throws. */

@@ -29,6 +29,15 @@ export function showError(
   return shown.exitCode
 }
 
+/** Exit 2: what the command was called in is not there any more. */
+export function folderIsGone(): MlpError {
+  return new MlpError({
+    code: 'MLP1015',
+    summary: 'the folder that this command was called in was removed',
+    remedy: ['cd to the folder of your platform, then run the same command again.'],
+  })
+}
+
 function errorText(error: MlpError): string {
   const blocks = [`Error ${error.code}: ${error.message}`]
   if (error.detail !== undefined && error.detail !== '') blocks.push(indent(error.detail))

@@ -114,6 +114,16 @@ describe('an interrupted run', () => {
     await goesOn()
   })
 
+  it('by a reader that has seen enough: ends in order, as after Ctrl-C', async () => {
+    const running = playground.start([...phase, '--force', '--json'])
+    await eventually('a step to begin', () => running.events().find(({ type }) => type === 'step-started'))
+    running.child.stdout?.destroy()
+    const { exitCode, stderr } = await running.finished
+    expect({ exitCode, stderr }).toEqual({ exitCode: 130, stderr: '' })
+    expect(await livingTerraform()).toBeUndefined()
+    await goesOn()
+  })
+
   it('by SIGTERM: 143, whether it works or only waits for its sandbox; the next run goes on', async () => {
     const early = playground.start([...phase, '--json'], {
       MLP_SANDBOX_HOME: join(playground.folder, 'another'),

@@ -112,6 +112,14 @@ export const configurationErrors = {
     remedy: 'Choose a folder that you may write to, on a disk with room.',
     exitCode: 2,
   },
+  MLP1015: {
+    title: 'The working folder was removed',
+    meaning: 'The shell stands in a folder that is not there any more. Nothing was done.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Change into the folder of your platform: cd <folder>',
+    exitCode: 2,
+  },
   MLP1090: {
     title: 'The command or flag is not there yet',
     meaning: 'It is part of the design, and of a later version. Nothing was done.',

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -29,6 +29,28 @@ describe('bin/mlp.js as a program', () => {
     const { stderr } = await failed.catch(error => error)
     expect(stderr).toMatch(/^Error MLP1004: mlp.yaml has 2 mistakes/)
     expect(stderr).not.toMatch(/^\s+at /m)
+  })
+
+  test.runIf(process.platform === 'linux').each([
+    ['a full disk under standard output', '> /dev/full', 3, /^Error MLP5215: The disk is full\n/],
+    ['a full disk under standard error', '2> /dev/full --config nowhere.yaml', 2, /^$/],
+    ['a reader that has seen enough', '| true; exit "$PIPESTATUS"', 0, /^$/],
+  ])('%s: an exit code that fits, and no stack trace', async (_, redirection, code, said) => {
+    const empty = await mkdtemp(join(folder, 'empty-'))
+    const shell = spawnSync('bash', ['-c', `"$0" "$1" status ${redirection}`, process.execPath, entry], {
+      cwd: empty,
+      encoding: 'utf8',
+    })
+    expect({ code: shell.status, said: shell.stderr }).toEqual({ code, said: expect.stringMatching(said) })
+    expect(shell.stderr).not.toMatch(/^\s+at /m)
+  })
+
+  test('a working folder that was removed is told', () => {
+    const script = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" "$1" status'
+    const shell = spawnSync('sh', ['-c', script, process.execPath, entry], { cwd: folder, encoding: 'utf8' })
+    expect(shell.status, shell.stderr).toBe(2)
+    expect(shell.stderr).toMatch(/^Error MLP1015: /)
+    expect(shell.stderr).not.toMatch(/^\s+at /m)
   })
 
   test('help is the same whether the build printed it or the program does', async () => {
