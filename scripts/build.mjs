@@ -23,7 +23,7 @@ await build({
   legalComments: 'linked',
   mainFields: ['module', 'main'],
   // CommonJS that reads files beside itself.
-  external: ['google-auth-library'],
+  external: ['google-auth-library', '@google-cloud/container'],
   // Bundled CommonJS libraries call require for Node's own modules.
   banner: {
     js: "import { createRequire } from 'node:module';const require = createRequire(import.meta.url);",

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { Finding } from '../../engine/check.ts'
 import type { CloudCheck } from '../cloud.ts'
-import { findCluster } from './cluster.ts'
+import { askCluster } from './container-client.ts'
 import type { GcpPlatform } from './platform.ts'
 
 const reapply = 'mlp phase 1 --cloud gcp'
@@ -34,7 +34,7 @@ export function infrastructureChecks(platform: GcpPlatform): readonly CloudCheck
       title: `GKE cluster ${names.cluster} is running`,
       why: 'nothing can be deployed without it',
       async run(signal) {
-        const found = await findCluster(platform, names.cluster, signal)
+        const found = await askCluster(platform, signal)
         if (found === undefined) return missing(`GKE cluster ${names.cluster} in ${region}`)
         const encrypted = /ENCRYPTED/.test(found.databaseEncryption?.state ?? '')
         return judge(`${found.status}, Kubernetes ${found.currentMasterVersion}`, [
@@ -48,7 +48,7 @@ export function infrastructureChecks(platform: GcpPlatform): readonly CloudCheck
       title: 'Node pools are running',
       why: 'pods have nowhere to run otherwise',
       async run(signal) {
-        const found = await findCluster(platform, names.cluster, signal)
+        const found = await askCluster(platform, signal)
         if (found === undefined) return missing(`GKE cluster ${names.cluster} in ${region}`)
         if (found.nodePools.length === 0) return missing('a node pool')
         const stopped = found.nodePools.filter(({ status }) => status !== 'RUNNING')

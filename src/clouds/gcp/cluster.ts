@@ -6,7 +6,7 @@ import type { GcpPlatform } from './platform.ts'
  * What mlp reads of a cluster. Google's JSON leaves out what is empty.
  * https://cloud.google.com/kubernetes-engine/docs/reference/rest/v1/projects.locations.clusters
  */
-const cluster = z.object({
+export const gkeCluster = z.object({
   name: z.string(),
   status: z.string(),
   endpoint: z.string().default(''),
@@ -14,9 +14,9 @@ const cluster = z.object({
   resourceLabels: z.record(z.string(), z.string()).default({}),
   masterAuth: z.object({ clusterCaCertificate: z.string().default('') }).optional(),
   nodePools: z.array(z.object({ name: z.string(), status: z.string() })).default([]),
-  databaseEncryption: z.object({ state: z.string().optional() }).optional(),
+  databaseEncryption: z.object({ state: z.string().nullish() }).optional(),
 })
-export type GkeCluster = z.output<typeof cluster>
+export type GkeCluster = z.output<typeof gkeCluster>
 
 /** The cluster of that name in the platform's region; undefined when there is none. */
 export function findCluster(
@@ -25,7 +25,7 @@ export function findCluster(
   signal: AbortSignal,
 ): Promise<GkeCluster | undefined> {
   const path = `/v1/projects/${project}/locations/${region}/clusters/${name}`
-  return rest.find({ service: 'container', path, answer: cluster }, signal)
+  return rest.find({ service: 'container', path, answer: gkeCluster }, signal)
 }
 
 export async function clusterAccess(

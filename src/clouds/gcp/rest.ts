@@ -165,6 +165,6 @@ function isPassing(status: number, isRepeatable: boolean): boolean {
 }
 
 /** Full jitter: several lanes that were throttled together must not come back together. */
-function backoffMs(attempt: number): number {
+export function backoffMs(attempt: number): number {
   return Math.random() * firstDelayMs * 2 ** attempt
 }
