@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdirSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 
 /** Those that take the state lock; `init`, `output` and `show` disturb nobody. */
@@ -11,7 +11,7 @@ const lockingCommands = ['apply', 'import', 'plan', 'state', 'taint', 'untaint']
  */
 export async function findLivingTerraform(folder: string): Promise<number | undefined> {
   const wanted = lockingCommands.map(command => `-chdir=${folder} ${command}`)
-  const processes = process.platform === 'linux' ? await listProc() : await listByPs()
+  const processes = process.platform === 'linux' ? listProc() : await listByPs()
   return processes.find(({ args }) => wanted.some(each => ` ${args} `.includes(` ${each} `)))?.pid
 }
 
@@ -21,15 +21,19 @@ interface Listed {
   readonly args: string
 }
 
-async function listProc(): Promise<readonly Listed[]> {
-  const pids = (await readdir('/proc')).filter(name => /^\d+$/.test(name))
-  return await Promise.all(
-    pids.map(async pid => {
-      // Processes end while they are listed, and those of others may be hidden. A zombie's command line is empty.
-      const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
-      return { pid: Number(pid), args: commandLine.replaceAll('\0', ' ') }
-    }),
-  )
+/** Synchronous: some hundred files that take microseconds each, and milliseconds as promises. */
+function listProc(): readonly Listed[] {
+  const pids = readdirSync('/proc').filter(name => /^\d+$/.test(name))
+  return pids.map(pid => ({ pid: Number(pid), args: commandLineOf(pid).replaceAll('\0', ' ') }))
+}
+
+/** Processes end while they are listed, and those of others may be hidden. A zombie's command line is empty. */
+function commandLineOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 async function listByPs(): Promise<readonly Listed[]> {
