@@ -16,10 +16,15 @@ const fieldsNamed = 4
 /**
  * Compares an object with what the API server would make of applying the declared one: a dry run, so that defaults
  * and admission count as they would. Changes nothing.
+ * @param known the live object, by whoever has just read it
  */
-export async function compareWithLive(client: KubeClient, declared: KubeObject): Promise<ObjectState> {
+export async function compareWithLive(
+  client: KubeClient,
+  declared: KubeObject,
+  known?: KubeObject,
+): Promise<ObjectState> {
   const ref = refOf(declared)
-  const live = await client.get(ref)
+  const live = known ?? (await client.get(ref))
   if (live === undefined) return { state: 'absent' }
   const drifted = (why: string) => ({ state: 'drifted', live, why: `${describeRef(ref)}: ${why}` }) as const
   if (live.metadata.deletionTimestamp !== undefined) return drifted('is being deleted')

@@ -60,10 +60,8 @@ export function objectStep(cloudName: CloudName, declaration: Declaration): Plat
       const client = openCluster(context, cloud, access)
       const actions = await Promise.all(
         objects.map(async object => {
-          const compared = await compareWithLive(
-            client,
-            withAdoption(object, await client.get(refOf(object))),
-          )
+          const live = await client.get(refOf(object))
+          const compared = await compareWithLive(client, withAdoption(object, live), live)
           const subject = describeRef(refOf(object))
           if (compared.state === 'absent') return action(id, cloudName, subject, 'create', 'not there yet')
           return compared.state === 'drifted'
@@ -106,9 +104,10 @@ export function objectStep(cloudName: CloudName, declaration: Declaration): Plat
 async function statusOf(client: KubeClient, objects: readonly KubeObject[]): Promise<Status> {
   try {
     const states = await Promise.all(
-      objects.map(async object =>
-        compareWithLive(client, withAdoption(object, await client.get(refOf(object)))),
-      ),
+      objects.map(async object => {
+        const live = await client.get(refOf(object))
+        return compareWithLive(client, withAdoption(object, live), live)
+      }),
     )
     const absent = objects.filter((_, index) => states[index]?.state === 'absent')
     const drifted = states.flatMap(state => (state.state === 'drifted' ? [state.why] : []))
