@@ -9,7 +9,6 @@ import { openHome, type PortName, type SandboxHome, writeAtomically } from './ho
 import { startCloudListener } from './http/cloud-listener.ts'
 import { startControl } from './http/control.ts'
 import { startHostProxy } from './http/host-proxy.ts'
-import type { ApiClient } from './kubernetes/api-client.ts'
 import { openClusterManager } from './kubernetes/cluster-manager.ts'
 import { reviewTokenRequest, tokenReviewUrl } from './kubernetes/token-review.ts'
 import { takeLock } from './lock.ts'
@@ -25,9 +24,8 @@ import { type PartState, sandboxStatus } from './status.ts'
 import { openSqliteStore } from './store/sqlite-store.ts'
 import { loadSchemas } from './terraform/schema.ts'
 import { startProviderServer } from './terraform/server.ts'
-import { createImageSource, localImages } from './workloads/image-source.ts'
-import { startNodeAgent } from './workloads/node-agent.ts'
 import { canRunPods } from './workloads/supported.ts'
+import { createWorkloads } from './workloads/workloads.ts'
 import type { World } from './world.ts'
 
 export interface DaemonOptions {
@@ -78,20 +76,17 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
   const starting = new Map<string, PartState>()
   let timeScale = given.MLP_SANDBOX_TIME_SCALE
 
+  const workloads = createWorkloads({
+    world: () => world,
+    home: home.folder,
+    socketFolder: home.socketFolder,
+    secrets: home.secrets,
+    processes,
+    images: () => images,
+    timeScale: () => timeScale,
+    log,
+  })
   const runsPods = await canRunPods()
-  const workloads = {
-    localImages: localImages(home.secrets),
-    start: (key: string, serviceCidr: string, client: ApiClient) =>
-      startNodeAgent({
-        ...{ key, serviceCidr, client, processes, log },
-        home: home.folder,
-        socketFolder: home.socketFolder,
-        images: createImageSource(world, images, key),
-        localImages: workloads.localImages,
-        timeScale: () => timeScale,
-      }),
-    remove: (key: string) => rm(join(home.folder, 'workloads', key), { recursive: true, force: true }),
-  }
   const clusters = await openClusterManager({
     home: home.folder,
     program: name => options.programs.find(name),
@@ -254,6 +249,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
         starting,
         programs: options.programs,
         faults,
+        runsPods,
       }),
     target: () => ({
       name: 'sandbox',

@@ -22,6 +22,8 @@ export interface StatusSources {
   readonly starting: ReadonlyMap<string, PartState>
   readonly programs: Programs
   readonly faults: Faults
+  /** Whether pods of pushed images run on this machine. */
+  readonly runsPods: boolean
 }
 
 /** What is real here and what only behaves like it; shown as it is. */
@@ -31,11 +33,16 @@ const real = [
   'object storage data planes: versitygw (S3), fake-gcs-server (Cloud Storage), azurite (Blob)',
   'contents of the image registries: CNCF distribution, started by the first push',
 ]
+const runningPods =
+  'pods of images pushed to the sandbox: processes from the image, on a private network of their cluster'
 const simulated = [
   "the clouds' control planes: terraform providers and APIs over one resource store, on official schemas",
-  'nodes and pods: kwok reports them ready, nothing runs in them',
   'databases, caches, networks, keys and identities: records without a service behind them',
 ]
+
+const otherPods = 'nodes, and pods of other images: kwok reports them ready, nothing runs in them'
+const allPods =
+  'nodes and all pods: kwok reports them ready; running them takes Linux with user namespaces, util-linux and iproute2'
 
 /** What `mlp sandbox status` shows; src/cli/sandbox-client.ts reads it. */
 export async function sandboxStatus(sources: StatusSources): Promise<object> {
@@ -59,8 +66,8 @@ export async function sandboxStatus(sources: StatusSources): Promise<object> {
     startedAt: sources.startedAt,
     timeScale: sources.timeScale,
     memoryBytes: process.memoryUsage.rss(),
-    real,
-    simulated,
+    real: sources.runsPods ? [...real, runningPods] : real,
+    simulated: [...simulated, sources.runsPods ? otherPods : allPods],
     clouds: clouds.map(cloud => ({
       name: cloud.name,
       endpoint: `https://127.0.0.1:${home.ports[cloud.name]}`,

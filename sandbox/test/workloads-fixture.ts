@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { ClusterAccess, ClusterToken } from '../../src/clouds/cloud.ts'
 import { startReviewer } from '../../test/support/control-plane.ts'
 import { program } from '../../test/support/programs.ts'
 import { openHome } from '../src/home.ts'
@@ -16,8 +17,7 @@ import { ecrAuthorization } from '../src/registry/ecr.ts'
 import { openImageStore } from '../src/registry/image-store.ts'
 import { openRegistryListener } from '../src/registry/listener.ts'
 import { openSqliteStore } from '../src/store/sqlite-store.ts'
-import { createImageSource, localImages } from '../src/workloads/image-source.ts'
-import { type NodeAgent, startNodeAgent } from '../src/workloads/node-agent.ts'
+import { createWorkloads, type RunningWorkloads } from '../src/workloads/workloads.ts'
 import type { World } from '../src/world.ts'
 import { type BuiltImage, pushImage } from './image-fixture.ts'
 import { fakeWorld } from './terraform-harness.ts'
@@ -33,9 +33,14 @@ export interface TestCluster {
   push(image: BuiltImage): Promise<string>
   /** Takes the permission to pull away from the nodes, or gives it back. */
   allowPulls(allowed: boolean): void
-  agent(): NodeAgent
+  /** A TCP connection as a node makes it. */
+  dial: RunningWorkloads['dial']
   /** What a killed daemon leaves and the next one takes up: everything but the processes is made anew. */
-  replaceDaemon(): Promise<void>
+  replaceDaemon(meanwhile?: () => Promise<void>): Promise<void>
+  readonly kubeconfig: string
+  readonly access: ClusterAccess
+  /** An administrator's. */
+  token(): ClusterToken
   processIds(): readonly number[]
   destroy(): Promise<void>
   close(): Promise<void>
@@ -63,7 +68,7 @@ export async function startTestCluster(): Promise<TestCluster> {
   allowPulls(true)
 
   const reviewer = await startReviewer()
-  let agent: NodeAgent | undefined
+  let running: RunningWorkloads | undefined
   const logged: string[] = []
   const log = (line: string) => void logged.push(line)
   const open = async () => {
@@ -84,6 +89,13 @@ export async function startTestCluster(): Promise<TestCluster> {
       hasAccount: () => false,
       acceptRegistry: listener.accept,
     })
+    const workloads = createWorkloads({
+      ...{ home: folder, processes: supervisor, log, secrets: home.secrets },
+      world: () => world,
+      socketFolder: home.socketFolder,
+      images: () => images,
+      timeScale: () => 0,
+    })
     const clusters: Clusters = await openClusterManager({
       home: folder,
       program,
@@ -91,18 +103,11 @@ export async function startTestCluster(): Promise<TestCluster> {
       reviewer: reviewer.of,
       log,
       workloads: {
-        localImages: localImages(home.secrets),
-        start(name, serviceCidr, client) {
-          agent = startNodeAgent({
-            ...{ key: name, home: folder, serviceCidr, client, processes: supervisor, log },
-            socketFolder: home.socketFolder,
-            images: createImageSource(world, images, name),
-            localImages: localImages(home.secrets),
-            timeScale: () => 0,
-          })
-          return agent
+        ...workloads,
+        async start(started) {
+          running = await workloads.start(started)
+          return running
         },
-        remove: name => rm(join(folder, 'workloads', name), { recursive: true, force: true }),
       },
     })
     return { supervisor, images, proxy, clusters }
@@ -115,7 +120,7 @@ export async function startTestCluster(): Promise<TestCluster> {
     serviceCidr: '172.20.0.0/16',
     podCidr: '10.128.0.0/14',
   } as const
-  await daemon.clusters.create(key, spec, () => {})
+  const { endpoint, caPem } = await daemon.clusters.create(key, spec, () => {})
   await daemon.clusters.setNodes(key, 'general', [
     {
       name: 'ip-10-0-1-7.ec2.internal',
@@ -127,6 +132,7 @@ export async function startTestCluster(): Promise<TestCluster> {
   ])
   const [record] = await readRecords(folder)
   if (record === undefined) throw new Error('there is no cluster')
+  reviewer.secrets.set(key, record.webhookToken)
   const admin = await openApiClient(record, clusterPaths(folder, key))
   const host = `${account}.dkr.ecr.us-east-1.amazonaws.com`
 
@@ -150,14 +156,24 @@ export async function startTestCluster(): Promise<TestCluster> {
       })
       return `${host}/team/web@${image.digest}`
     },
-    agent() {
-      if (agent === undefined) throw new Error('no agent has started')
-      return agent
+    async dial(address, port) {
+      if (running === undefined) throw new Error('no cluster has started')
+      return running.dial(address, port)
     },
-    async replaceDaemon() {
+    access: {
+      name: spec.name,
+      endpoint,
+      certificateAuthorityPem: caPem,
+      version: spec.version,
+      status: 'ACTIVE',
+    },
+    token: () => reviewer.issue('admin', 600_000),
+    kubeconfig: join(clusterPaths(folder, key).config, 'admin.kubeconfig'),
+    async replaceDaemon(meanwhile) {
       daemon.clusters.detach()
       daemon.supervisor.detach()
       endListening()
+      await meanwhile?.()
       daemon = await open()
       await daemon.clusters.resume()
     },

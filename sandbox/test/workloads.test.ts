@@ -1,6 +1,12 @@
+import { execFile, spawn } from 'node:child_process'
+import { readdir, readlink, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as z from 'zod'
+import { askPod } from '../../src/kube/port-forward.ts'
 import { eventually } from '../../test/support/processes.ts'
+import { program } from '../../test/support/programs.ts'
 import { canRunPods } from '../src/workloads/supported.ts'
 import { buildImage } from './image-fixture.ts'
 import { startTestCluster, type TestCluster } from './workloads-fixture.ts'
@@ -8,8 +14,8 @@ import { startTestCluster, type TestCluster } from './workloads-fixture.ts'
 const namespace = '/api/v1/namespaces/default'
 
 /** A server whose behaviour its environment and its requests decide. */
-const program = `
-import { createServer } from 'node:http'
+const server = `
+import { createServer, get } from 'node:http'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { lookup } from 'node:dns/promises'
 console.log('started as', process.getuid(), 'with', process.env.GREETING)
@@ -22,7 +28,14 @@ const answers = {
   '/file': url => readFileSync(url.searchParams.get('path'), 'utf8'),
   '/root': () => tried('/app/new'),
   '/tmp': () => tried('/tmp/new'),
-  '/fetch': async url => (await fetch(url.searchParams.get('url'))).text(),
+  // A connection each: one that is kept would outlive the readiness of what it leads to.
+  '/fetch': url => new Promise((resolve, reject) => {
+    get(url.searchParams.get('url'), { agent: false }, async response => {
+      let text = ''
+      for await (const chunk of response) text += chunk
+      resolve(text)
+    }).on('error', reject)
+  }),
   '/lookup': async url => lookup(url.searchParams.get('name')),
   '/ready': (_url, response) => { if (!ready) response.statusCode = 503; return ready },
   '/unready': () => { ready = false; return 'unready' },
@@ -48,7 +61,7 @@ beforeAll(async () => {
   cluster = await startTestCluster()
   image = await cluster.push(
     await buildImage({
-      files: { 'app/server.mjs': program, 'etc/passwd': 'app:x:65532:65532::/:/none\n' },
+      files: { 'app/server.mjs': server, 'etc/passwd': 'app:x:65532:65532::/:/none\n' },
       withNode: true,
       config: {
         Entrypoint: ['/bin/node'],
@@ -127,7 +140,7 @@ const waitsFor = (reason: string) => (one: PodView) => JSON.stringify(state(one)
 /** What a pod answers to the node. */
 async function ask(name: string, path: string): Promise<string> {
   const address = (await pod(name))?.status.podIP ?? ''
-  const socket = await cluster.agent().dial(address, 8080)
+  const socket = await cluster.dial(address, 8080)
   socket.write(`GET ${path} HTTP/1.0\r\n\r\n`)
   const chunks: Buffer[] = []
   for await (const chunk of socket) chunks.push(Buffer.from(chunk))
@@ -178,4 +191,236 @@ describe.runIf(supported)('pods of images in the sandbox’s registries', () => 
       containerStatuses: [{ lastState: { terminated: { exitCode: 7, reason: 'Error' } } }],
     })
   })
+
+  test('are reached by Service name and address from other pods, and only while they are ready', async () => {
+    await run('server', {}, {}, { app: 'server' })
+    await cluster.admin.call('POST', `${namespace}/services`, {
+      metadata: { name: 'server' },
+      spec: { selector: { app: 'server' }, ports: [{ port: 80, targetPort: 'http' }] },
+    })
+    await ready('server')
+    await ready('plain')
+    const byName = () => ask('plain', `/fetch?url=${encodeURIComponent('http://server/')}`)
+    await eventually('an answer by name', async () =>
+      (await byName()) === 'hello from server' ? true : undefined,
+    )
+    const lookup = await ask('plain', '/lookup?name=server.default.svc.cluster.local')
+    const { address } = z.object({ address: z.ipv4() }).parse(JSON.parse(lookup))
+    expect(await ask('plain', `/fetch?url=${encodeURIComponent(`http://${address}/`)}`)).toBe(
+      'hello from server',
+    )
+    expect(await ask('plain', '/lookup?name=no-such.default.svc.cluster.local')).toContain('ENOTFOUND')
+
+    await ask('server', '/unready')
+    await until('server', 'not ready', one => !isReady(one))
+    expect(await events('server')).toContain('Readiness probe failed: HTTP probe failed with statuscode: 503')
+    await eventually('a refused connection', async () =>
+      (await byName()).includes('ECONN') ? true : undefined,
+    )
+  })
+
+  test('get environment and volumes from ConfigMaps, Secrets, themselves and their service account', async () => {
+    const fromKey = (kind: string, name: string, key: string) => ({ [`${kind}KeyRef`]: { name, key } })
+    await run(
+      'configured',
+      {
+        volumes: [
+          { name: 'settings', configMap: { name: 'settings' } },
+          { name: 'scratch', emptyDir: {} },
+          {
+            name: 'identity',
+            projected: { sources: [{ serviceAccountToken: { audience: 'sts.example', path: 'token' } }] },
+          },
+        ],
+      },
+      {
+        env: [
+          { name: 'COLOUR', valueFrom: fromKey('configMap', 'settings', 'colour') },
+          { name: 'PASSWORD', valueFrom: fromKey('secret', 'secret', 'password') },
+          { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+          { name: 'MEMORY', valueFrom: { resourceFieldRef: { resource: 'limits.memory', divisor: '1Mi' } } },
+          { name: 'SENTENCE', value: 'it is $(COLOUR), $$(COLOUR) and $(UNKNOWN)' },
+        ],
+        resources: { limits: { memory: '64Mi' } },
+        volumeMounts: [
+          { name: 'settings', mountPath: '/etc/settings' },
+          { name: 'scratch', mountPath: '/tmp' },
+          { name: 'identity', mountPath: '/var/run/secrets/identity' },
+        ],
+      },
+    )
+    await eventually('an event', async () =>
+      (await events('configured')).includes('configmap \\"settings\\" not found') ? true : undefined,
+    )
+    await cluster.admin.call('POST', `${namespace}/configmaps`, {
+      metadata: { name: 'settings' },
+      data: { colour: 'green' },
+    })
+    await until('configured', 'missing its Secret', waitsFor('CreateContainerConfigError'))
+    await cluster.admin.call('POST', `${namespace}/secrets`, {
+      metadata: { name: 'secret' },
+      stringData: { password: 'open sesame' },
+    })
+    const one = await ready('configured')
+    expect(JSON.parse(await ask('configured', '/env'))).toMatchObject({
+      COLOUR: 'green',
+      PASSWORD: 'open sesame',
+      POD_IP: one.status.podIP,
+      MEMORY: '64',
+      SENTENCE: 'it is green, $(COLOUR) and $(UNKNOWN)',
+    })
+    expect(await ask('configured', '/file?path=/etc/settings/colour')).toBe('green')
+    expect(await ask('configured', '/tmp')).toBe('written')
+    const token = await ask('configured', '/file?path=/var/run/secrets/identity/token')
+    const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'))
+    expect(claims).toMatchObject({ aud: ['sts.example'], sub: 'system:serviceaccount:default:default' })
+  })
+
+  test('run init containers in order, and Jobs to their end', async () => {
+    const step = (name: string, code: string) => ({
+      name,
+      image,
+      args: ['-e', code],
+      securityContext: { readOnlyRootFilesystem: true },
+      volumeMounts: [{ name: 'shared', mountPath: '/shared' }],
+    })
+    await cluster.admin.call('POST', '/apis/batch/v1/namespaces/default/jobs', {
+      metadata: { name: 'steps' },
+      spec: {
+        backoffLimit: 0,
+        template: {
+          metadata: { labels: { job: 'steps' } },
+          spec: {
+            restartPolicy: 'Never',
+            volumes: [{ name: 'shared', emptyDir: {} }],
+            initContainers: [step('first', 'require("fs").writeFileSync("/shared/x", "1")')],
+            containers: [
+              step('second', 'console.log("found", require("fs").readFileSync("/shared/x", "utf8"))'),
+            ],
+          },
+        },
+      },
+    })
+    await eventually('the job to complete', async () => {
+      const job = await cluster.admin.call('GET', '/apis/batch/v1/namespaces/default/jobs/steps')
+      return (
+        z.looseObject({ status: z.looseObject({ succeeded: z.literal(1) }) }).safeParse(job).success ||
+        undefined
+      )
+    })
+  })
+
+  test('show their logs, forward ports and run commands for kubectl', async () => {
+    await ready('plain')
+    expect(await kubectl('logs', 'plain')).toBe('started as 65532 with image\n')
+    expect(await kubectl('logs', 'crashing', '--previous', '--tail=1')).toBe('crashing\n')
+    expect(await kubectl('exec', 'plain', '--', '/bin/node', '-p', 'process.getuid() + process.cwd()')).toBe(
+      '65532/app\n',
+    )
+    await expect(kubectl('exec', 'plain', '--', '/bin/node', '-e', 'process.exit(4)')).rejects.toMatchObject({
+      code: 4,
+    })
+    expect(await throughPortForward('plain', '/')).toBe('hello from plain')
+    const { access } = cluster
+    const answer = await askPod(
+      {
+        label: { cloud: 'aws', cluster: access.name, endpoint: access.endpoint },
+        access,
+        token: async () => cluster.token(),
+        signal: AbortSignal.timeout(30_000),
+      },
+      { namespace: 'default', pod: 'plain', port: 8080 },
+      { path: '/' },
+    )
+    expect(answer).toEqual({ status: 200, text: 'hello from plain' })
+  })
+
+  test('are asked to end, waited for, and ended when they do not', async () => {
+    await run('polite', {}, { env: [{ name: 'LINGER', value: '300' }] })
+    await run('stubborn', { terminationGracePeriodSeconds: 1 }, { env: [{ name: 'LINGER', value: '60000' }] })
+    await ready('polite')
+    await ready('stubborn')
+    const log = kubectl('logs', '--follow', 'polite')
+    for (const name of ['polite', 'stubborn']) await cluster.admin.call('DELETE', `${namespace}/pods/${name}`)
+    const begun = performance.now()
+    await eventually('the polite one to go', async () =>
+      (await pod('polite')) === undefined ? true : undefined,
+    )
+    expect(await log).toContain('asked to end')
+    await eventually('the other to go', async () =>
+      (await pod('stubborn')) === undefined ? true : undefined,
+    )
+    expect(performance.now() - begun).toBeGreaterThan(1000)
+  })
+
+  test('go on when the daemon is replaced, and what went meanwhile goes', async () => {
+    await ready('plain')
+    const before = await pod('plain')
+    await cluster.replaceDaemon(async () => {
+      await cluster.admin.call('DELETE', `${namespace}/pods/server?gracePeriodSeconds=0`)
+    })
+    expect(await ask('plain', '/')).toBe('hello from plain')
+    // Ends by itself: the new daemon sees that.
+    await ask('plain', '/exit').catch(() => '')
+    const again = await until(
+      'plain',
+      'restarted',
+      one => one.status.containerStatuses[0]?.restartCount === 1 && isReady(one),
+    )
+    expect(again.status).toMatchObject({
+      podIP: before?.status.podIP,
+      containerStatuses: [{ lastState: { terminated: { exitCode: 3 } } }],
+    })
+  })
+
+  test('come back after everything was killed', async () => {
+    for (const pid of cluster.processIds()) process.kill(pid, 'SIGKILL')
+    await cluster.replaceDaemon()
+    await until(
+      'plain',
+      'restarted',
+      one => (one.status.containerStatuses[0]?.restartCount ?? 0) > 1 && isReady(one),
+    )
+    expect(await ask('plain', '/')).toBe('hello from plain')
+  })
+
+  test('leave nothing when their cluster goes', async () => {
+    await cluster.destroy()
+    expect(await containersOf(cluster.home)).toEqual([])
+    await expect(stat(join(cluster.home, 'workloads', 'aws', 'ml-platform-dev'))).rejects.toThrow('ENOENT')
+  })
 })
+
+/** Processes whose root lies below the sandbox: every container, and nothing else. */
+async function containersOf(home: string): Promise<readonly string[]> {
+  const pids = (await readdir('/proc')).filter(name => /^\d+$/.test(name))
+  const roots = await Promise.all(pids.map(pid => readlink(`/proc/${pid}/root`).catch(() => '')))
+  return roots.filter(root => root.startsWith(home))
+}
+
+async function kubectl(...args: readonly string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(await program('kubectl'), [
+    '--kubeconfig',
+    cluster.kubeconfig,
+    ...args,
+  ])
+  return stdout
+}
+
+async function throughPortForward(name: string, path: string): Promise<string> {
+  const child = spawn(
+    await program('kubectl'),
+    ['--kubeconfig', cluster.kubeconfig, 'port-forward', `pod/${name}`, ':8080'],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  )
+  try {
+    let printed = ''
+    child.stdout.on('data', chunk => {
+      printed += String(chunk)
+    })
+    const port = await eventually('kubectl to listen', () => /127\.0\.0\.1:(\d+)/.exec(printed)?.[1])
+    return await (await fetch(`http://127.0.0.1:${port}${path}`)).text()
+  } finally {
+    child.kill()
+  }
+}

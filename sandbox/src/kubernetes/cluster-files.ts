@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -100,7 +100,7 @@ export async function writeConfiguration(
   record: ClusterRecord,
   encryptionKey: string,
   reviewer: TokenReviewer,
-  localImages?: string | undefined,
+  workloads?: { readonly localImages: string; readonly egressSocket: string },
 ): Promise<void> {
   for (const folder of [paths.config, paths.data, paths.logs]) {
     await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -135,8 +135,30 @@ export async function writeConfiguration(
   const stages = await readFile(own('kwok-stages.yaml'), 'utf8')
   await writePrivate(
     join(paths.config, 'kwok-stages.yaml'),
-    localImages === undefined ? stages : withoutLocalPods(stages, localImages),
+    workloads === undefined ? stages : withoutLocalPods(stages, workloads.localImages),
   )
+  if (workloads === undefined) return
+  await writePrivate(
+    egressFile(paths, workloads.egressSocket),
+    stringify({
+      apiVersion: 'apiserver.k8s.io/v1beta1',
+      kind: 'EgressSelectorConfiguration',
+      egressSelections: [
+        {
+          name: 'cluster',
+          connection: {
+            proxyProtocol: 'HTTPConnect',
+            transport: { uds: { udsName: workloads.egressSocket } },
+          },
+        },
+      ],
+    }),
+  )
+}
+
+/** Another name for another socket, so that a kube-apiserver that read of an older one is replaced. */
+export function egressFile(paths: ClusterPaths, socket: string): string {
+  return join(paths.config, `egress-${createHash('sha256').update(socket).digest('hex').slice(0, 8)}.yaml`)
 }
 
 const own = (name: string) => fileURLToPath(new URL(name, import.meta.url))

@@ -1,10 +1,17 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CloudError } from '../behaviour.ts'
-import type { NodeAgent } from '../workloads/node-agent.ts'
+import type { RunningWorkloads, Workloads } from '../workloads/workloads.ts'
 import type { ClusterEndpoint, ClusterManager, ClusterSpec } from '../world.ts'
 import { type ApiClient, openApiClient } from './api-client.ts'
-import { apiUrl, clusterPaths, ensurePki, type TokenReviewer, writeConfiguration } from './cluster-files.ts'
+import {
+  apiUrl,
+  clusterPaths,
+  egressFile,
+  ensurePki,
+  type TokenReviewer,
+  writeConfiguration,
+} from './cluster-files.ts'
 import { type ClusterRecord, newRecord, readIfThere, readRecords, writeRecord } from './cluster-record.ts'
 import {
   type ComponentName,
@@ -36,14 +43,6 @@ export interface ClusterManagerOptions {
   readonly log: (message: string) => void
 }
 
-interface Workloads {
-  /** Regular expression of the images of pods that really run. */
-  readonly localImages: string
-  start(key: string, serviceCidr: string, client: ApiClient): NodeAgent
-  /** Removes what is kept of a cluster's pods. */
-  remove(key: string): Promise<void>
-}
-
 export interface Clusters extends ClusterManager {
   /** After a start of the daemon: adopts or starts what runs, finishes what was being destroyed. */
   resume(): Promise<void>
@@ -67,7 +66,7 @@ interface Cluster {
   readonly record: ClusterRecord
   readonly caPem: string
   readonly client: ApiClient
-  readonly agent: NodeAgent | undefined
+  readonly workloads: RunningWorkloads | undefined
 }
 
 /** Real control planes below `home/clusters`. Reads what is recorded there; starts nothing before `resume` or `create`. */
@@ -89,7 +88,10 @@ export async function openClusterManager(options: ClusterManagerOptions): Promis
       record,
       encryptionKey,
       options.reviewer(record.key),
-      options.workloads?.localImages,
+      options.workloads && {
+        localImages: options.workloads.localImages,
+        egressSocket: options.workloads.egressSocket(record.key),
+      },
     )
     report('waiting for the Kubernetes programs')
     const [etcd, apiServer, controllerManager, scheduler, kwok] = await Promise.all([
@@ -106,7 +108,8 @@ export async function openClusterManager(options: ClusterManagerOptions): Promis
       'kube-scheduler': scheduler,
       kwok,
     }
-    const specs = componentSpecs(record, paths, programs)
+    const egressSocket = options.workloads?.egressSocket(record.key)
+    const specs = componentSpecs(record, paths, programs, egressSocket && egressFile(paths, egressSocket))
     const known = clusters.get(record.key)
     const caPem = known?.caPem ?? (await readFile(join(paths.pki, 'ca.crt'), 'utf8'))
     const client = known?.client ?? (await openApiClient(record, paths))
@@ -119,15 +122,18 @@ export async function openClusterManager(options: ClusterManagerOptions): Promis
       await processes.ensure(specs[name])
     }
     for (const object of clusterDefaults()) await client.apply(object)
-    const agent = known?.agent ?? options.workloads?.start(record.key, record.serviceCidr, client)
-    const cluster = { record, caPem, client, agent }
+    const authority = { certificatePem: caPem, keyPem: await readFile(join(paths.pki, 'ca.key'), 'utf8') }
+    const { key, serviceCidr } = record
+    const workloads =
+      known?.workloads ?? (await options.workloads?.start({ key, serviceCidr, client, authority }))
+    const cluster = { record, caPem, client, workloads }
     clusters.set(record.key, cluster)
     return cluster
   }
 
   async function takeDown(key: string): Promise<void> {
     const cluster = clusters.get(key)
-    await cluster?.agent?.stop()
+    await cluster?.workloads?.stop()
     cluster?.client.close()
     clusters.delete(key)
     for (const component of componentNames.toReversed()) await processes.stop(processName(key, component))
@@ -206,7 +212,7 @@ export async function openClusterManager(options: ClusterManagerOptions): Promis
       await Promise.all([...records.keys()].map(key => exclusively(key, () => takeDown(key))))
     },
     detach() {
-      for (const { agent } of clusters.values()) agent?.close()
+      for (const { workloads } of clusters.values()) workloads?.close()
     },
     list: () =>
       [...records.values()].map(record => ({

@@ -37,6 +37,7 @@ export function componentSpecs(
   record: ClusterRecord,
   paths: ClusterPaths,
   programs: Programs,
+  egressConfiguration?: string,
 ): Readonly<Record<ComponentName, ProcessSpec>> {
   const spec = (component: ComponentName, flags: Readonly<Record<string, string>>): ProcessSpec => ({
     name: processName(record.key, component),
@@ -54,7 +55,11 @@ export function componentSpecs(
   })
   return {
     etcd: spec('etcd', etcdFlags(record, paths)),
-    'kube-apiserver': spec('kube-apiserver', apiServerFlags(record, paths)),
+    'kube-apiserver': spec('kube-apiserver', {
+      ...apiServerFlags(record, paths),
+      // Nodes and pods are reached through the daemon, which is on their network.
+      ...(egressConfiguration === undefined ? {} : { 'egress-selector-config-file': egressConfiguration }),
+    }),
     'kube-controller-manager': spec('kube-controller-manager', controllerManagerFlags(record, paths)),
     'kube-scheduler': spec('kube-scheduler', {
       kubeconfig: join(paths.config, 'kube-scheduler.kubeconfig'),
@@ -132,6 +137,8 @@ function apiServerFlags(record: ClusterRecord, paths: ClusterPaths): Readonly<Re
     'allow-privileged': 'true',
     'kubelet-client-certificate': pki('kubelet-client.crt'),
     'kubelet-client-key': pki('kubelet-client.key'),
+    'kubelet-certificate-authority': pki('ca.crt'),
+    'kubelet-preferred-address-types': 'InternalIP',
     'proxy-client-cert-file': pki('front-proxy-client.crt'),
     'proxy-client-key-file': pki('front-proxy-client.key'),
     'requestheader-client-ca-file': pki('front-proxy-ca.crt'),

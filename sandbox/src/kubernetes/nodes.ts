@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import * as z from 'zod'
+import { kubeletPort } from '../workloads/kubelet/egress.ts'
 import type { NodeSpec } from '../world.ts'
 import type { ApiClient } from './api-client.ts'
 import { kubernetesRelease } from './versions.ts'
@@ -110,6 +111,7 @@ function nodeStatus(spec: NodeSpec, address: string): object {
         { type: 'InternalIP', address },
         { type: 'Hostname', address: spec.name },
       ],
+      daemonEndpoints: { kubeletEndpoint: { Port: kubeletPort } },
       nodeInfo: {
         architecture: 'amd64',
         bootID: '',

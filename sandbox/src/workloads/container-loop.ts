@@ -60,6 +60,7 @@ export interface ContainerLoop {
   /** What to spawn for a command inside of it; undefined while it does not run. */
   execCommand(command: readonly string[]): Promise<readonly string[] | undefined>
   logFile(previous: boolean): string | undefined
+  isRunning(): boolean
 }
 
 /** Runs one container for as long as its pod wants it: pulls, starts, probes, waits, backs off, starts again. */
@@ -398,6 +399,7 @@ export function startContainerLoop(
     abandon: () => leaving.abort(),
     exec: target.exec,
     execCommand,
+    isRunning: () => record.process !== undefined,
     logFile(previous) {
       const run = previous ? record.restartCount - 1 : record.restartCount
       return run < 0 ? undefined : logOf(run)

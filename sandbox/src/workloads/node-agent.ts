@@ -18,7 +18,7 @@ export interface NodeAgentOptions {
   readonly key: string
   /** Absolute folder of everything the sandbox keeps. */
   readonly home: string
-  readonly socketFolder: string
+  readonly networkSocket: string
   readonly serviceCidr: string
   readonly client: ApiClient
   readonly processes: ProcessSupervisor
@@ -84,7 +84,7 @@ export function startNodeAgent(options: NodeAgentOptions): NodeAgent {
     const opened = await openPrivateNetwork({
       name: `workloads/${key}`,
       folder,
-      socket: join(options.socketFolder, `${key.replaceAll('/', '-').slice(0, 40)}.net`),
+      socket: options.networkSocket,
       logFile: join(folder, 'network.log'),
       serviceCidr: options.serviceCidr,
       dns,

@@ -1,0 +1,81 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ApiClient } from '../kubernetes/api-client.ts'
+import type { KeyPair } from '../kubernetes/pki.ts'
+import type { ProcessSupervisor } from '../kubernetes/process-supervisor.ts'
+import type { ImageStore } from '../registry/image-store.ts'
+import type { World } from '../world.ts'
+import { createImageSource, localImages } from './image-source.ts'
+import { openEgress } from './kubelet/egress.ts'
+import { startNodeAgent } from './node-agent.ts'
+
+/** What runs pods for real on the sandbox's clusters. */
+export interface Workloads {
+  /** Regular expression of the images of pods that really run. */
+  readonly localImages: string
+  /** Where a cluster's kube-apiserver reaches its nodes and pods: a unix socket, the same ever after. */
+  egressSocket(key: string): string
+  start(cluster: WorkloadCluster): Promise<RunningWorkloads>
+  /** Removes what is kept of a cluster's pods. */
+  remove(key: string): Promise<void>
+}
+
+interface WorkloadCluster {
+  readonly key: string
+  readonly serviceCidr: string
+  readonly client: ApiClient
+  /** Signs the kubelets' certificates. */
+  readonly authority: KeyPair
+}
+
+export interface RunningWorkloads {
+  /** A TCP connection from the cluster's network. */
+  dial: ReturnType<typeof startNodeAgent>['dial']
+  /** Lets go of the pods; they run on for the next daemon. */
+  close(): void
+  /** Ends their processes and the network; the pods stay, and start again with the cluster. */
+  stop(): Promise<void>
+}
+
+export interface WorkloadsOptions {
+  /** As it is when a pod starts: there is no world before there are clusters. */
+  world(): World
+  readonly home: string
+  readonly socketFolder: string
+  readonly secrets: World['secrets']
+  readonly processes: ProcessSupervisor
+  images(): ImageStore
+  timeScale(): number
+  log(message: string): void
+}
+
+export function createWorkloads(options: WorkloadsOptions): Workloads {
+  const { home, socketFolder, processes, timeScale, log } = options
+  const images = localImages(options.secrets)
+  const socketOf = (key: string, end: string) =>
+    join(socketFolder, `${key.replaceAll('/', '-').slice(0, 40)}.${end}`)
+  return {
+    localImages: images,
+    egressSocket: key => socketOf(key, 'egress'),
+    async start({ key, serviceCidr, client, authority }) {
+      const agent = startNodeAgent({
+        ...{ key, home, serviceCidr, client, processes, timeScale, log, localImages: images },
+        networkSocket: socketOf(key, 'net'),
+        images: createImageSource(options.world(), options.images(), key),
+      })
+      const egress = await openEgress(socketOf(key, 'egress'), agent, authority)
+      return {
+        dial: agent.dial,
+        close() {
+          egress.close()
+          agent.close()
+        },
+        async stop() {
+          egress.close()
+          await agent.stop()
+        },
+      }
+    },
+    remove: key => rm(join(home, 'workloads', key), { recursive: true, force: true }),
+  }
+}
