@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TerraformBackend } from '../../clouds/cloud.ts'
@@ -55,7 +55,7 @@ export async function writeWorkspace(workspace: Workspace): Promise<void> {
   }
   for (const [name, text] of files) {
     const file = join(workspace.folder, name)
-    if ((await readIfThere(file)) !== text) await writeFile(file, text, { mode: 0o600 })
+    if (!existsSync(file) || readFileSync(file, 'utf8') !== text) await writeFile(file, text, { mode: 0o600 })
   }
 }
 
