@@ -61,7 +61,7 @@ export async function waitForRollout(
 }
 
 /** How far the rollout of this Deployment is now. A Deployment that is not there has not begun. */
-async function readRollout(client: KubeClient, deployment: ObjectRef): Promise<RolloutState> {
+export async function readRollout(client: KubeClient, deployment: ObjectRef): Promise<RolloutState> {
   const object = await client.get(deployment)
   if (object === undefined) return { done: false, ready: 0, wanted: 0, troubles: [] }
   return rolloutState(object, await newestPods(client, object))

@@ -94,11 +94,11 @@ export const clusterErrors = {
     exitCode: 5,
   },
   MLP4014: {
-    title: 'What phase 1 made is not known',
-    meaning: 'Its steps neither ran nor were found done in this run, and phase 2 needs their outputs.',
+    title: 'What earlier steps made is not known',
+    meaning: 'They neither ran nor were found done in this run, and this step needs their outputs.',
     owner: 'operator',
     retryable: false,
-    remedy: 'mlp bootstrap --to 2',
+    remedy: 'mlp bootstrap',
     exitCode: 3,
   },
   MLP4015: {
@@ -109,6 +109,14 @@ export const clusterErrors = {
     retryable: false,
     remedy: 'Set `credentials: workload-identity` in mlp.yaml: pods then need no key.',
     exitCode: 3,
+  },
+  MLP4016: {
+    title: 'A Secret of that name is there already',
+    meaning: 'It is not this platform’s. It was left as it is, and nothing of it was read.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Remove it, or use another cluster; then run the same command again.',
+    exitCode: 5,
   },
   MLP4020: {
     title: 'A kubeconfig cannot be read',

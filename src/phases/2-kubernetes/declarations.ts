@@ -4,31 +4,27 @@ import type { CloudName } from '../../clouds/cloud.ts'
 import { MlpError } from '../../engine/errors.ts'
 import type { Json, JsonObject } from '../../engine/json.ts'
 import type { StepId } from '../../engine/step.ts'
+import type { KubeClient } from '../../kube/client.ts'
 import { type KubeObject, kubeObjectSchema } from '../../kube/objects.ts'
 import { cloudOf } from '../1-infrastructure/cloud-of.ts'
 import type { Context } from '../phase.ts'
 import { loadOne, loadTemplate } from './templates.ts'
 
-type ObjectStepName =
-  | 'namespaces'
-  | 'workload-identity'
-  | 'cloud-credentials'
-  | 'config-map'
-  | 'storage-class'
-
 /** On a Secret: a hash of its data, by which a change is seen without reading the data. */
 export const contentKey = 'mlp.dev/content'
 
-type DeclarationContext = Pick<Context, 'config' | 'clouds' | 'templates' | 'outputs' | 'signal'>
+export type DeclarationContext = Pick<Context, 'config' | 'clouds' | 'templates' | 'outputs' | 'signal'>
 
 /** The objects that one step wants on one cloud. */
 export interface Declaration {
-  readonly name: ObjectStepName
+  readonly phase: 2 | 3
+  readonly name: string
   readonly title: string
   /** Every kind this step has ever made: where undo looks. */
   readonly kinds: readonly { readonly apiVersion: string; readonly kind: string }[]
-  readonly needs: readonly ObjectStepName[]
-  /** Undefined while phase 1's outputs are not known in this run. */
+  /** Beside the cluster itself. */
+  needs(cloud: CloudName): readonly StepId[]
+  /** Undefined while what earlier steps made is not known in this run. */
   objects(context: DeclarationContext, cloud: CloudName): Promise<readonly KubeObject[] | undefined>
   /** What the engine remembers to see a change; never a secret. */
   inputs(context: DeclarationContext, cloud: CloudName): Json
@@ -36,25 +32,38 @@ export interface Declaration {
   readonly replaceable: boolean
   /** Another configuration may want fewer objects: what is over is removed. */
   readonly shrinks?: boolean
+  /** What depends on the cluster itself: a field that an autoscaler owns is left to it. */
+  adjust?(client: KubeClient, objects: readonly KubeObject[]): Promise<readonly KubeObject[]>
+  /** Of objects that stand as declared, what is not done yet: pods that are not ready. */
+  unfinished?(client: KubeClient, objects: readonly KubeObject[]): Promise<string | undefined>
+  /** Waits until it is done, after the objects were applied. */
+  finish?(
+    context: Context,
+    client: KubeClient,
+    objects: readonly KubeObject[],
+    report: (message: string) => void,
+  ): Promise<void>
 }
 
 const core = (kind: string) => ({ apiVersion: 'v1', kind })
 
 const namespaces: Declaration = {
+  phase: 2,
   name: 'namespaces',
   title: 'Namespaces',
   kinds: [core('Namespace')],
-  needs: [],
+  needs: () => [],
   objects: context => loadTemplate(context, 'namespaces.yaml'),
   inputs: () => null,
   replaceable: false,
 }
 
 const workloadIdentity: Declaration = {
+  phase: 2,
   name: 'workload-identity',
   title: 'Service accounts with cloud identities',
   kinds: [core('ServiceAccount')],
-  needs: ['namespaces'],
+  needs: cloud => [`2.${cloud}.namespaces`],
   async objects(context, cloud) {
     const outputs = infrastructureOutputs(context, cloud)
     if (outputs === undefined) return undefined
@@ -77,10 +86,11 @@ const workloadIdentity: Declaration = {
 }
 
 const cloudCredentials: Declaration = {
+  phase: 2,
   name: 'cloud-credentials',
   title: 'Cloud facts and credentials',
   kinds: [core('ConfigMap'), core('Secret')],
-  needs: ['namespaces'],
+  needs: cloud => [`2.${cloud}.namespaces`],
   async objects(context, cloud) {
     const outputs = infrastructureOutputs(context, cloud)
     if (outputs === undefined) return undefined
@@ -104,24 +114,30 @@ const cloudCredentials: Declaration = {
 }
 
 const configMap: Declaration = {
+  phase: 2,
   name: 'config-map',
   title: 'ConfigMap ml-platform-config',
   kinds: [core('ConfigMap')],
-  needs: ['namespaces'],
+  needs: cloud => [`2.${cloud}.namespaces`],
   async objects(context) {
     const template = await loadOne(context, 'config-map.yaml')
     const data = z.record(z.string(), z.string()).parse(template['data'])
-    return [{ ...template, data: { ...data, environment: context.config.environment } }]
+    return ['ml-platform', 'ml-serving'].map(namespace => ({
+      ...template,
+      metadata: { ...template.metadata, namespace },
+      data: { ...data, environment: context.config.environment },
+    }))
   },
   inputs: context => ({ environment: context.config.environment }),
   replaceable: false,
 }
 
 const storageClass: Declaration = {
+  phase: 2,
   name: 'storage-class',
   title: 'Default StorageClass',
   kinds: [{ apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass' }],
-  needs: [],
+  needs: () => [],
   objects: async (context, cloud) => [kubeObjectSchema.parse(cloudOf(context, cloud).storageClass())],
   inputs: (context, cloud) => cloudOf(context, cloud).storageClass(),
   replaceable: true,
@@ -137,7 +153,7 @@ export const declarations: readonly Declaration[] = [
 ]
 
 /** What phase 1's two roots told in this run. */
-function infrastructureOutputs(context: DeclarationContext, cloud: CloudName): JsonObject | undefined {
+export function infrastructureOutputs(context: DeclarationContext, cloud: CloudName): JsonObject | undefined {
   const output = (root: string) => context.outputs(`1.${cloud}.apply-${root}` satisfies StepId)
   const foundation = output('foundation')
   const cluster = output('cluster')

@@ -5,7 +5,7 @@ import { clusterChecks } from './checks.ts'
 import { contextStep } from './context-step.ts'
 import { declarations } from './declarations.ts'
 import { objectStep } from './object-step.ts'
-import { renderCluster } from './render.ts'
+import { renderDeclarations } from './render.ts'
 
 const cloudNames: readonly CloudName[] = ['aws', 'gcp', 'azure']
 
@@ -23,6 +23,10 @@ export const kubernetesPhase: Phase = {
       ...declarations.map(declaration => objectStep(cloud, declaration)),
     ]),
   render: async context =>
-    (await Promise.all(configured(context.config).map(cloud => renderCluster(context, cloud)))).flat(),
+    (
+      await Promise.all(
+        configured(context.config).map(cloud => renderDeclarations(context, cloud, declarations)),
+      )
+    ).flat(),
   checks: (config, clouds) => [...clouds.values()].flatMap(cloud => clusterChecks(config, cloud)),
 }

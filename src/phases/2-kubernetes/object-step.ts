@@ -16,21 +16,21 @@ const deletionTimeoutMs = 180_000
 
 /** One step that makes a list of objects stand as declared. */
 export function objectStep(cloudName: CloudName, declaration: Declaration): PlatformStep {
-  const id: StepId = `2.${cloudName}.${declaration.name}`
+  const id: StepId = `${declaration.phase}.${cloudName}.${declaration.name}`
 
   async function declared(context: Context): Promise<readonly KubeObject[] | undefined> {
     const objects = await declaration.objects(context, cloudName)
     return objects?.map(object => mark(context, declaration.name, object))
   }
 
+  const adjust = async (client: KubeClient, objects: readonly KubeObject[]) =>
+    (await declaration.adjust?.(client, objects)) ?? objects
+
   return {
     id,
     cloud: cloudName,
     title: declaration.title,
-    needs: [
-      `1.${cloudName}.apply-cluster`,
-      ...declaration.needs.map((name): StepId => `2.${cloudName}.${name}`),
-    ],
+    needs: [`1.${cloudName}.apply-cluster`, ...declaration.needs(cloudName)],
     inputs: context => declaration.inputs(context, cloudName),
     async status(context) {
       const cloud = cloudOf(context, cloudName)
@@ -38,10 +38,13 @@ export function objectStep(cloudName: CloudName, declaration: Declaration): Plat
       if (access === undefined) return { state: 'absent', why: 'there is no cluster' }
       const objects = await declared(context)
       if (objects === undefined)
-        return { state: 'unknown', why: 'what phase 1 made is not known in this run' }
+        return { state: 'unknown', why: 'what earlier steps made is not known in this run' }
       const client = openCluster(context, cloud, access)
-      const status = await statusOf(client, objects)
+      const adjusted = await adjust(client, objects)
+      const status = await statusOf(client, adjusted)
       if (status.state !== 'present') return status
+      const unfinished = await declaration.unfinished?.(client, adjusted)
+      if (unfinished !== undefined) return { state: 'partial', why: unfinished }
       const surplus = await surplusObjects(context, client, declaration, objects)
       return surplus.length === 0
         ? status
@@ -59,7 +62,7 @@ export function objectStep(cloudName: CloudName, declaration: Declaration): Plat
       }
       const client = openCluster(context, cloud, access)
       const actions = await Promise.all(
-        objects.map(async object => {
+        (await adjust(client, objects)).map(async object => {
           const live = await client.get(refOf(object))
           const compared = await compareWithLive(client, withAdoption(object, live), live)
           const subject = describeRef(refOf(object))
@@ -79,8 +82,9 @@ export function objectStep(cloudName: CloudName, declaration: Declaration): Plat
     },
     async apply(context, progress) {
       const client = await requireCluster(context, cloudName)
-      const objects = await declared(context)
-      if (objects === undefined) throw outputsMissing(cloudName)
+      const wanted = await declared(context)
+      if (wanted === undefined) throw outputsMissing(cloudName, declaration.phase)
+      const objects = await adjust(client, wanted)
       for (const object of objects) {
         progress.report(describeRef(refOf(object)))
         await applyObject(context, client, object, declaration.replaceable)
@@ -89,6 +93,7 @@ export function objectStep(cloudName: CloudName, declaration: Declaration): Plat
         progress.report(`removing ${describeRef(refOf(object))}`)
         await client.delete(refOf(object), object.metadata.uid)
       }
+      await declaration.finish?.(context, client, objects, message => progress.report(message))
       return outputsOf(objects)
     },
     async undo(context, progress) {
@@ -204,11 +209,11 @@ function action(
   return { step, cloud, subject, action: what, why, destroysData: false, seconds: 1, monthlyCost: null }
 }
 
-function outputsMissing(cloud: CloudName): MlpError {
+function outputsMissing(cloud: CloudName, phase: number): MlpError {
   return new MlpError({
     code: 'MLP4014',
-    summary: `What phase 1 made on ${cloud} is not known`,
-    detail: 'Its steps neither ran nor were found done in this run.',
-    remedy: [`mlp bootstrap --to 2 --cloud ${cloud}`],
+    summary: `What earlier steps made on ${cloud} is not known`,
+    detail: 'They neither ran nor were found done in this run.',
+    remedy: [`mlp bootstrap --to ${phase} --cloud ${cloud}`],
   })
 }

@@ -4,11 +4,15 @@ import { contextName } from '../../config/names.ts'
 import type { StepId } from '../../engine/step.ts'
 import type { KubeObject } from '../../kube/objects.ts'
 import type { RenderContext, Rendering } from '../phase.ts'
-import { contentKey, type Declaration, declarations } from './declarations.ts'
+import { contentKey, type Declaration } from './declarations.ts'
 import { mark } from './marks.ts'
 
 /** The objects of each declaration, marked as they are applied. */
-export async function renderCluster(context: RenderContext, cloud: CloudName): Promise<readonly Rendering[]> {
+export async function renderDeclarations(
+  context: RenderContext,
+  cloud: CloudName,
+  declarations: readonly Declaration[],
+): Promise<readonly Rendering[]> {
   return await Promise.all(
     declarations.map((declaration, index) => renderObjects(context, cloud, declaration, index + 1)),
   )
@@ -42,11 +46,11 @@ async function renderObjects(
       ? undefined
       : `the outputs of ${[...missing].join(' and ')}; what is taken from them is left out`
   return {
-    step: `2.${cloudName}.${declaration.name}`,
+    step: `${declaration.phase}.${cloudName}.${declaration.name}`,
     appliedBy: `server-side apply to the context ${kubeContext}, field manager mlp`,
     files: new Map([
       [
-        `kubernetes/${kubeContext}/${position}-${declaration.name}.yaml`,
+        `kubernetes/${kubeContext}/${declaration.phase}-${position}-${declaration.name}.yaml`,
         unknown === undefined ? text : `# Not known yet: ${unknown}.\n${text}`,
       ],
     ]),

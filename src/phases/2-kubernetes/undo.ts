@@ -31,7 +31,7 @@ export async function undoObjects(
   context: Context,
   client: KubeClient,
   cloud: CloudName,
-  declaration: Declaration,
+  declaration: Pick<Declaration, 'name' | 'kinds'>,
   report: (message: string) => void,
 ): Promise<Undone> {
   const removed: Leftover[] = []

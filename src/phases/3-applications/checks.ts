@@ -1,0 +1,177 @@
+import * as z from 'zod'
+import type { Cloud } from '../../clouds/cloud.ts'
+import type { Config } from '../../config/schema.ts'
+import type { CheckId, Finding } from '../../engine/check.ts'
+import { MlpError } from '../../engine/errors.ts'
+import type { KubeClient } from '../../kube/client.ts'
+import { newestPods, readRollout } from '../../kube/rollout.ts'
+import { imageNames } from '../../tools/images/service-images.ts'
+import { requireCluster } from '../2-kubernetes/cluster.ts'
+import type { Context, PlatformCheck } from '../phase.ts'
+import { applicationsOf, deploymentOf } from './applications.ts'
+import { findImages } from './images-step.ts'
+import { operatorKeyRef, secretValue } from './keys-step.ts'
+
+/** A check answers soon; `verify --wait` asks again. */
+const patienceMs = 3_000
+const gatewayPort = 8000
+
+/** An Iris setosa from Fisher's own table, and what the sample model has to say of it. */
+const question = {
+  inputs: [{ name: 'measurements', datatype: 'FP32', shape: [1, 4], data: [5.1, 3.5, 1.4, 0.2] }],
+  outputs: [{ name: 'species' }],
+}
+const rightAnswer = 'setosa'
+const answerSchema = z.looseObject({
+  outputs: z.array(z.looseObject({ name: z.string(), data: z.array(z.unknown()) })),
+})
+const podSchema = z.looseObject({
+  status: z.looseObject({
+    containerStatuses: z.array(z.looseObject({ imageID: z.string().default('') })).default([]),
+  }),
+})
+
+/** Guide, phase 3, asked of each cluster and of what runs in it. */
+export function applicationChecks(config: Config, cloud: Cloud): readonly PlatformCheck[] {
+  const applications = applicationsOf(config, cloud.name)
+  const bootstrap = `mlp phase 3 --cloud ${cloud.name}`
+  const id = (name: string): CheckId => `3.${cloud.name}.${name}`
+  const check = (
+    name: string,
+    title: string,
+    why: string,
+    after: readonly CheckId[],
+    run: (context: Context, client: KubeClient) => Promise<Finding>,
+  ): PlatformCheck => ({
+    id: id(name),
+    phase: 3,
+    cloud: cloud.name,
+    title,
+    why,
+    after,
+    run: context => orError(async () => run(context, await requireCluster(context, cloud.name, patienceMs))),
+  })
+  const api: CheckId = `2.${cloud.name}.api`
+  return [
+    check(
+      'rollouts',
+      'Every replica is ready',
+      'Requests are refused, or wait for the pods that are left.',
+      [api],
+      async (_context, client) => {
+        const states = await Promise.all(
+          applications.map(async name => ({ name, ...(await readRollout(client, deploymentOf(name))) })),
+        )
+        const lacking = states.filter(({ done }) => !done)
+        if (lacking.length === 0) {
+          return pass(states.map(({ name, ready, wanted }) => `${name} ${ready}/${wanted}`).join(', '))
+        }
+        const lines = lacking.map(({ name, ready, wanted, troubles }) => {
+          const [trouble] = troubles
+          const why = trouble === undefined ? '' : `: ${trouble.pod} ${trouble.reason} ${trouble.message}`
+          return `${name} ${ready}/${wanted}${why}`
+        })
+        return fail(lines.join('\n'), [bootstrap])
+      },
+    ),
+    check(
+      'digests',
+      'The pushed images run',
+      'What runs is not what these sources say.',
+      [id('rollouts')],
+      async (context, client) => {
+        const pushed = await findImages(context, cloud.name, client)
+        const wrong = await Promise.all(
+          imageNames.map(async name => {
+            const wanted = pushed[name]
+            if (wanted === undefined) return [`${name}: the registry has no image of these sources`]
+            const digest = wanted.slice(wanted.indexOf('@') + 1)
+            const deployment = await client.get(deploymentOf(name))
+            if (deployment === undefined) return [`${name} is not there`]
+            const pods = await newestPods(client, deployment)
+            const ids = pods.flatMap(pod =>
+              podSchema.parse(pod).status.containerStatuses.map(status => status.imageID),
+            )
+            const others = ids.filter(imageId => !imageId.endsWith(digest))
+            return others.length === 0 ? [] : [`${name}: ${others[0]} runs, not ${digest}`]
+          }),
+        )
+        return wrong.flat().length === 0
+          ? pass(`${imageNames.length} images, by digest, in every pod`)
+          : fail(wrong.flat().join('\n'), [bootstrap])
+      },
+    ),
+    check(
+      'inference',
+      'An inference is answered right',
+      'Clients get no answers, or wrong ones.',
+      [id('rollouts')],
+      async (_context, client) => {
+        const key = secretValue(await client.get(operatorKeyRef), 'key')
+        if (key === undefined) return fail('the operator’s key is not in the cluster', [bootstrap])
+        const { status, text } = await client.askPod(await gatewayPod(client), {
+          method: 'POST',
+          path: '/v2/models/iris/infer',
+          headers: { 'x-api-key': key, 'content-type': 'application/json' },
+          body: JSON.stringify(question),
+        })
+        if (status !== 200) return fail(`the gateway answers ${status}: ${text.slice(0, 300)}`, [bootstrap])
+        const answer = answerSchema.safeParse(json(text))
+        const [species] = answer.data?.outputs.find(({ name }) => name === 'species')?.data ?? []
+        return species === rightAnswer
+          ? pass(`iris answers ${rightAnswer}, through api-gateway`)
+          : fail(`iris answers ${JSON.stringify(species)} instead of ${rightAnswer}`, [bootstrap])
+      },
+    ),
+    check(
+      'metrics',
+      'Metrics can be scraped',
+      'Nobody sees how the platform fares.',
+      [id('rollouts')],
+      async (_context, client) => {
+        const { status, text } = await client.askPod(await gatewayPod(client), { path: '/metrics' })
+        const series = text.split('\n').filter(line => line !== '' && !line.startsWith('#')).length
+        return status === 200 && series > 0
+          ? pass(`api-gateway tells ${series} series`)
+          : fail(`/metrics of api-gateway answers ${status} with ${series} series`, [bootstrap])
+      },
+    ),
+  ]
+}
+
+async function gatewayPod(client: KubeClient) {
+  const deployment = await client.get(deploymentOf('api-gateway'))
+  const [pod] = deployment === undefined ? [] : await newestPods(client, deployment)
+  return {
+    namespace: deploymentOf('api-gateway').namespace,
+    pod: pod?.metadata.name ?? 'api-gateway',
+    port: gatewayPort,
+  }
+}
+
+function pass(detail: string): Finding {
+  return { status: 'pass', detail }
+}
+
+function fail(detail: string, remedy: readonly string[]): Finding {
+  return { status: 'fail', detail, remedy }
+}
+
+/** A check that could not look is no verdict. */
+async function orError(look: () => Promise<Finding>): Promise<Finding> {
+  try {
+    return await look()
+  } catch (error) {
+    if (!(error instanceof MlpError)) throw error
+    const detail = error.detail === undefined ? error.message : `${error.message}: ${error.detail}`
+    return { status: 'error', detail, remedy: error.remedy }
+  }
+}
+
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,36 @@
+import type { CloudName } from '../../clouds/cloud.ts'
+import type { Config } from '../../config/schema.ts'
+import { objectStep } from '../2-kubernetes/object-step.ts'
+import { renderDeclarations } from '../2-kubernetes/render.ts'
+import type { Phase } from '../phase.ts'
+import { application, applicationsOf } from './applications.ts'
+import { applicationChecks } from './checks.ts'
+import { imagesStep } from './images-step.ts'
+import { keysStep } from './keys-step.ts'
+
+const cloudNames: readonly CloudName[] = ['aws', 'gcp', 'azure']
+
+const configured = (config: Config) => cloudNames.filter(cloud => config.clouds[cloud] !== undefined)
+
+/** Guide, phase 3: images in each cloud's registry, and the services from them in each cluster. */
+export const applicationsPhase: Phase = {
+  number: 3,
+  name: 'applications',
+  title: 'Applications',
+  expectedMinutes: 20,
+  steps: config =>
+    configured(config).flatMap(cloud => [
+      imagesStep(cloud),
+      keysStep(cloud),
+      ...applicationsOf(config, cloud).map(name => objectStep(cloud, application(name))),
+    ]),
+  render: async context =>
+    (
+      await Promise.all(
+        configured(context.config).map(cloud =>
+          renderDeclarations(context, cloud, applicationsOf(context.config, cloud).map(application)),
+        ),
+      )
+    ).flat(),
+  checks: (config, clouds) => [...clouds.values()].flatMap(cloud => applicationChecks(config, cloud)),
+}
