@@ -112,15 +112,21 @@ async function openWay(options: PortForwardOptions, to: PodPort) {
 }
 
 function noWay(label: ClusterLabel, { namespace, pod, port }: PodPort, error: unknown): MlpError {
-  const said = error instanceof Error ? error.message : String(error)
   return new MlpError({
     code: 'MLP4040',
     summary: `Port ${port} of pod ${namespace}/${pod} on ${label.cloud} does not answer through the API server`,
-    detail: said === '' ? 'The API server closed the connection.' : said,
+    detail: messageOf(error),
     remedy: [
       `mlp verify 2 --cloud ${label.cloud}`,
       'The identity that runs mlp needs the right to create pods/portforward.',
     ],
     cause: error,
   })
+}
+
+/** A WebSocket tells its failures as events, fetch hides them in a cause. */
+function messageOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  const said = typeof cause === 'object' && cause !== null && 'message' in cause ? String(cause.message) : ''
+  return said === '' ? 'The connection was closed.' : said
 }

@@ -169,7 +169,7 @@ test('what stands is what the guide wants, marked as ours', async () => {
       environment: 'dev',
       log_level: 'INFO',
       api_version: 'v1',
-      model_registry_url: 'http://mlflow-service:5000',
+      model_registry_url: 'http://mlflow-service.ml-platform.svc.cluster.local:5000',
     },
   })
   expect(await read('/api/v1/namespaces/ml-platform/serviceaccounts/api-gateway')).toMatchObject({

@@ -40,6 +40,7 @@ export function applicationChecks(config: Config, cloud: Cloud): readonly Platfo
     name: string,
     title: string,
     why: string,
+    /** Of this phase only: it may be verified alone. */
     after: readonly CheckId[],
     run: (context: Context, client: KubeClient) => Promise<Finding>,
   ): PlatformCheck => ({
@@ -51,13 +52,12 @@ export function applicationChecks(config: Config, cloud: Cloud): readonly Platfo
     after,
     run: context => orError(async () => run(context, await requireCluster(context, cloud.name, patienceMs))),
   })
-  const api: CheckId = `2.${cloud.name}.api`
   return [
     check(
       'rollouts',
       'Every replica is ready',
       'Requests are refused, or wait for the pods that are left.',
-      [api],
+      [],
       async (_context, client) => {
         const states = await Promise.all(
           applications.map(async name => ({ name, ...(await readRollout(client, deploymentOf(name))) })),

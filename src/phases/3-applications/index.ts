@@ -17,7 +17,8 @@ export const applicationsPhase: Phase = {
   number: 3,
   name: 'applications',
   title: 'Applications',
-  expectedMinutes: 20,
+  // Of credentials that cannot renew themselves: the registries' logins and the clusters' tokens are asked for anew.
+  expectedMinutes: 4,
   steps: config =>
     configured(config).flatMap(cloud => [
       imagesStep(cloud),
