@@ -230,9 +230,9 @@ test('a change by somebody else is seen, named, and not overrun', async () => {
 test('a changed configuration shows as a field’s difference and is applied', async () => {
   const staging = { config: { ...config, environment: 'staging' as const } }
   const planned = await step('config-map').plan?.(context(staging))
-  expect(planned).toMatchObject([
-    { action: 'change', why: expect.stringContaining('.data.environment: dev -> staging') },
-  ])
+  // One in each namespace that has workloads.
+  const change = { action: 'change', why: expect.stringContaining('.data.environment: dev -> staging') }
+  expect(planned).toMatchObject([change, change])
 })
 
 test('something missing makes the step partial, and applying heals it', async () => {
@@ -333,7 +333,7 @@ test('what was there before mlp is taken over only with consent', async () => {
   adopts = false
   expect((await step('config-map').status(context())).state).toBe('present')
   expect(await step('config-map').undo?.(context(), progress)).toMatchObject({
-    removed: [],
+    removed: [{ name: 'ml-serving/ml-platform-config' }],
     kept: [{ name: 'ml-platform/ml-platform-config', reason: 'it was there before mlp' }],
   })
 })

@@ -97,7 +97,7 @@ const secret = (name: string) =>
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'mlp-phase-3-'))
   plane = await startControlPlane({ controllers: true })
-  client = await openKubeClient({
+  client = openKubeClient({
     cloud: 'aws',
     access: plane.access,
     token: async () => plane.token(),

@@ -13,7 +13,7 @@ const signal = new AbortController().signal
 
 beforeAll(async () => {
   plane = await startControlPlane({ controllers: true })
-  client = await openKubeClient({
+  client = openKubeClient({
     cloud: 'azure',
     access: plane.access,
     token: async () => plane.token(),

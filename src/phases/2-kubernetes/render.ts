@@ -50,7 +50,7 @@ async function renderObjects(
     appliedBy: `server-side apply to the context ${kubeContext}, field manager mlp`,
     files: new Map([
       [
-        `kubernetes/${kubeContext}/${declaration.phase}-${position}-${declaration.name}.yaml`,
+        `kubernetes/${kubeContext}/${declaration.phase}${position}-${declaration.name}.yaml`,
         unknown === undefined ? text : `# Not known yet: ${unknown}.\n${text}`,
       ],
     ]),

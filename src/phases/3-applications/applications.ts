@@ -19,7 +19,7 @@ import type { Context } from '../phase.ts'
 import { pushedImages } from './images-step.ts'
 
 /** MLflow runs once: in the cloud that is configured first, as the record of all machines does. */
-export function primaryCloud(config: Config): CloudName | undefined {
+function primaryCloud(config: Config): CloudName | undefined {
   return (['aws', 'gcp', 'azure'] as const).find(name => config.clouds[name] !== undefined)
 }
 

@@ -16,7 +16,7 @@ import type { Context, PlatformStep } from '../phase.ts'
 
 const outputsSchema = z.object({ images: z.record(z.enum(imageNames), z.string()) })
 
-export function imagesStepId(cloud: CloudName): StepId {
+function imagesStepId(cloud: CloudName): StepId {
   return `3.${cloud}.images`
 }
 
@@ -41,7 +41,7 @@ export function imagesStep(cloudName: CloudName): PlatformStep {
       const access = await cloud.cluster(context.signal)
       if (access === undefined) return { state: 'absent', why: 'there is no cluster' }
       try {
-        const client = await openCluster(context, cloud, access)
+        const client = openCluster(context, cloud, access)
         const found = await findImages(context, cloudName, client)
         const missing = imageNames.filter(name => found[name] === undefined)
         return missing.length === 0

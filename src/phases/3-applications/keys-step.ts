@@ -12,7 +12,7 @@ import { loadTemplate } from '../2-kubernetes/templates.ts'
 import { undoObjects } from '../2-kubernetes/undo.ts'
 import type { Context, PlatformStep } from '../phase.ts'
 
-export const keysName = 'keys'
+const keysName = 'keys'
 const file = 'applications/keys.yaml'
 const kinds = [{ apiVersion: 'v1', kind: 'Secret' }]
 
@@ -36,7 +36,7 @@ export function keysStep(cloudName: CloudName): PlatformStep {
       const access = await cloud.cluster(context.signal)
       if (access === undefined) return { state: 'absent', why: 'there is no cluster' }
       try {
-        const missing = await missingSecrets(context, await openCluster(context, cloud, access))
+        const missing = await missingSecrets(context, openCluster(context, cloud, access))
         if (missing.length === 0) return { state: 'present', outputs: {} }
         const names = missing.map(secret => secret.metadata.name).join(', ')
         return { state: 'absent', why: `not there: ${names}` }
@@ -62,7 +62,7 @@ export function keysStep(cloudName: CloudName): PlatformStep {
       const cloud = cloudOf(context, cloudName)
       const access = await cloud.cluster(context.signal)
       if (access === undefined) return { removed: [], kept: [], left: [] }
-      const client = await openCluster(context, cloud, access)
+      const client = openCluster(context, cloud, access)
       return undoObjects(context, client, cloudName, { name: keysName, kinds }, message =>
         progress.report(message),
       )
