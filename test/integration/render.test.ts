@@ -93,7 +93,7 @@ describe('mlp render, before anything was built', () => {
   })
 
   test.each(clouds)('the objects of %s are Kubernetes objects, marked as this platform’s', async cloud => {
-    const files = (await filesBelow(out('kubernetes', `${cloud}-dev`))).map(file => file.slice(2, -5))
+    const files = (await filesBelow(out('kubernetes', `${cloud}-dev`))).map(file => file.slice(3, -5))
     const names = steps.filter(({ id }) => id.startsWith(`2.${cloud}.`)).map(({ id }) => id.split('.')[2])
     expect(files).toEqual(names.filter(name => name !== 'context'))
     const objects = []
