@@ -117,6 +117,8 @@ export interface Quota {
 export interface TerraformBackend {
   readonly type: 's3' | 'gcs' | 'azurerm'
   readonly config: Readonly<Record<string, string | boolean>>
+  /** Frees a lock that names no holder, where taking one and naming its holder are two requests. */
+  readonly freeUnnamedLock?: (signal: AbortSignal) => Promise<void>
 }
 
 /** One `create` of terraform's JSON plan. `values` are the planned attributes, unknown ones missing. */

@@ -9,6 +9,8 @@ import { openTerminal, type Terminal } from '../support/terminal.ts'
 
 const interrupt = '\x03'
 const phase = ['phase', '1', '--cloud', 'aws', '--yes']
+/** Where nothing was made yet. */
+const elsewhere = ['phase', '1', '--cloud', 'gcp', '--yes']
 /** Slow enough that a database is being made when the key is pressed; a second run need not wait for it. */
 const slowly = 0.02
 
@@ -36,9 +38,10 @@ describe('an interrupted run', () => {
       rows: 24,
     })
   }
-  const workspace = (root: string) => join(playground.platformHome, 'terraform', root)
-  const livingTerraform = () => findLivingTerraform(workspace('aws-foundation'))
-  const creating = (terminal: Terminal) => terminal.screen().some(line => /^\S aws: .* creating /.test(line))
+  const livingTerraform = (root = 'aws-foundation') =>
+    findLivingTerraform(join(playground.platformHome, 'terraform', root))
+  const creating = (terminal: Terminal) =>
+    terminal.screen().some(line => /^\S (aws|gcp): .* creating /.test(line))
   const said = (terminal: Terminal, pattern: RegExp) => terminal.all().filter(line => pattern.test(line))
   const expectTerminalAsBefore = (terminal: Terminal) => {
     const settings = terminal.all().join(' ').split(/\s+/)
@@ -55,9 +58,9 @@ describe('an interrupted run', () => {
     const log = await readFile(join(playground.platformHome, 'runs', runs.at(-1) ?? '', 'log.txt'), 'utf8')
     return log.split('\n').flatMap(line => /Interrupt received|Two interrupts received/.exec(line) ?? [])
   }
-  const goesOn = async () => {
+  const goesOn = async (command = phase) => {
     await setTimeScale(playground, 0)
-    const next = await playground.mlp([...phase, '--json'])
+    const next = await playground.mlp([...command, '--json'])
     expect(next.exitCode, next.stdout).toBe(0)
     return next.stdout
   }
@@ -94,10 +97,8 @@ describe('an interrupted run', () => {
   })
 
   it('by a second Ctrl-C: says what it leaves unknown, kills, and the next run repairs', async () => {
-    const gone = ['teardown', '--cloud', 'aws', '--destroy-data', '--no-final-snapshot', '--yes']
-    expect((await playground.mlp(gone)).exitCode).toBe(0)
     await setTimeScale(playground, slowly)
-    const terminal = open(...phase)
+    const terminal = open(...elsewhere)
     await terminal.until(() => creating(terminal), 300_000)
     terminal.type(interrupt)
     await terminal.until(() => said(terminal, /^SIGINT: finishing/).length === 1)
@@ -109,9 +110,9 @@ describe('an interrupted run', () => {
     expect(text).toContain('next: mlp phase 1')
     expectTerminalAsBefore(terminal)
     await eventually('terraform to be gone', async () =>
-      (await livingTerraform()) === undefined ? true : undefined,
+      (await livingTerraform('gcp-foundation')) === undefined ? true : undefined,
     )
-    await goesOn()
+    await goesOn(elsewhere)
   })
 
   it('by a reader that has seen enough: ends in order, as after Ctrl-C', async () => {

@@ -22,7 +22,7 @@ const enginesOfTheSandbox = [
   ...['daemon', 's3', 'gcs', 'blob'],
   ...['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kwok'],
 ]
-const terraformKills = 5
+const terraformKills = 3
 /** Lets the launcher take its Node for one that is too old for mlp. */
 const oldNode =
   'data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"20.0.0"}})'
@@ -96,7 +96,7 @@ describe('kill -9', () => {
     for (let kills = 0; kills < 20; ) {
       const running = playground.start(bootstrap)
       // Counted in events, so that a slow machine is hit in all parts of a run as well.
-      const moment = (random.next().value * eventsOfRun) / 3
+      const moment = (random.next().value * eventsOfRun) / 5
       while (!over(running) && running.events().length < moment) await delay(5)
       await delay(random.next().value * 200)
       if (over(running)) {

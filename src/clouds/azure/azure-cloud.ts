@@ -11,7 +11,7 @@ import { type AzurePlatform, createPlatform } from './platform.ts'
 import { policy } from './policy.ts'
 import { missingPreparations, preparations, prepare, usesSharedKey } from './preparation.ts'
 import { quotas } from './quotas.ts'
-import { recordStore } from './record.ts'
+import { breakLease, recordStore } from './record.ts'
 import { registry, registryHost } from './registry.ts'
 import { releaseData } from './release-data.ts'
 import { staticCredentials } from './static-credentials.ts'
@@ -59,6 +59,7 @@ export function createAzureCloud(options: CloudOptions): Cloud {
 
 function backend(platform: AzurePlatform, root: RootName): TerraformBackend {
   const { names, subscriptionId, options } = platform
+  const key = `${root}.tfstate`
   return {
     type: 'azurerm',
     config: {
@@ -66,11 +67,12 @@ function backend(platform: AzurePlatform, root: RootName): TerraformBackend {
       resource_group_name: names.stateResourceGroup,
       storage_account_name: names.stateStorageAccount,
       container_name: names.stateContainer,
-      key: `${root}.tfstate`,
+      key,
       // Without a key in the environment, terraform signs in to the state as whoever runs mlp.
       ...(usesSharedKey(platform) ? {} : { use_azuread_auth: true }),
       ...options.target.backend,
     },
+    freeUnnamedLock: signal => breakLease(platform, key, signal),
   }
 }
 

@@ -66,8 +66,22 @@ export async function isDenied(platform: AzurePlatform, signal: AbortSignal): Pr
   return answer?.status === 403
 }
 
-function placeOf({ names }: AzurePlatform): string {
-  return `https://${names.stateStorageAccount}.blob.core.windows.net/${names.stateContainer}/mlp`
+/** Ends the lease of a blob in the state container, whoever holds it. https://learn.microsoft.com/rest/api/storageservices/lease-blob */
+export async function breakLease(platform: AzurePlatform, blob: string, signal: AbortSignal): Promise<void> {
+  const url = `${containerOf(platform)}/${blob}?comp=lease`
+  const send = await createSend(platform, retries)
+  const headers = { 'x-ms-lease-action': 'break', 'x-ms-lease-break-period': '0' }
+  const answer = await send({ method: 'PUT', url, signal, headers })
+  const isFree = answer.headers.get('x-ms-error-code') === 'LeaseNotPresentWithLeaseOperation'
+  if (answer.status !== 202 && !isFree) throw refused(answer, `PUT ${url}`)
+}
+
+function containerOf({ names }: AzurePlatform): string {
+  return `https://${names.stateStorageAccount}.blob.core.windows.net/${names.stateContainer}`
+}
+
+function placeOf(platform: AzurePlatform): string {
+  return `${containerOf(platform)}/mlp`
 }
 
 interface BlobRequest {
@@ -98,7 +112,7 @@ async function createSend(platform: AzurePlatform, maxRetries: number): Promise<
       ...(body === undefined ? {} : { body }),
       headers: sdk.createHttpHeaders({
         'x-ms-version': apiVersion,
-        ...(method === 'PUT' ? { 'x-ms-blob-type': 'BlockBlob', 'content-type': 'text/plain' } : {}),
+        ...(body === undefined ? {} : { 'x-ms-blob-type': 'BlockBlob', 'content-type': 'text/plain' }),
         ...headers,
       }),
     })

@@ -6,7 +6,7 @@ import { terraformFailure } from './failure.ts'
 import { findLivingTerraform } from './living.ts'
 import { type Diagnostic, parseMessage, plainErrors, spokenLine } from './messages.ts'
 import { forgetRuns, isOurs, readRuns, recordRun } from './run-record.ts'
-import { findStateLock, type StateLock } from './state-lock.ts'
+import { findStateLock, isUnnamedLock, type StateLock } from './state-lock.ts'
 import type { Workspace } from './workspace.ts'
 
 /** terraform, bound to one workspace and one step. */
@@ -58,6 +58,9 @@ export async function runTerraform(
   }
 }
 
+/** Whoever takes a lock names itself with the next request; who has not by then was killed between the two. */
+const namingMs = 5_000
+
 /**
  * Runs a command that takes the state lock. A lock that a dead run of ours left is freed, once; any other is reported
  * (MLP2102, exit 6).
@@ -67,13 +70,28 @@ export async function runLocked(
   progress: Progress,
   args: readonly string[],
   options: CommandOptions = {},
+  hasWaited = false,
 ): Promise<CommandResult> {
-  const { folder } = scope.workspace
+  const { name, folder, backend } = scope.workspace
+  const { signal } = scope.context
   await waitForLivingTerraform(scope, progress)
   try {
     return await recorded(scope, args, options)
   } catch (error) {
-    const lock = error instanceof MlpError ? findStateLock(error.detail ?? '') : undefined
+    const detail = error instanceof MlpError ? (error.detail ?? '') : ''
+    if (isUnnamedLock(detail) && backend.freeUnnamedLock !== undefined && readRuns(folder).length > 0) {
+      if (!hasWaited) {
+        progress.report('waiting for the state lock to name its holder')
+        await delay(namingMs, undefined, { signal })
+        return await runLocked(scope, progress, args, options, true)
+      }
+      await backend.freeUnnamedLock(signal)
+      const message = `freed the state lock of ${name}: an earlier run died before it could name itself there`
+      scope.context.emit({ type: 'notice', level: 'warning', message })
+      forgetRuns(folder)
+      return await recorded(scope, args, options)
+    }
+    const lock = findStateLock(detail)
     if (lock === undefined) throw error
     if (!readRuns(folder).some(run => isOurs(lock, run))) throw lockedByOthers(lock, scope, error)
     progress.report(`freeing the state lock of an earlier run that died (${lock.operation})`)

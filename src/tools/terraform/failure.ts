@@ -49,6 +49,11 @@ const known: readonly { readonly pattern: RegExp; readonly remedy: string }[] = 
     remedy: 'The cloud cannot be reached: look at the network, a proxy or a firewall of this machine.',
   },
   {
+    pattern: /metadata "terraformlockid" was empty/,
+    remedy:
+      'A terraform died between taking the state lock and naming itself. When none runs for certain: az storage blob lease break, with account, container and blob of mlp.backend.json.',
+  },
+  {
     pattern: /already exists|AlreadyExists|Conflict/i,
     remedy:
       "Something of that name exists and does not carry this platform's id; rename `project` in mlp.yaml, or remove it if it is yours.",

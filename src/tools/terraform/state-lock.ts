@@ -34,6 +34,14 @@ export function findStateLock(text: string): StateLock | undefined {
     : { id: parsed.data.id, operation: parsed.data.operation, who: parsed.data.who, createdAtMs }
 }
 
+/**
+ * Whether the lock is held by somebody who has not said who it is: terraform's azurerm backend takes a lease first, and
+ * then writes the lock's id beside it. Its own force-unlock frees nothing without that id.
+ */
+export function isUnnamedLock(text: string): boolean {
+  return /state lock/i.test(text) && /metadata "terraformlockid" was empty/.test(text)
+}
+
 /** Go prints `2026-11-24 04:10:11.123456789 +0000 UTC`. */
 function goTimeToMs(text: string): number | undefined {
   const parts = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(\.\d+)? \+0000 UTC$/.exec(text)

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { findLivingTerraform } from '../../../../src/tools/terraform/living.ts'
 import { forgetRuns, isOurs, readRuns, recordRun } from '../../../../src/tools/terraform/run-record.ts'
-import { findStateLock } from '../../../../src/tools/terraform/state-lock.ts'
+import { findStateLock, isUnnamedLock } from '../../../../src/tools/terraform/state-lock.ts'
 
 // As terraform 1.11.4 printed it.
 const message = (
@@ -23,7 +23,18 @@ Lock Info:
   Info:      
 `
 
+// As terraform 1.11.4 printed it, of a lease on Azure whose taker was killed before its second request.
+const unnamed = `Error acquiring the state lock: Error message: state blob is already locked
+blob metadata "terraformlockid" was empty
+`
+
 describe('findStateLock', () => {
+  it('knows a lock that names nobody', () => {
+    expect(findStateLock(unnamed)).toBeUndefined()
+    expect(isUnnamedLock(unnamed)).toBe(true)
+    expect(isUnnamedLock(message('ada@workstation', '2026-11-24 04:10:11 +0000 UTC'))).toBe(false)
+  })
+
   it('reads who holds the lock, since when, and its id', () => {
     expect(findStateLock(message('ada@workstation', '2026-11-24 04:10:11.123456789 +0000 UTC'))).toEqual({
       id: 'a5a4e5d5-6ff6-5c2b-0bb4-a3b1e4ee8e18',
