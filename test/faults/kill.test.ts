@@ -86,8 +86,10 @@ describe('kill -9', () => {
     }
     expect(boundaries).toBeGreaterThan(9)
     await endsInTheSameWorld()
-    const verified = await playground.mlp(['verify', '--json'])
-    expect(verified.exitCode, verified.stdout).toBe(0)
+    for (const phase of ['1', '2']) {
+      const verified = await playground.mlp(['verify', phase, '--json'])
+      expect(verified.exitCode, verified.stdout).toBe(0)
+    }
   })
 
   it('of mlp at 20 random moments (seed 20261124)', async () => {
