@@ -42,6 +42,7 @@ export interface TestCluster {
   /** An administrator's. */
   token(): ClusterToken
   processIds(): readonly number[]
+  processId(name: string): number
   destroy(): Promise<void>
   close(): Promise<void>
 }
@@ -176,6 +177,11 @@ export async function startTestCluster(): Promise<TestCluster> {
       await meanwhile?.()
       daemon = await open()
       await daemon.clusters.resume()
+    },
+    processId(name) {
+      const pid = daemon.supervisor.pid(name)
+      if (pid === undefined) throw new Error(`${name} does not run`)
+      return pid
     },
     processIds: () => daemon.supervisor.list().flatMap(({ pid }) => (pid === undefined ? [] : [pid])),
     destroy: () => daemon.clusters.destroy(key),

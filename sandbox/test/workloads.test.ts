@@ -373,6 +373,22 @@ describe.runIf(supported)('pods of images in the sandbox’s registries', () => 
     })
   })
 
+  test('come back when their network is killed, and Services with what forwards them', async () => {
+    await run('other', {}, {}, { app: 'server' })
+    await ready('other')
+    const viaService = () => ask('plain', `/fetch?url=${encodeURIComponent('http://server/')}`)
+    for (const part of ['services', 'network']) {
+      process.kill(cluster.processId(`workloads/aws/ml-platform-dev/${part}`), 'SIGKILL')
+      await eventually(`an answer without the killed ${part}`, () =>
+        viaService().then(
+          text => (text === 'hello from other' ? true : undefined),
+          () => undefined,
+        ),
+      )
+    }
+    expect(await events('plain')).toContain('SandboxChanged')
+  })
+
   test('come back after everything was killed', async () => {
     for (const pid of cluster.processIds()) process.kill(pid, 'SIGKILL')
     await cluster.replaceDaemon()

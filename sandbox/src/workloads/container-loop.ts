@@ -377,7 +377,7 @@ export function startContainerLoop(
       }
       if (record.process === undefined) await create()
       if (record.process === undefined) continue
-      if (stopping.signal.aborted) void end(0)
+      if (stopping.signal.aborted) await killContainer(record.process)
       await follow(record.process)
     }
   }

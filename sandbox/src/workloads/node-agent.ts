@@ -201,6 +201,19 @@ export function startNodeAgent(options: NodeAgentOptions): NodeAgent {
     log,
   )
 
+  /** Whatever of the network was killed comes back, and pods with it. */
+  const repairing = setInterval(() => {
+    if (opening === undefined || signal.aborted) return
+    opening
+      .then(async opened => {
+        if (!(await opened.repair())) return
+        log('the network was gone; its pods start again')
+        for (const worker of workers.values()) await worker.networkChanged()
+      })
+      .catch((error: unknown) => log(`repairing the network: ${String(error)}`))
+  }, repairEveryMs)
+  repairing.unref()
+
   return {
     worker: (namespace, name) => workers.get(`${namespace}/${name}`),
     dial: async (address, port, abort) => (await network()).dial(address, port, abort),
@@ -212,6 +225,7 @@ export function startNodeAgent(options: NodeAgentOptions): NodeAgent {
     },
     close() {
       ending.abort()
+      clearInterval(repairing)
       for (const worker of workers.values()) worker.abandon()
     },
     async stop() {
@@ -223,6 +237,7 @@ export function startNodeAgent(options: NodeAgentOptions): NodeAgent {
 }
 
 const retryMs = 1000
+const repairEveryMs = 2000
 
 function isOver(pod: Pod): boolean {
   return (

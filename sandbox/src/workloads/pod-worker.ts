@@ -64,6 +64,8 @@ export interface PodWorker {
   update(pod: Pod | undefined): void
   /** Lets go of everything as it is, for the next daemon. */
   abandon(): void
+  /** Its network is gone: connects it anew and starts its containers again on it. */
+  networkChanged(): Promise<void>
   loop(container: string): ContainerLoop | undefined
   readonly pod: Pod
   readonly ip: string
@@ -279,14 +281,20 @@ export function startPodWorker(
   async function remove(): Promise<void> {
     leaving.abort()
     await saving
-    await network.disconnect(pod.metadata.uid)
+    // With the network itself gone, there is nothing to disconnect from.
+    await network
+      .disconnect(pod.metadata.uid)
+      .catch((error: unknown) => options.log(`${podKey(pod)}: disconnecting: ${String(error)}`))
     await rm(folder, { recursive: true, force: true })
   }
 
-  run().catch((error: unknown) => {
-    if (signal.aborted) return
-    options.log(`${podKey(pod)}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
-  })
+  function failed(error: unknown): void {
+    if (!signal.aborted)
+      options.log(
+        `${podKey(pod)}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      )
+  }
+  run().catch(failed)
 
   return {
     update(now) {
@@ -302,13 +310,24 @@ export function startPodWorker(
         const graceMs =
           (pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds) * 1000
         // A second, shorter grace period overtakes the first.
-        if (ending === undefined) ending = end(graceMs)
-        else for (const loop of loops.values()) void loop.stop(graceMs)
+        if (ending === undefined) ending = end(graceMs).catch(failed)
+        else for (const loop of loops.values()) loop.stop(graceMs).catch(failed)
       }
     },
     abandon() {
       leaving.abort()
       for (const loop of loops.values()) loop.abandon()
+    },
+    async networkChanged() {
+      options.events.record(
+        pod,
+        'Normal',
+        'SandboxChanged',
+        'Pod sandbox changed, it will be killed and re-created.',
+      )
+      await network.connect(pod.metadata.uid, options.ip)
+      for (const state of records.values())
+        if (state.process !== undefined) await killContainer(state.process)
     },
     loop: container => loops.get(container),
     get pod() {

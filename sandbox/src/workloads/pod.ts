@@ -99,7 +99,6 @@ const container = z.looseObject({
   securityContext: securityContext.optional(),
   /** Of init containers: `Always` makes one a sidecar. */
   restartPolicy: z.string().optional(),
-  terminationMessagePath: z.string().default('/dev/termination-log'),
 })
 export type Container = z.output<typeof container>
 

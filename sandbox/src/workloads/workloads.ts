@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ApiClient } from '../kubernetes/api-client.ts'
 import type { KeyPair } from '../kubernetes/pki.ts'
@@ -76,6 +76,13 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
         },
       }
     },
-    remove: key => rm(join(home, 'workloads', key), { recursive: true, force: true }),
+    async remove(key) {
+      const folder = join(home, 'workloads')
+      await rm(join(folder, key), { recursive: true, force: true })
+      // Unpacked images are of no use to anybody once the last cluster that ran pods has gone.
+      const clouds = (await readdir(folder).catch(() => [])).filter(name => name !== 'images')
+      const left = await Promise.all(clouds.map(cloud => readdir(join(folder, cloud))))
+      if (left.flat().length === 0) await rm(folder, { recursive: true, force: true })
+    },
   }
 }

@@ -17,6 +17,8 @@ const gateway = '169.254.1.1'
 export interface PrivateNetwork {
   /** Of the process that holds the namespaces: entered to start anything on this network. */
   holder(): number
+  /** Makes anew what was killed of it. True when that was the namespaces: no pod is on the network any more. */
+  repair(): Promise<boolean>
   /** Gives a pod its place on the network. Safe to repeat. */
   connect(pod: string, address: string): Promise<void>
   disconnect(pod: string): Promise<void>
@@ -46,24 +48,6 @@ export interface PrivateNetworkOptions {
 export async function openPrivateNetwork(options: PrivateNetworkOptions): Promise<PrivateNetwork> {
   const { processes, name, socket } = options
   const environment = { PATH: systemPath }
-  await processes.ensure({
-    name: `${name}/network`,
-    file: '/usr/bin/unshare',
-    // No user needs to be root: inside a user namespace of one's own, one is.
-    args: [
-      '--user',
-      '--map-root-user',
-      '--net',
-      '--mount',
-      '/bin/sh',
-      '-c',
-      holderScript,
-      options.serviceCidr,
-    ],
-    env: environment,
-    cwd: options.folder,
-    logFile: options.logFile,
-  })
   const holder = () => {
     const pid = processes.pid(`${name}/network`)
     if (pid === undefined) throw new Error(`the network of ${name} is gone`)
@@ -73,28 +57,62 @@ export async function openPrivateNetwork(options: PrivateNetworkOptions): Promis
     run('/usr/bin/nsenter', [...enter(holder()), '/bin/sh', '-ec', script, 'network', ...args], {
       env: environment,
     })
-  await untilReady(async () => {
-    const { stdout } = await inside('test -d /run/netns && ip route show table local')
-    return stdout.includes(`local ${options.serviceCidr} dev lo`)
-  })
-  await processes.ensure({
-    name: `${name}/services`,
-    file: '/usr/bin/nsenter',
-    args: [
-      ...enter(holder()),
-      process.execPath,
-      '--max-old-space-size=64',
-      fileURLToPath(new URL('services-process.ts', import.meta.url)),
-      socket,
-      options.dns,
-    ],
-    env: environment,
-    cwd: options.folder,
-    logFile: options.logFile,
-  })
-  await untilReady(() => ask(socket, 'GET', '/').then(() => true))
+  const start = async () => {
+    await processes.ensure({
+      name: `${name}/network`,
+      file: '/usr/bin/unshare',
+      // No user needs to be root: inside a user namespace of one's own, one is.
+      args: [
+        '--user',
+        '--map-root-user',
+        '--net',
+        '--mount',
+        '/bin/sh',
+        '-c',
+        holderScript,
+        options.serviceCidr,
+      ],
+      env: environment,
+      cwd: options.folder,
+      logFile: options.logFile,
+    })
+    await untilReady(async () => {
+      const { stdout } = await inside('test -d /run/netns && ip route show table local')
+      return stdout.includes(`local ${options.serviceCidr} dev lo`)
+    })
+    await processes.ensure({
+      name: `${name}/services`,
+      file: '/usr/bin/nsenter',
+      args: [
+        ...enter(holder()),
+        process.execPath,
+        '--max-old-space-size=64',
+        fileURLToPath(new URL('services-process.ts', import.meta.url)),
+        socket,
+        options.dns,
+      ],
+      env: environment,
+      cwd: options.folder,
+      logFile: options.logFile,
+    })
+    await untilReady(() => ask(socket, 'GET', '/').then(() => true))
+  }
+  const pids = () => ['network', 'services'].map(part => processes.pid(`${name}/${part}`)).join()
+  await start()
+  let [known, knownHolder] = [pids(), holder()]
+  /** A new process for the services has to be given it again. */
+  let table: ServiceTable | undefined
   return {
     holder,
+    async repair() {
+      if (pids() === known) return false
+      await start()
+      if (table !== undefined) await ask(socket, 'PUT', '/table', table)
+      const isNew = holder() !== knownHolder
+      known = pids()
+      knownHolder = holder()
+      return isNew
+    },
     async connect(pod, address) {
       await inside(connectScript, pod, interfaceOf(pod), address, gateway)
     },
@@ -102,7 +120,10 @@ export async function openPrivateNetwork(options: PrivateNetworkOptions): Promis
       await inside('ip netns delete "$1" || true', pod)
     },
     dial: (address, port, signal) => dial(socket, address, port, signal),
-    publish: table => ask(socket, 'PUT', '/table', table),
+    async publish(next) {
+      table = next
+      await ask(socket, 'PUT', '/table', next)
+    },
   }
 }
 
