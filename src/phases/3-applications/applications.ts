@@ -33,7 +33,7 @@ const titles: Readonly<Record<ApplicationName, string>> = {
 }
 
 export function applicationsOf(config: Config, cloud: CloudName): readonly ApplicationName[] {
-  // The gateway's readers come after what it asks.
+  // What the gateway asks comes before it.
   const services: readonly ApplicationName[] = ['model-serving', 'api-gateway', 'data-sync']
   return primaryCloud(config) === cloud ? [...services, 'mlflow'] : services
 }
