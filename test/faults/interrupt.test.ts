@@ -41,7 +41,7 @@ describe('an interrupted run', () => {
   const livingTerraform = (root = 'aws-foundation') =>
     findLivingTerraform(join(playground.platformHome, 'terraform', root))
   const creating = (terminal: Terminal) =>
-    terminal.screen().some(line => /^\S (aws|gcp): .* creating /.test(line))
+    terminal.screen().some(line => /^\S (aws|gcp): Network.* creating /.test(line))
   const said = (terminal: Terminal, pattern: RegExp) => terminal.all().filter(line => pattern.test(line))
   const expectTerminalAsBefore = (terminal: Terminal) => {
     const settings = terminal.all().join(' ').split(/\s+/)
