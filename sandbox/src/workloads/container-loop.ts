@@ -224,9 +224,12 @@ export function startContainerLoop(
         event('Normal', 'Started', 'Container started')
         return
       } catch (error) {
-        if (!(error instanceof ContainerProblem)) throw error
-        event('Warning', 'Failed', `Error: ${error.message}`)
-        wait(error.reason, error.message)
+        waiting.throwIfAborted()
+        // What is no mistake of the pod (a network that comes back, an API server that starts) passes.
+        const reason = error instanceof ContainerProblem ? error.reason : 'CreateContainerError'
+        const message = error instanceof Error ? error.message : String(error)
+        event('Warning', 'Failed', `Error: ${message}`)
+        wait(reason, message)
         await delay(scaled(backOff.firstSeconds), undefined, { signal: waiting })
       }
     }

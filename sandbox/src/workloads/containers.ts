@@ -162,7 +162,8 @@ function startScript(spec: ContainerSpec): string {
   const at = (path: string) => quote(join(spec.root, path))
   const lines = [
     'set -e',
-    `echo ${quote(spec.hostname)} > /proc/sys/kernel/hostname`,
+    // Without root the file cannot be written to; without either the name stays the machine's, and nothing depends on it.
+    `/bin/hostname ${quote(spec.hostname)} 2>/dev/null || :`,
     `/bin/mount --bind ${root} ${root}`,
     `/bin/mount -t tmpfs -o mode=755,size=65536k tmpfs ${at('dev')}`,
     ...devices.map(name => `: > ${at(`dev/${name}`)}; /bin/mount --bind /dev/${name} ${at(`dev/${name}`)}`),

@@ -96,16 +96,22 @@ export function startNodeAgent(options: NodeAgentOptions): NodeAgent {
 
   /** From the top of the node's range: kwok gives its pods addresses from the bottom. */
   function freeAddress(podCidr: string): string {
-    const taken = new Set([...workers.values()].map(worker => worker.ip).concat([...reserved]))
     const [base = '', bits = '24'] = podCidr.split('/')
     const size = 2 ** (32 - Number(bits))
     for (let offset = size - 2; offset > 0; offset--) {
       const address = addressAt(`${base}/`, offset)
-      if (!taken.has(address)) return address
+      if (!reserved.has(address)) return address
     }
     throw new Error(`no address is free in ${podCidr}`)
   }
   const reserved = new Set<string>()
+  /** Pods that an earlier daemon left keep their addresses, before a new pod is given one. */
+  const reserving = readdir(join(folder, 'pods'))
+    .catch(() => [])
+    .then(uids => Promise.all(uids.map(uid => readPodRecord(join(folder, 'pods', uid)))))
+    .then(records => {
+      for (const record of records) if (record !== undefined) reserved.add(record.ip)
+    })
 
   const beginning = new Map<string, Promise<void>>()
 
@@ -118,6 +124,7 @@ export function startNodeAgent(options: NodeAgentOptions): NodeAgent {
     if (node.spec.podCIDR === undefined || hostIp === undefined)
       throw new Error(`node ${pod.spec.nodeName} has no addresses yet`)
     const opened = await network()
+    await reserving
     const ip = known?.ip ?? freeAddress(node.spec.podCIDR)
     reserved.add(ip)
     const worker = startPodWorker(pod, known, {

@@ -1,6 +1,6 @@
 import { firstObject as blockOf, text } from '../clouds/aws/attributes.ts'
 import { isWithin, lastSegment, sameId } from '../clouds/azure/arm-id.ts'
-import type { Attributes, StoredResource } from '../store/resource-store.ts'
+import type { StoredResource } from '../store/resource-store.ts'
 import type { World } from '../world.ts'
 
 const pullPolicies = [
@@ -100,10 +100,7 @@ function acrRefusal(world: World, cluster: string, host: string): string | undef
   const registry = world.store
     .list('azurerm_container_registry')
     .find(({ id }) => `${lastSegment(id).toLowerCase()}.azurecr.io` === host)
-  const principal = text(
-    blockOf(found?.attributes ?? ({} satisfies Attributes), 'kubelet_identity'),
-    'object_id',
-  )
+  const principal = text(blockOf(found?.attributes ?? {}, 'kubelet_identity'), 'object_id')
   const may = world.store
     .list('azurerm_role_assignment')
     .some(
