@@ -49,7 +49,6 @@ export function openImageStore(options: ImageStoreOptions): ImageStore {
     await mkdir(data, { recursive: true, mode: 0o700 })
     const configuration = join(folder, 'registry.yaml')
     await writeFile(configuration, stringify(registryConfiguration(data, socket)), { mode: 0o600 })
-    if (options.processes.pid(imageStoreProcess) === undefined) await rm(socket, { force: true })
     await options.processes.ensure({
       name: imageStoreProcess,
       file: await options.program(),
