@@ -1,6 +1,7 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { systemErrorCode } from '../engine/atomic-file.ts'
 import { MlpError } from '../engine/errors.ts'
 import { type CommandResult, type ExecContext, runCommand } from './exec.ts'
 
@@ -44,7 +45,8 @@ export async function withCrane<T>(
   options: CraneOptions,
   work: (crane: Crane) => Promise<T>,
 ): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'mlp-registry-'))
+  await removeLeftFolders()
+  const folder = await mkdtemp(join(tmpdir(), `${folderPrefix}${process.pid}-`))
   try {
     await chmod(folder, 0o700)
     const auths =
@@ -53,6 +55,28 @@ export async function withCrane<T>(
     return await work(createCrane(context, options, folder))
   } finally {
     await rm(folder, { recursive: true, force: true })
+  }
+}
+
+const folderPrefix = 'mlp-registry-'
+
+/** A process that was killed could not remove its own. */
+async function removeLeftFolders(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const pid = new RegExp(`^${folderPrefix}(\\d+)-`).exec(name)?.[1]
+    if (pid === undefined || isAlive(Number(pid))) continue
+    // Another user's cannot be removed, and is theirs to remove.
+    await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => undefined)
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    // Somebody else's process may not be signalled.
+    return systemErrorCode(error) !== 'ESRCH'
   }
 }
 

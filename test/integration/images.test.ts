@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { createServer, request as httpRequest } from 'node:http'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -164,6 +164,9 @@ describe('pushing', () => {
   test('a wrong password is told with what to do, and stands in no argument and no file that is left', async () => {
     const events: unknown[] = []
     const password = 'not-the-password-0123456789'
+    // What a mlp that was killed has left: nobody runs under that id.
+    const left = join(tmpdir(), `mlp-registry-${2 ** 30}-left`)
+    await mkdir(left)
     const wrong = withCrane(
       { ...context, emit: event => events.push(event) },
       { binary: crane, environment: {}, login: { ...registry.login, password } },
@@ -174,7 +177,9 @@ describe('pushing', () => {
       remedy: [expect.stringContaining('right to push'), expect.any(String)],
     })
     expect(JSON.stringify(events)).not.toContain(password)
-    expect((await readdir(tmpdir())).filter(name => name.startsWith('mlp-registry-'))).toEqual([])
+    const folders = (await readdir(tmpdir())).filter(name => name.startsWith('mlp-registry-'))
+    expect(folders.filter(name => name.startsWith(`mlp-registry-${process.pid}-`))).toEqual([])
+    expect(folders).not.toContain(basename(left))
   })
 })
 
