@@ -114,11 +114,11 @@ describe('before anything changes', () => {
     })
   })
 
-  it.each([['bootstrap'], ['teardown'], ['phase', '1']])(
-    'changes production only with --allow-production: %s %s',
-    async (...command) => {
+  it.each(['bootstrap', 'teardown', 'phase 1'])(
+    'changes production only with --allow-production: %s',
+    async command => {
       await sandbox('PUT', '/quotas', { quotas: { 'aws/vpc/L-F678F1CE': 5, 'azure/cores': 512 } })
-      const finished = await playground.mlp([...command.filter(Boolean), '--env', 'prod', '--yes', '--json'])
+      const finished = await playground.mlp([...command.split(' '), '--env', 'prod', '--yes', '--json'])
       expect(finished.exitCode).toBe(5)
       expect(last(finished)).toMatchObject({
         result: 'refused',
