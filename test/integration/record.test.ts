@@ -177,15 +177,15 @@ describe('two machines at one platform', () => {
 
   test('the second is refused with exit 6, told who works, and sees it in status', async () => {
     const first = start('machine-a', foundation)
-    const holder = await eventually('the first to be at its step', async () => {
-      const found = await readSharedLease(store, signal)
-      return found?.step === '1.aws.apply-foundation' ? found : undefined
-    })
+    const holder = await held()
+    // However quick the first is, it is still at work when the second asks.
+    first.child.kill('SIGSTOP')
     const second = await start('machine-b', ['bootstrap', '--yes']).finished
     expect(second.exitCode, second.stderr).toBe(6)
     expect(second.stderr).toContain(`on machine-a (process ${first.child.pid}, "mlp phase 1")`)
     expect(second.stderr).toContain(`mlp unlock ${holder.id}`)
     expect((await status('machine-b')).holder).toMatchObject({ host: 'machine-a', id: holder.id })
+    first.child.kill('SIGCONT')
     const finished = await first.finished
     expect(finished.exitCode, finished.stdout).toBe(0)
     expect(await readSharedLease(store, signal)).toBeUndefined()
@@ -240,6 +240,9 @@ describe('two machines at one platform', () => {
   test('a machine that slept while it was unlocked begins nothing more, and overwrites nothing', async () => {
     const sleeper = start('machine-b', ['phase', '1', '--cloud', 'aws', '--yes', '--json'])
     const { id } = await held()
+    // Stopped any earlier, it may not know yet that it has the lease.
+    const hasBegun = () => (sleeper.events().some(({ type }) => type === 'run-started') ? true : undefined)
+    await eventually('the sleeper to have begun', async () => hasBegun())
     sleeper.child.kill('SIGSTOP')
     expect((await start('machine-a', ['unlock', id, '--yes']).finished).exitCode).toBe(0)
     const other = await start('machine-a', prepareAgain).finished
