@@ -1,8 +1,8 @@
 import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { systemErrorCode } from '../engine/atomic-file.ts'
 import { MlpError } from '../engine/errors.ts'
+import { processStartedAt } from '../engine/process-identity.ts'
 import { type CommandResult, type ExecContext, runCommand } from './exec.ts'
 
 /** What crane needs of a registry's login. */
@@ -64,19 +64,9 @@ const folderPrefix = 'mlp-registry-'
 async function removeLeftFolders(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     const pid = new RegExp(`^${folderPrefix}(\\d+)-`).exec(name)?.[1]
-    if (pid === undefined || isAlive(Number(pid))) continue
+    if (pid === undefined || processStartedAt(Number(pid)) !== undefined) continue
     // Another user's cannot be removed, and is theirs to remove.
     await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => undefined)
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    // Somebody else's process may not be signalled.
-    return systemErrorCode(error) !== 'ESRCH'
   }
 }
 

@@ -1,9 +1,14 @@
-import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { credentials, status } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadInferenceService } from '../src/grpc/definition.ts'
-import { type Serving, startServing, temporaryFolder, testModel, writeCatalogue } from './support.ts'
+import {
+  freePort,
+  type Serving,
+  startServing,
+  temporaryFolder,
+  testModel,
+  writeCatalogue,
+} from './support.ts'
 
 let serving: Serving
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
@@ -29,15 +34,6 @@ afterAll(async () => {
   await serving[Symbol.asyncDispose]()
   await folder[Symbol.asyncDispose]()
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
-}
 
 function call(method: string, request: object = {}): Promise<unknown> {
   return new Promise((resolve, reject) => {

@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { eventually } from '@mlp/service-kit/testing'
 import { expect, test } from 'vitest'
 import * as z from 'zod'
 import {
+  freePort,
   infer,
   post,
   problemOf,
@@ -21,15 +21,6 @@ import {
 const isMissing = spawnSync('mlflow', ['--version']).status !== 0
 const skipped = isMissing ? ' (skipped: there is no mlflow on the PATH)' : ''
 const token = 'a-token-for-the-tests'
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
-}
 
 /** A tracking server with its registry in SQLite and its artifacts in a folder. */
 async function startMlflow(folder: string): Promise<AsyncDisposable & { readonly url: string }> {

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../engine/json.ts'
 import type { AzurePlatform } from './platform.ts'
+import { builtInRoles } from './roles.ts'
 
 /**
  * Roles that mlp and templates/terraform/azure assign, by name and id. Whoever runs mlp may assign these and no others.
@@ -13,7 +14,7 @@ export const assignedRoles: Readonly<Record<string, string>> = {
   'Key Vault Reader': '21090545-7ca7-4776-b22c-e363652d74d2',
   'Managed Identity Operator': 'f1a07417-d97a-45cb-824c-7a7467783830',
   'Network Contributor': '4d97b98b-1d4f-4787-a291-c67834d212e7',
-  'Storage Blob Data Contributor': 'ba92f5b4-2d11-453d-a403-e96b0029c9fe',
+  'Storage Blob Data Contributor': builtInRoles.storageBlobDataContributor,
   'Storage Blob Data Reader': '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1',
 }
 

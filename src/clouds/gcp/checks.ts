@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import type { Finding } from '../../engine/check.ts'
 import type { CloudCheck } from '../cloud.ts'
+import { sharedWhilePending } from '../while-pending.ts'
 import { askCluster } from './container-client.ts'
 import type { GcpPlatform } from './platform.ts'
 
@@ -28,13 +29,15 @@ const registry = z.object({ name: z.string(), format: z.string() })
 /** The guide's phase 1, step 6: everything that terraform made answers in its own service's API. */
 export function infrastructureChecks(platform: GcpPlatform): readonly CloudCheck[] {
   const { names, rest, project, region } = platform
+  // Two checks look at it side by side.
+  const cluster = sharedWhilePending(signal => askCluster(platform, signal))
   return [
     {
       name: 'cluster',
       title: `GKE cluster ${names.cluster} is running`,
       why: 'nothing can be deployed without it',
       async run(signal) {
-        const found = await askCluster(platform, signal)
+        const found = await cluster(signal)
         if (found === undefined) return missing(`GKE cluster ${names.cluster} in ${region}`)
         const encrypted = /ENCRYPTED/.test(found.databaseEncryption?.state ?? '')
         return judge(`${found.status}, Kubernetes ${found.currentMasterVersion}`, [
@@ -48,7 +51,7 @@ export function infrastructureChecks(platform: GcpPlatform): readonly CloudCheck
       title: 'Node pools are running',
       why: 'pods have nowhere to run otherwise',
       async run(signal) {
-        const found = await askCluster(platform, signal)
+        const found = await cluster(signal)
         if (found === undefined) return missing(`GKE cluster ${names.cluster} in ${region}`)
         if (found.nodePools.length === 0) return missing('a node pool')
         const stopped = found.nodePools.filter(({ status }) => status !== 'RUNNING')
