@@ -34,10 +34,14 @@ for (const [name, command] of suites) {
   if (wanted.length > 0 && !wanted.includes(name)) continue
   process.stdout.write(`\n== ${name}: ${command}\n`)
   const startedAt = performance.now()
-  const exitCode = await run(command)
+  const { exitCode, lastLines } = await run(command)
   if (name === 'unit') process.stdout.write(`\n${coverageTable()}\n`)
-  results.push({ name, exitCode, seconds: (performance.now() - startedAt) / 1000 })
+  results.push({ name, exitCode, lastLines, seconds: (performance.now() - startedAt) / 1000 })
 }
+
+// Again at the end: a log of half an hour is often read, or kept, from its end only.
+for (const { name, exitCode, lastLines } of results)
+  if (exitCode !== 0) process.stdout.write(`\n== ${name} failed; it said last:\n${lastLines.join('\n')}\n`)
 
 process.stdout.write('\nsuite        result   seconds\n')
 for (const { name, exitCode, seconds } of results) {
@@ -49,12 +53,29 @@ const failed = results.filter(({ exitCode }) => exitCode !== 0)
 process.stdout.write(`\nsuites: ${results.length - failed.length} passed, ${failed.length} failed\n`)
 process.exitCode = failed.length === 0 ? 0 : 1
 
-/** @param {string} command @returns {Promise<number>} its exit code; 128 for a signal */
+/**
+ * @param {string} command
+ * @returns {Promise<{ exitCode: number, lastLines: string[] }>} 128 for a signal; what it printed last
+ */
 function run(command) {
   const [file, ...args] = command.split(' ')
+  const color = process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit'] })
+    const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...color } })
+    let last = ''
+    for (const [from, to] of [
+      [child.stdout, process.stdout],
+      [child.stderr, process.stderr],
+    ]) {
+      from.setEncoding('utf8')
+      from.on('data', text => {
+        to.write(text)
+        last = (last + text).slice(-20_000)
+      })
+    }
     child.on('error', reject)
-    child.on('exit', code => resolve(code ?? 128))
+    child.on('close', code =>
+      resolve({ exitCode: code ?? 128, lastLines: last.trimEnd().split('\n').slice(-100) }),
+    )
   })
 }

@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { MlpError } from '../../../src/engine/errors.ts'
 import type { EventBody } from '../../../src/engine/events.ts'
 import { newHolder } from '../../../src/engine/lease-holder.ts'
@@ -137,7 +137,7 @@ test('a machine that slept between taking the lease and reading the record is re
       await other.record.take()
       await did(other, '1.aws.net')
       // It works on; what it did is there already.
-      await vi.waitFor(() => expect(store.texts.get('state.json')).toContain('"fence": 3'))
+      await expect.poll(() => store.texts.get('state.json')).toContain('"fence": 3')
     },
   })
   const one = await machine(store)

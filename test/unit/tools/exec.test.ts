@@ -282,14 +282,14 @@ describe('a tool that takes too long', () => {
       runCommand(
         recordedContext(),
         script(stubborn(60_000), {
-          timeoutMs: 1_000,
-          patience: { afterInterruptMs: 100, afterTerminateMs: 100 },
+          timeoutMs: 4_000,
+          patience: { afterInterruptMs: 1_000, afterTerminateMs: 1_000 },
           onLine: line => got.push(line),
         }),
       ),
     )
     expect(got).toEqual(['ready', 'got SIGINT', 'got SIGTERM'])
-    expect(error).toMatchObject({ code: 'MLP2003', message: 'node was stopped: it took longer than 1 s' })
+    expect(error).toMatchObject({ code: 'MLP2003', message: 'node was stopped: it took longer than 4 s' })
   })
 
   test('and one whose caller fails on its output is stopped, with the caller’s own error', async () => {
