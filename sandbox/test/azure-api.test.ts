@@ -1,6 +1,9 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { access, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { createServer } from 'node:https'
+import type { Server } from 'node:net'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as z from 'zod'
@@ -9,6 +12,7 @@ import type { CloudTarget } from '../../src/clouds/target.ts'
 import { azure } from '../src/clouds/azure/index.ts'
 import { servicePrincipalObjectId } from '../src/clouds/azure/principal.ts'
 import { issueToken } from '../src/clouds/azure/tokens.ts'
+import { startHostProxy } from '../src/http/host-proxy.ts'
 import { type AzureFixture, azureTestConfig, startAzure } from './azure-fixtures.ts'
 
 const signal = AbortSignal.timeout(300_000)
@@ -23,6 +27,12 @@ beforeAll(async () => {
   subscription = `/subscriptions/${fixture.harness.world.secrets.azureSubscriptionId}`
 }, 30_000)
 afterAll(async () => fixture[Symbol.asyncDispose]())
+
+function portOf(server: Server): number {
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
 
 const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) })
 
@@ -182,6 +192,36 @@ describe('the adapter', () => {
       clouds: { azure: { ...(foreign.clouds.azure ?? expect.fail('no azure')), subscriptionId: other } },
     })
     expect(await codeOf(cloud.identity(signal))).toBe('MLP3003')
+  })
+  test('names the role on the state that an operator lacks who did not make it', async () => {
+    const folder = dirname(fixture.caFile)
+    const [cert, key] = await Promise.all(['cert.pem', 'key.pem'].map(name => readFile(join(folder, name))))
+    // What Azure answers to an identity without a data role; azurite knows no roles.
+    const blobs = createServer({ ...(cert && key ? { cert, key } : {}) }, (_request, response) => {
+      response.writeHead(403, { 'x-ms-error-code': 'AuthorizationPermissionMismatch' }).end()
+    }).listen(0, '127.0.0.1')
+    await once(blobs, 'listening')
+    const proxy = await startHostProxy({
+      port: 0,
+      blobPort: portOf(blobs),
+      hasAccount: () => true,
+      acceptRegistry: () => false,
+    })
+    try {
+      const { ARM_ACCESS_KEY: _, ...environment } = azure.target(fixture.harness.world).environment
+      const cloud = withTarget({
+        environment: { ...environment, HTTPS_PROXY: `http://127.0.0.1:${portOf(proxy)}` },
+      })
+      expect(await cloud.missingPreparations(signal)).toContain(
+        'a role to write the state, for this identity',
+      )
+      expect(await fixture.cloud(config).missingPreparations(signal)).not.toContain(
+        'a role to write the state, for this identity',
+      )
+    } finally {
+      blobs.close()
+      proxy.close()
+    }
   })
   test('stops when it is interrupted', async () => {
     const interrupted = AbortSignal.abort()

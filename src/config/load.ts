@@ -1,4 +1,4 @@
-import { access, readFile } from 'node:fs/promises'
+import { lstat, readFile } from 'node:fs/promises'
 import { MlpError } from '../engine/errors.ts'
 import { defaultSandboxConfig } from './defaults.ts'
 import type { Mistake } from './mistakes.ts'
@@ -172,7 +172,8 @@ async function readText(file: string): Promise<string> {
 
 async function exists(file: string): Promise<boolean> {
   try {
-    await access(file)
+    // Of a link, not of what it points to: one that dangles is a mistake to tell, not an empty folder.
+    await lstat(file)
     return true
   } catch (error) {
     // Anything but "not there" (no permission, for one) is for reading to report.

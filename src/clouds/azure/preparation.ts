@@ -43,12 +43,14 @@ export async function missingPreparations(
 ): Promise<readonly string[]> {
   const arm = await platform.arm()
   const { group, storage, container } = stateIds(platform)
-  const [unregistered, hasGroup, hasAccount, service, hasContainer] = await Promise.all([
+  const [unregistered, hasGroup, hasAccount, service, hasContainer, isLockedOut] = await Promise.all([
     unregisteredProviders(platform, signal),
     arm.get(group, versions.groups, exists, signal),
     arm.get(storage, storageApiVersion, account, signal),
     arm.get(`${storage}/blobServices/default`, storageApiVersion, blobService, signal),
     arm.get(container, storageApiVersion, exists, signal),
+    // Whoever made the place got a role on it; the next operator has none yet.
+    usesSharedKey(platform) ? false : isDenied(platform, signal),
   ])
   return [
     ...unregistered.map(name => `resource provider ${name}`),
@@ -58,6 +60,7 @@ export async function missingPreparations(
       ? ['versioning of the state storage account']
       : []),
     ...(hasContainer ? [] : [`container ${platform.names.stateContainer}`]),
+    ...(isLockedOut ? ['a role to write the state, for this identity'] : []),
   ]
 }
 

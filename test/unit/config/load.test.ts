@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -391,6 +391,13 @@ describe('the file itself', () => {
       await writeFile('mlp.yaml', `${head}clouds: { gcp: }\n`)
       const config = await loadConfig({ file: undefined, environment: undefined, target: undefined })
       expect(Object.keys(config.clouds)).toEqual(['gcp'])
+    })
+
+    test('a link that points nowhere is no missing one', async () => {
+      await symlink(join(folder, 'gone.yaml'), 'mlp.yaml')
+      await expect(
+        loadConfig({ file: undefined, environment: undefined, target: undefined }),
+      ).rejects.toMatchObject({ code: 'MLP1001' })
     })
 
     test.skipIf(process.getuid?.() === 0)('an unreadable one is no missing one', async () => {
