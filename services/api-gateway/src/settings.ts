@@ -30,7 +30,7 @@ export const gatewaySettings = sharedSettings(8000)
     /** aws: the cache user; azure: the object id of the identity. */
     REDIS_USERNAME: z.string().min(1).default('default'),
     REDIS_PASSWORD_FILE: path.optional(),
-    /** Of the certificate authority, where the system does not know the server's. */
+    /** PEM of further certificate authorities, beside the system's. */
     REDIS_CA_FILE: path.optional(),
     /** aws: the replication group's id. */
     REDIS_CACHE_NAME: z.string().min(1).optional(),

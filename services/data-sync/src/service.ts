@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { ServiceDefinition } from '@mlp/service-kit/service'
 import { sql } from 'kysely'
+import packageJson from '../package.json' with { type: 'json' }
 import { requireToken } from './api/access.ts'
 import { addJobRoutes } from './api/job-routes.ts'
 import { addRunRoutes } from './api/run-routes.ts'
@@ -20,7 +21,7 @@ const mebibyte = 1_048_576
 
 export const dataSync: ServiceDefinition<Settings> = {
   name: 'data-sync',
-  version: '0.1.0',
+  version: packageJson.version,
   api: {
     description: 'Keeps buckets in step across S3, Google Cloud Storage and Azure Blob Storage.',
     securitySchemes: { token: { type: 'http', scheme: 'bearer' } },

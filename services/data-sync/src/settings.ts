@@ -7,15 +7,23 @@ const hourMs = 3_600_000
 /** An object that travels whole, and what its request takes. */
 const smallestBudgetMiB = smallestPartBytes / mebibyte + 1
 
-export const settingsSchema = sharedSettings(8081).extend({
+const path = z.string().startsWith('/', 'expected an absolute path')
+
+const settingsShape = sharedSettings(8081).extend({
   /** `sqlite:/folder/file`, `postgres://USER@HOST:PORT/DATABASE` or `mssql://USER@HOST:PORT/DATABASE`. */
   DATABASE_URL: z.string().transform(parseDatabaseUrl),
   /** Never in the URL, which may be shown. */
   DATABASE_PASSWORD: z.string().optional(),
+  /** A file with it instead, read anew for each connection: a password that is replaced needs no restart. */
+  DATABASE_PASSWORD_FILE: path.optional(),
   /** Where passwords come from: the variable above, or short-lived tokens of the cloud's identity. */
   DATABASE_AUTHENTICATION: z.enum(['password', 'aws-iam', 'google-iam', 'entra']).default('password'),
   /** `off` only for a database on the same machine, or behind a proxy that encrypts. */
   DATABASE_TLS: z.enum(['verify', 'off']).default('verify'),
+  /** PEM of further authorities that may sign the server's certificate, beside the system's: RDS's, Cloud SQL's. */
+  DATABASE_CA_FILE: path.optional(),
+  /** The name in the server's certificate, where it is not the host's: Cloud SQL by its private address. */
+  DATABASE_TLS_NAME: z.string().min(1).optional(),
 
   /** When set, every call of the API needs `Authorization: Bearer <token>`. */
   API_TOKEN: z.string().min(16).optional(),
@@ -45,6 +53,16 @@ export const settingsSchema = sharedSettings(8081).extend({
     .default('https://{account}.blob.core.windows.net'),
   /** For accounts without Entra ID; otherwise the pod's identity. */
   AZURE_STORAGE_KEY: z.string().optional(),
+})
+
+export const settingsSchema = settingsShape.superRefine((settings, context) => {
+  const refuse = (name: keyof typeof settings, message: string) =>
+    context.addIssue({ code: 'custom', path: [name], message })
+  const { DATABASE_PASSWORD: password, DATABASE_PASSWORD_FILE: file } = settings
+  if (password !== undefined && file !== undefined)
+    refuse('DATABASE_PASSWORD_FILE', 'expected only one of it and DATABASE_PASSWORD')
+  if (settings.DATABASE_AUTHENTICATION !== 'password' && (password ?? file) !== undefined)
+    refuse('DATABASE_AUTHENTICATION', 'expected no password beside it')
 })
 export type Settings = z.output<typeof settingsSchema>
 

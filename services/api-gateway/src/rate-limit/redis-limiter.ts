@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { getCACertificates } from 'node:tls'
 import { createClient, createCluster, defineScript } from '@redis/client'
 import type { FastifyBaseLogger } from 'fastify'
 import * as z from 'zod'
@@ -11,7 +12,7 @@ export interface RedisLimiterOptions {
   /** `rediss://host:port`, or `redis://` on this machine. */
   readonly url: string
   readonly mode: 'standalone' | 'cluster'
-  /** PEM of the certificate authority, where the system's do not know the server's. */
+  /** PEM of further certificate authorities, beside the system's. */
   readonly ca: string | undefined
   readonly login: (() => Promise<Login>) | undefined
   /** Decides while Redis does not answer. */
@@ -91,7 +92,7 @@ function connect({ url, mode, ca, login, log }: RedisLimiterOptions) {
             ...shared,
             tls: true as const,
             ...(isIP(hostname) === 0 ? { servername: hostname } : {}),
-            ...(ca === undefined ? {} : { ca }),
+            ...(ca === undefined ? {} : { ca: [...getCACertificates('default'), ca] }),
           }
         : shared,
     // Waiting in a queue for a connection would hold up requests instead of deciding without Redis.

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises'
+import { getCACertificates } from 'node:tls'
 import { Kysely } from 'kysely'
 import type { Settings } from '../settings.ts'
 import type { Dialect } from './dialect.ts'
@@ -7,7 +9,13 @@ import type { Database, Schema } from './schema.ts'
 
 type DatabaseSettings = Pick<
   Settings,
-  'DATABASE_URL' | 'DATABASE_PASSWORD' | 'DATABASE_AUTHENTICATION' | 'DATABASE_TLS'
+  | 'DATABASE_URL'
+  | 'DATABASE_PASSWORD'
+  | 'DATABASE_PASSWORD_FILE'
+  | 'DATABASE_AUTHENTICATION'
+  | 'DATABASE_TLS'
+  | 'DATABASE_CA_FILE'
+  | 'DATABASE_TLS_NAME'
 >
 
 /** Opens the database that the settings name, with its tables brought up to date. */
@@ -28,27 +36,38 @@ export async function openDatabase(
 
 /** Only the driver that is needed is loaded: SQL Server's alone takes longer than all else. */
 async function chooseDialect(settings: DatabaseSettings, onError: (error: Error) => void): Promise<Dialect> {
-  const { DATABASE_URL: url, DATABASE_PASSWORD: password, DATABASE_TLS: tls } = settings
-  switch (url.kind) {
-    case 'sqlite': {
-      const { sqlite } = await import('./sqlite.ts')
-      return sqlite(url.file)
-    }
-    case 'postgres': {
-      const { postgres } = await import('./postgres.ts')
-      return postgres({ ...url, tls, onError, password: await passwordProvider(settings, url) })
-    }
-    case 'mssql': {
-      const { mssql } = await import('./mssql.ts')
-      return mssql({ ...url, login: password === undefined ? undefined : { user: url.user, password } })
-    }
+  const { DATABASE_URL: url, DATABASE_CA_FILE: caFile } = settings
+  if (url.kind === 'sqlite') {
+    const { sqlite } = await import('./sqlite.ts')
+    return sqlite(url.file)
   }
+  const password = await passwordProvider(settings, url)
+  const ca =
+    caFile === undefined ? undefined : [...getCACertificates('default'), await readFile(caFile, 'utf8')]
+  const identity = { name: settings.DATABASE_TLS_NAME ?? url.host, ca }
+  if (url.kind === 'postgres') {
+    const { postgres } = await import('./postgres.ts')
+    return postgres({
+      ...url,
+      onError,
+      password,
+      tls: settings.DATABASE_TLS === 'off' ? undefined : identity,
+    })
+  }
+  const { mssql } = await import('./mssql.ts')
+  return mssql({ ...url, password, tls: identity })
 }
 
 async function passwordProvider(
-  { DATABASE_AUTHENTICATION: from, DATABASE_PASSWORD: password }: DatabaseSettings,
+  settings: DatabaseSettings,
   address: DatabaseAddress,
 ): Promise<PasswordProvider | undefined> {
+  const {
+    DATABASE_AUTHENTICATION: from,
+    DATABASE_PASSWORD: password,
+    DATABASE_PASSWORD_FILE: file,
+  } = settings
   if (from !== 'password') return await passwordProviders[from](address)
+  if (file !== undefined) return async () => (await readFile(file, 'utf8')).trim()
   return password === undefined ? undefined : async () => password
 }

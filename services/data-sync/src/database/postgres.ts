@@ -1,7 +1,10 @@
+import { isIP } from 'node:net'
+import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import { PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import type { Dialect } from './dialect.ts'
 import type { PasswordProvider } from './passwords.ts'
+import type { ServerIdentity } from './server-identity.ts'
 
 export interface PostgresOptions {
   readonly host: string
@@ -10,8 +13,8 @@ export interface PostgresOptions {
   readonly database: string
   /** Asked for every new connection, so that a token may run out between two. */
   readonly password: PasswordProvider | undefined
-  /** `verify`: encrypted, and the server's certificate is checked. */
-  readonly tls: 'verify' | 'off'
+  /** Without it nothing is encrypted. */
+  readonly tls: ServerIdentity | undefined
   readonly onError: (error: Error) => void
 }
 
@@ -19,7 +22,7 @@ export function postgres({ password, tls, onError, ...address }: PostgresOptions
   const pool = new pg.Pool({
     ...address,
     ...(password === undefined ? {} : { password }),
-    ssl: tls === 'verify' ? { rejectUnauthorized: true } : false,
+    ssl: tls === undefined ? false : verified(tls),
     max: 10,
     connectionTimeoutMillis: 10_000,
     application_name: 'data-sync',
@@ -32,5 +35,16 @@ export function postgres({ password, tls, onError, ...address }: PostgresOptions
     nowMs: sql<number>`(extract(epoch from clock_timestamp())::double precision * 1000)`,
     shortText: 'text',
     longText: 'text',
+  }
+}
+
+function verified({ name, ca }: ServerIdentity) {
+  return {
+    rejectUnauthorized: true,
+    ...(ca === undefined ? {} : { ca }),
+    // Without a name of its own, Node would look for `localhost` in the certificate of a server given by its address.
+    ...(isIP(name) === 0 ? { servername: name } : {}),
+    checkServerIdentity: (_host: string, certificate: PeerCertificate) =>
+      checkServerIdentity(name, certificate),
   }
 }

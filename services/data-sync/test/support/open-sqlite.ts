@@ -6,6 +6,9 @@ const { database } = await openDatabase(
   {
     DATABASE_URL: { kind: 'sqlite', file },
     DATABASE_PASSWORD: undefined,
+    DATABASE_PASSWORD_FILE: undefined,
+    DATABASE_CA_FILE: undefined,
+    DATABASE_TLS_NAME: undefined,
     DATABASE_AUTHENTICATION: 'password',
     DATABASE_TLS: 'verify',
   },
