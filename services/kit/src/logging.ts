@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
 import type { LoggerOptions } from 'pino'
 import { redactSecrets } from './redact-secrets.ts'
 import type { SharedSettings } from './settings.ts'
@@ -41,14 +41,25 @@ function describeError(error: unknown): ErrorDescription {
   }
 }
 
-/** One line for each request once its response has ended; what probes and Prometheus ask only at level debug. */
+/** The name of a request's id in its lines. */
+export const requestIdLabel = 'requestId'
+
+/**
+ * One line for each request once its response has ended; what probes and Prometheus ask only at level debug.
+ * @param log the service's: the request's own need not exist for it
+ * @param traceId of a trace that is recorded
+ */
 export function logRequest(
+  log: FastifyBaseLogger,
   request: FastifyRequest,
   { statusCode, durationMs, aborted }: RequestOutcome,
+  traceId: string | undefined,
 ): void {
   const level = request.routeOptions.config.quiet === true ? 'debug' : 'info'
-  request.log[level](
+  log[level](
     {
+      [requestIdLabel]: request.id,
+      ...(traceId === undefined ? {} : { traceId }),
       method: request.method,
       path: pathOf(request),
       route: request.routeOptions.url,

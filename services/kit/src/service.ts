@@ -10,7 +10,7 @@ import Fastify, {
 import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Registry } from 'prom-client'
 import type { ServiceApp } from './app.ts'
-import { loggerOptions, logRequest, type RequestOutcome } from './logging.ts'
+import { loggerOptions, logRequest, type RequestOutcome, requestIdLabel } from './logging.ts'
 import { watchMethods } from './method-not-allowed.ts'
 import { createHttpMetrics } from './metrics.ts'
 import { type ApiDescription, addOpenApi } from './openapi.ts'
@@ -21,6 +21,7 @@ import {
   createClientErrorHandler,
   rememberResponse,
 } from './problem-handlers.ts'
+import { RequestLog } from './request-log.ts'
 import type { SharedSettings } from './settings.ts'
 import { endRequestSpan, openTracing, startRequestSpan, type Tracing } from './tracing.ts'
 
@@ -98,8 +99,9 @@ export async function createService<Settings extends SharedSettings>(
     rememberResponse(socket, reply)
     metrics.requestStarted()
     const span = startRequestSpan(request, tracing)
-    if (span.isRecording()) {
-      request.log = request.log.child({ traceId: span.spanContext().traceId })
+    const traceId = span.isRecording() ? span.spanContext().traceId : undefined
+    if (traceId !== undefined) {
+      request.log = request.log.child({ traceId })
       reply.log = request.log
     }
     reply.header('x-request-id', request.id)
@@ -113,7 +115,7 @@ export async function createService<Settings extends SharedSettings>(
       }
       metrics.requestEnded(request, outcome)
       endRequestSpan(span, outcome)
-      logRequest(request, outcome)
+      logRequest(app.log, request, outcome, traceId)
       if (!request.raw.complete) closeUnlessRead(request.raw, socket)
       // Its connection may be kept alive, which would keep a closing server from closing.
       if (!app.server.listening) setImmediate(() => app.server.closeIdleConnections())
@@ -122,7 +124,8 @@ export async function createService<Settings extends SharedSettings>(
 
   const app: ServiceApp = Fastify({
     logger: loggerOptions(definition, settings),
-    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: requestIdLabel }),
+    childLoggerFactory: (logger, bindings, options) => new RequestLog(logger, bindings, options),
     genReqId: request => acceptedRequestId(request.headers['x-request-id']) ?? randomUUID(),
     requestIdHeader: false,
     bodyLimit: limits.bodyLimitBytes,

@@ -1,5 +1,6 @@
 import {
   type Context,
+  INVALID_SPAN_CONTEXT,
   ROOT_CONTEXT,
   type Span,
   SpanKind,
@@ -14,6 +15,8 @@ import type { SharedSettings } from './settings.ts'
 
 export interface Tracing {
   readonly tracer: Tracer
+  /** Whether spans are recorded and sent anywhere. */
+  readonly isOn: boolean
   /** Sends what is still to be sent. */
   shutdown(): Promise<void>
 }
@@ -45,7 +48,8 @@ export async function openTracing(
   settings: Pick<SharedSettings, 'ENVIRONMENT' | 'OTEL_EXPORTER_OTLP_ENDPOINT' | 'OTEL_TRACES_SAMPLER_ARG'>,
 ): Promise<Tracing> {
   const endpoint = settings.OTEL_EXPORTER_OTLP_ENDPOINT
-  if (endpoint === undefined) return { tracer: trace.getTracer(service.name), shutdown: async () => {} }
+  if (endpoint === undefined)
+    return { tracer: trace.getTracer(service.name), isOn: false, shutdown: async () => {} }
   const sdk = await import('@opentelemetry/sdk-trace')
   const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-proto')
   const { resourceFromAttributes } = await import('@opentelemetry/resources')
@@ -66,13 +70,23 @@ export async function openTracing(
   })
   return {
     tracer: provider.getTracer(service.name, service.version),
+    isOn: true,
     shutdown: () => provider.shutdown(),
   }
 }
 
+const noSpan = trace.wrapSpanContext(INVALID_SPAN_CONTEXT)
+
 /** A server span for a request, child of the caller's; also sets `request.traceContext`. */
-export function startRequestSpan(request: FastifyRequest, { tracer }: Tracing): Span {
-  const parent = propagator.extract(ROOT_CONTEXT, request.headers, readHeader)
+export function startRequestSpan(request: FastifyRequest, { tracer, isOn }: Tracing): Span {
+  const parent =
+    request.headers['traceparent'] === undefined
+      ? ROOT_CONTEXT
+      : propagator.extract(ROOT_CONTEXT, request.headers, readHeader)
+  if (!isOn) {
+    request.traceContext = parent
+    return noSpan
+  }
   const route = request.routeOptions.url
   const span = tracer.startSpan(
     route === undefined ? request.method : `${request.method} ${route}`,
@@ -104,6 +118,6 @@ export function correlationHeaders(
   context: Context = request.traceContext,
 ): Record<string, string> {
   const headers: Record<string, string> = { 'x-request-id': request.id }
-  propagator.inject(context, headers, writeHeader)
+  if (context !== ROOT_CONTEXT) propagator.inject(context, headers, writeHeader)
   return headers
 }
