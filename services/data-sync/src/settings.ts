@@ -66,7 +66,7 @@ export const settingsSchema = settingsShape.superRefine((settings, context) => {
 })
 export type Settings = z.output<typeof settingsSchema>
 
-export type DatabaseUrl =
+type DatabaseUrl =
   | { readonly kind: 'sqlite'; readonly file: string }
   | {
       readonly kind: 'postgres' | 'mssql'

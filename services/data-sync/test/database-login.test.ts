@@ -154,17 +154,15 @@ async function startIssuer() {
   const server = createServer((request: IncomingMessage, response) => {
     paths.push(request.url ?? '')
     const expires_on = String(Math.floor(Date.now() / 1_000) + 3_600)
-    response
-      .writeHead(200, { 'content-type': 'application/json', 'metadata-flavor': 'Google' })
-      .end(
-        JSON.stringify({
-          access_token: token,
-          token_type: 'Bearer',
-          expires_in: 3_600,
-          expires_on,
-          resource: '',
-        }),
-      )
+    response.writeHead(200, { 'content-type': 'application/json', 'metadata-flavor': 'Google' }).end(
+      JSON.stringify({
+        access_token: token,
+        token_type: 'Bearer',
+        expires_in: 3_600,
+        expires_on,
+        resource: '',
+      }),
+    )
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
