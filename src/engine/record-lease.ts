@@ -35,6 +35,11 @@ export interface SharedLeaseOptions {
 export interface SharedLease {
   /** Grows with every holder. */
   readonly fence: number
+  /**
+   * The same lease under a number above `fence`. Throws MlpError MLP5221 when it is no longer ours: one that was lost is
+   * never taken again by the run that lost it.
+   */
+  raise(fence: number): Promise<void>
   /** Set when a dead holder was taken over that nobody has told of yet. */
   readonly notice: string | undefined
   /**
@@ -56,11 +61,14 @@ export async function acquireSharedLease(options: SharedLeaseOptions): Promise<S
   const { store, holder: mine, signal } = options
   const now = options.now ?? (() => new Date())
   let dead: LeaseHolder | undefined
+  let tried: number | undefined
   // Every turn that does not win was won by somebody else, who is then seen as holder, or has already gone again.
   for (let turn = 0; turn < 20; turn++) {
     const found = await readClaim(store, signal)
     if (found === undefined) return undefined
     const { claim, version } = found
+    // Two claims since we wrote: the first may have been ours, its answer lost while this machine slept, and unlocked.
+    if (tried !== undefined && (claim?.fence ?? 0) > tried && claim?.holder.released) break
     if (claim !== undefined && !claim.holder.released) {
       const { holder, fence } = claim
       // The answer to our own write was lost.
@@ -75,6 +83,7 @@ export async function acquireSharedLease(options: SharedLeaseOptions): Promise<S
     const next = { fence: Math.max(claim?.fence ?? 0, options.above ?? 0) + 1, holder: mine }
     const written = await store.write(document, textOf(next), version, signal)
     if (written !== undefined) return holdSharedLease(options, next, written, dead, now)
+    tried = next.fence
   }
   throw new MlpError({
     code: 'MLP5220',
@@ -121,37 +130,35 @@ function holdSharedLease(
   now: () => Date,
 ): SharedLease {
   const { store } = options
-  const { fence } = claimed
   const life = new AbortController()
-  let holder = claimed.holder
+  let { fence, holder } = claimed
   let version: string | undefined = claimedVersion
   let writtenAtMs = now().getTime()
   let soon: NodeJS.Timeout | undefined
   let writing: Promise<void> = Promise.resolve()
   let asking: Promise<unknown> | undefined
 
-  /** The lease as it is now, ours. Throws when it no longer is. */
-  const ask = async (signal: AbortSignal): Promise<FoundClaim> => {
+  /** The lease as it is now, ours, under one of these numbers. Throws when it no longer is. */
+  const ask = async (signal: AbortSignal, fences: readonly number[]): Promise<FoundClaim> => {
     const found = await readClaim(store, signal)
     const claim = found?.claim
     if (found === undefined || claim === undefined) throw leaseLost(holder)
-    if (claim.fence !== fence || claim.holder.id !== holder.id) throw leaseLost(holder, claim.holder)
+    if (!fences.includes(claim.fence) || claim.holder.id !== holder.id) throw leaseLost(holder, claim.holder)
     return found
   }
-  const write = async (change: Partial<LeaseHolder>, signal: AbortSignal): Promise<void> => {
+  const write = async (change: Partial<LeaseHolder>, signal: AbortSignal, under = fence): Promise<void> => {
     for (let turn = 0; turn < 5; turn++) {
       holder = { ...holder, ...change, renewedAt: now().toISOString() }
-      const text = textOf({ fence, holder })
+      const text = textOf({ fence: under, holder })
       const written = await store.write(document, text, version, signal)
       writtenAtMs = now().getTime()
-      if (written !== undefined) {
-        version = written
+      const found = written === undefined ? await ask(signal, [fence, under]) : undefined
+      version = written ?? found?.version
+      // Refused, it may have arrived before, and only the answer was lost.
+      if (found === undefined || found.text === text) {
+        fence = under
         return
       }
-      const found = await ask(signal)
-      version = found.version
-      // It had arrived; only the answer was lost.
-      if (found.text === text) return
     }
     throw new MlpError({
       code: 'MLP5227',
@@ -174,13 +181,16 @@ function holdSharedLease(
   timer.unref()
 
   return {
-    fence,
+    get fence() {
+      return fence
+    },
     notice: dead === undefined ? undefined : tookOver(dead),
+    raise: above => write({}, options.signal, Math.max(fence, above) + 1),
     async working(step) {
       // Steps that begin together are told by one answer; one that was asked for earlier is too old for a later step.
       asking ??= Promise.resolve().then(() => {
         asking = undefined
-        return ask(options.signal)
+        return ask(options.signal, [fence])
       })
       await asking
       holder = { ...holder, step }

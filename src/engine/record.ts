@@ -73,10 +73,9 @@ export function createSharedRecord(options: RecordOptions): SharedRecord {
     let shared = await readSharedState(store, options.signal)
     const written = shared.document?.fence ?? 0
     if (written > lease.fence) {
-      // The lease was removed by hand, or this machine slept while another one took it.
-      await lease.release(options.signal)
-      lease = await acquire(written)
-      if (lease === undefined) return
+      // Somebody removed the lease's document, and the numbers began anew. Or this machine slept since it took the lease,
+      // and others had it meanwhile: then this run is over.
+      await lease.raise(written)
       shared = await readSharedState(store, options.signal)
     }
     if (lease.notice !== undefined) emit({ type: 'notice', level: 'warning', message: lease.notice })

@@ -123,28 +123,59 @@ test('a lease that was removed by hand begins again above every number in the re
     fence: 10,
     steps: { '1.aws.net': { state: 'done' } },
   })
+  expect(await readSharedLease(store, signal)).toBeUndefined()
 })
 
-test('a machine that slept between taking the lease and reading the record is refused, and changes nothing', async () => {
-  let isAsleep = true
-  const store: MemoryStore = memoryStore({
-    async before(what, name) {
-      if (what !== 'read' || name !== 'state.json' || !isAsleep) return
-      isAsleep = false
-      const { id } = (await readSharedLease(store, signal)) ?? { id: '' }
-      await breakSharedLease(store, id, newHolder('mlp unlock', new Date()), signal)
-      const other = await machine(store)
-      await other.record.take()
-      await did(other, '1.aws.net')
-      // It works on; what it did is there already.
-      await expect.poll(() => store.texts.get('state.json')).toContain('"fence": 3')
+describe('a machine that slept while others had the lease', () => {
+  /** What happens while it sleeps: it is unlocked, another machine works, and has ended or not. */
+  const othersWork = async (store: MemoryStore, ends: boolean): Promise<void> => {
+    const { id } = (await readSharedLease(store, signal)) ?? { id: '' }
+    await breakSharedLease(store, id, newHolder('mlp unlock', new Date()), signal)
+    const other = await machine(store)
+    await other.record.take()
+    await did(other, '1.aws.net')
+    // What it did is there already.
+    await expect.poll(() => store.texts.get('state.json')).toContain('"fence": 3')
+    if (ends) await other.record.close()
+  }
+
+  test.each([true, false])(
+    'after it had taken it: this run is over, takes it no second time, and changes nothing (the other has ended: %s)',
+    async ends => {
+      let isAsleep = true
+      const store: MemoryStore = memoryStore({
+        async before(what, name) {
+          if (what !== 'read' || name !== 'state.json' || !isAsleep) return
+          isAsleep = false
+          await othersWork(store, ends)
+        },
+      })
+      const one = await machine(store)
+      await expect(one.record.take()).rejects.toMatchObject({ code: 'MLP5221', exitCode: 6 })
+      const { length } = store.written
+      expect(await one.record.close()).toEqual([])
+      expect(store.written).toHaveLength(length)
+      expect((await readSharedState(store, signal)).document).toMatchObject({ fence: 3 })
+      expect((await readSharedLease(store, signal)) === undefined).toBe(ends)
     },
+  )
+
+  test('before it heard that it had taken it: this run is over, too', async () => {
+    let isAsleep = true
+    const store: MemoryStore = memoryStore({
+      async after(what, name) {
+        if (what !== 'write' || name !== 'lease.json' || !isAsleep) return undefined
+        isAsleep = false
+        await othersWork(store, true)
+        return 'lost'
+      },
+    })
+    const one = await machine(store)
+    await expect(one.record.take()).rejects.toMatchObject({ code: 'MLP5220', exitCode: 6 })
+    const { length } = store.written
+    expect(await one.record.close()).toEqual([])
+    expect(store.written).toHaveLength(length)
   })
-  const one = await machine(store)
-  await expect(one.record.take()).rejects.toMatchObject({ code: 'MLP5220' })
-  await one.record.close()
-  expect((await readSharedState(store, signal)).document).toMatchObject({ fence: 3 })
-  expect(await readSharedLease(store, signal)).toBeDefined()
 })
 
 test.each([true, false])(
