@@ -42,6 +42,7 @@ async function run(
 ) {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()]
   const io: Io = {
+    args: [],
     stdin: new PassThrough(),
     stdout,
     stderr,

@@ -10,6 +10,8 @@ type Input = Readable & { readonly isTTY?: boolean }
 
 /** The world as a command sees it; made once in main.ts, replaced as a whole in tests. */
 export interface Io {
+  /** What was typed after `mlp`. */
+  readonly args: readonly string[]
   readonly stdin: Input
   readonly stdout: Output
   readonly stderr: Output

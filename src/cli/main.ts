@@ -27,13 +27,14 @@ export async function main(start: Start): Promise<void> {
     return
   }
   const io: Io = {
+    args: process.argv.slice(2),
     ...output,
     stdin: process.stdin,
     env: process.env,
     cwd,
     ...start,
   }
-  process.exitCode = await runCommandLine(process.argv.slice(2), io)
+  process.exitCode = await runCommandLine(io.args, io)
 }
 
 /** A run that is at work stops in order, as after Ctrl-C; anything else is over. */

@@ -8,13 +8,14 @@ import type { Config } from '../config/schema.ts'
 import { makeFolder } from '../engine/atomic-file.ts'
 import { type ExitCode, MlpError } from '../engine/errors.ts'
 import type { Emit, Event, EventBody, EventError, Leftover } from '../engine/events.ts'
-import { toEventError } from '../engine/failure.ts'
+import { toEventError, toMlpError } from '../engine/failure.ts'
 import { type Interrupts, watchInterrupts } from '../engine/interrupt.ts'
 import { acquireLease } from '../engine/lock.ts'
 import { type Outputs, type RunSummary, verdict } from '../engine/run.ts'
 import { openState, type StateStore } from '../engine/state.ts'
 import { shareKubeClients } from '../kube/clients.ts'
 import type { Context, PlatformStep } from '../phases/phase.ts'
+import { quoteCommand } from '../tools/quote.ts'
 import { createToolchain } from '../tools/toolchain/create-toolchain.ts'
 import { createClouds, homeCloud, openRecord } from './clouds.ts'
 import { createConsent } from './consent.ts'
@@ -241,6 +242,14 @@ async function openSession(
       for (const message of await finishRecord()) {
         emit({ type: 'notice', level: 'warning', message })
       }
+      await lease?.release().catch((error: unknown) => {
+        const { message } = toMlpError(error, 'the lock')
+        emit({
+          type: 'notice',
+          level: 'warning',
+          message: `the lock stays; the next run takes it over: ${message}`,
+        })
+      })
       const cutShort = log.problem()
       if (cutShort !== undefined) emit({ type: 'notice', level: 'warning', message: cutShort })
       view.emit(ended)
@@ -259,7 +268,7 @@ async function openSession(
         await Promise.all([lease?.working(step), guard(step)])
       },
       works: cloud => cloud === 'all' || [...clouds.keys()].some(name => name === cloud),
-      started: steps => emit(runStarted(given.command, runId, config, target, steps)),
+      started: steps => emit(runStarted(given, runId, config, target, steps)),
       finish,
       endedBy: error =>
         finish({
@@ -279,7 +288,7 @@ async function openSession(
 }
 
 function runStarted(
-  command: string,
+  { command, io }: SessionOptions,
   runId: string,
   config: Config,
   target: Target,
@@ -289,6 +298,7 @@ function runStarted(
     type: 'run-started' as const,
     runId,
     command,
+    typed: quoteCommand({ file: 'mlp', args: io.args }, text => text),
     target: target.name,
     project: config.project,
     environment: config.environment,

@@ -9,7 +9,10 @@ export type EventBody =
   | {
       readonly type: 'run-started'
       readonly runId: string
+      /** Without flags: `bootstrap`, `phase 1`. */
       readonly command: string
+      /** As it was typed, quoted for a shell: `mlp bootstrap --to 2`. Earlier versions did not say. */
+      readonly typed?: string
       readonly target: string
       readonly project: string
       readonly environment: string

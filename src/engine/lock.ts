@@ -29,6 +29,7 @@ export interface Lease extends AsyncDisposable {
   readonly notice: string | undefined
   /** Names the step at work in the lock. Throws MlpError MLP5221 when the lock is no longer ours: begin nothing. */
   working(step: string): Promise<void>
+  /** Throws MlpError MLP5224 when it cannot be written; disposal does not: once this process is gone, the next takes over. */
   release(): Promise<void>
 }
 
@@ -125,6 +126,6 @@ function holdLease(
     notice: dead === undefined ? undefined : tookOver(dead),
     working: step => rewrite({ step }),
     release,
-    [Symbol.asyncDispose]: release,
+    [Symbol.asyncDispose]: () => release().catch(() => undefined),
   }
 }

@@ -204,6 +204,8 @@ clouds:
     const run = await playground.start([...foundation, '--force'], {}, onDisk).finished
     const code = /MLP\d{4}/.exec(run.stdout + run.stderr)?.[0] ?? ''
     expectTold(run, { exitCode: 3, code, about: /disk is full.*df -h/s })
+    const endings = `${run.stdout}\n${run.stderr}`.match(/^(Failed in|Error MLP)/gm)
+    expect(endings, 'told once, whatever else cannot be written afterwards').toHaveLength(1)
     disk.free()
     const next = await playground.start(foundation, {}, onDisk).finished
     expect(next.exitCode, next.stdout).toBe(0)

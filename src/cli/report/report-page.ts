@@ -70,7 +70,10 @@ function summary(record: RunRecord): Html {
   ])
   if (started !== undefined) rows.push(['Run', html`<code>${started.runId}</code>`])
   if (started !== undefined && finished?.result !== 'ok') {
-    rows.push(['Next', html`<code>mlp ${started.command}</code> goes on where this run stopped`])
+    rows.push([
+      'Next',
+      html`<code>${started.typed ?? `mlp ${started.command}`}</code> goes on where this run stopped`,
+    ])
   }
   return html`<dl>${rows.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`
 }

@@ -30,6 +30,7 @@ const runEvent = z.discriminatedUnion('type', [
     type: z.literal('run-started'),
     runId: z.string(),
     command: z.string(),
+    typed: z.string().optional(),
     target: z.string(),
     project: z.string(),
     environment: z.string(),

@@ -1,7 +1,7 @@
 import { duration } from '../../engine/durations.ts'
 import type { Event, EventError, Leftover } from '../../engine/events.ts'
 import { marks, type Palette } from './palette.ts'
-import type { FailedRow, RunModel } from './run-model.ts'
+import type { FailedRow, RunModel, Started } from './run-model.ts'
 import { cut, plainText, shortName, wrap } from './text.ts'
 
 type Finished = Extract<Event, { type: 'run-finished' }>
@@ -48,16 +48,19 @@ function headingOf(result: Finished['result'], palette: Palette): string {
 }
 
 function nextLines(model: RunModel, event: Finished): readonly string[] {
-  const command = model.started === undefined ? undefined : `mlp ${model.started.command}`
-  if (command === undefined) return []
-  const teardown = command.startsWith('mlp teardown')
+  if (model.started === undefined) return []
+  const teardown = model.started.command === 'teardown'
   if (event.result === 'ok') return teardown ? [] : ['next: mlp verify', '      mlp status']
   const stopped = [...model.failed, ...model.running.values()].map(({ step }) => step)
   const interrupted = [...model.finished].filter(([, state]) => state === 'interrupted').map(([step]) => step)
   const pending = model.started?.steps.find(({ id }) => !model.finished.has(id))?.id
   const at = [...stopped, ...interrupted][0] ?? pending
   const from = at === undefined ? '' : `   (goes on at ${at})`
-  return [`next: ${command}${from}`]
+  return [`next: ${typedCommand(model.started)}${from}`]
+}
+
+function typedCommand({ typed, command }: Started): string {
+  return typed ?? `mlp ${command}`
 }
 
 function failureLines(model: RunModel, options: EndingOptions): readonly string[] {
@@ -145,6 +148,6 @@ export function interruptLines(
     ...(finishing.length === 0
       ? [`${signal} again: ended`]
       : [fitting(`${signal} again: killing ${names}; ${lost}`, `killing ${steps}; ${lost}`)]),
-    ...(model.started === undefined ? [] : [`next: mlp ${model.started.command}`]),
+    ...(model.started === undefined ? [] : [`next: ${typedCommand(model.started)}`]),
   ]
 }

@@ -9,6 +9,7 @@ export function quietIo(cwd: string, env: Io['env'] = {}) {
   const stdout = new PassThrough()
   const stderr = new PassThrough()
   const io: Io = {
+    args: [],
     stdin: Readable.from([]),
     stdout,
     stderr,

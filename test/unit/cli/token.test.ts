@@ -72,6 +72,7 @@ test.each(['', '{', '{"token":1}', '{"token":"a","expiresAt":"soon"}'])(
 test('a kept token is printed as an ExecCredential, without configuration, from any folder', async () => {
   const stdout = new PassThrough()
   const io: Io = {
+    args: [],
     stdin: new PassThrough(),
     stdout,
     stderr: new PassThrough(),

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
@@ -156,6 +156,15 @@ test('a lock that cannot be written is told', async () => {
   await expect(acquireLease({ file: join(file, 'lock.json'), command })).rejects.toMatchObject({
     code: 'MLP5224',
   })
+})
+
+test('one that cannot be given back is told to whoever gives it back, and hides no other error', async () => {
+  const file = await lockFile()
+  const lease = await acquireLease({ file, command })
+  // Where it would be written anew is no room for a file.
+  await mkdir(`${file}.1.${process.pid}.tmp`)
+  await expect(lease.release()).rejects.toMatchObject({ code: 'MLP5224' })
+  await expect(lease[Symbol.asyncDispose]()).resolves.toBeUndefined()
 })
 
 test('processes that race, and one that is killed while it holds: never two at once', async () => {

@@ -58,7 +58,7 @@ describe('faults of listr2’s defaults', () => {
       '  what to do: Raise the quota of vCPUs.',
       'Failed in 2 min 05 s: 4 done, 1 already there, 1 failed of 6',
       'log: /platform/.mlp/runs/1/log.txt',
-      'next: mlp bootstrap   (goes on at 1.aws.step-2)',
+      'next: mlp bootstrap --to 2   (goes on at 1.aws.step-2)',
     ])
   })
 
