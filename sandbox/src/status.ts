@@ -2,6 +2,7 @@ import { emulatorNames, emulatorProcessName } from './emulators.ts'
 import type { Faults } from './faults.ts'
 import type { SandboxHome } from './home.ts'
 import type { Clusters } from './kubernetes/cluster-manager.ts'
+import { listDate } from './prices.ts'
 import { residentBytes } from './processes/process-identity.ts'
 import type { Supervisor } from './processes/supervisor.ts'
 import type { Programs } from './programs.ts'
@@ -38,6 +39,7 @@ const runningPods =
 const simulated = [
   "the clouds' control planes: terraform providers and APIs over one resource store, on official schemas",
   'databases, caches, networks, keys and identities: records without a service behind them',
+  `price lists: prices of ${listDate} in one region of each cloud, given for every region`,
 ]
 
 const otherPods = 'nodes, and pods of other images: kwok reports them ready, nothing runs in them'

@@ -2,6 +2,7 @@ import type { Finding } from '../engine/check.ts'
 import type { Leftover } from '../engine/events.ts'
 import type { JsonObject } from '../engine/json.ts'
 import type { RecordStore } from '../engine/record-store.ts'
+import type { CostLine } from './costs.ts'
 
 export type CloudName = 'aws' | 'gcp' | 'azure'
 export type RootName = 'foundation' | 'cluster'
@@ -22,6 +23,8 @@ export interface Cloud {
   policy(): JsonObject
   /** The account's limits in this region that the needs touch. Asks, changes nothing; what is ours already is not counted twice. */
   quotas(needs: readonly QuotaNeed[], signal: AbortSignal): Promise<readonly Quota[]>
+  /** What the configured platform costs here while it runs, by the cloud's own price list. Asks, changes nothing. */
+  prices(signal: AbortSignal): Promise<readonly CostLine[]>
   /** What is not yet as a first run needs it: APIs, resource providers, billing, the state bucket. Asks, changes nothing. */
   missingPreparations(signal: AbortSignal): Promise<readonly string[]>
   /** Makes it so; safe to repeat. Returns what teardown lists as kept. */

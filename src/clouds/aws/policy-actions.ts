@@ -206,6 +206,7 @@ export const readActions = [
   'kms:List*',
   'logs:Describe*',
   'logs:List*',
+  'pricing:GetProducts',
   'rds:Describe*',
   'rds:List*',
   's3:ListAllMyBuckets',

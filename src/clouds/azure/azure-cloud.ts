@@ -10,6 +10,7 @@ import { inventory } from './inventory.ts'
 import { type AzurePlatform, createPlatform } from './platform.ts'
 import { policy } from './policy.ts'
 import { missingPreparations, preparations, prepare, usesSharedKey } from './preparation.ts'
+import { prices } from './prices.ts'
 import { quotas } from './quotas.ts'
 import { breakLease, recordStore } from './record.ts'
 import { registry, registryHost } from './registry.ts'
@@ -28,6 +29,7 @@ export function createAzureCloud(options: CloudOptions): Cloud {
     identity: signal => identity(platform, signal),
     policy: () => policy(platform),
     quotas: (needs, signal) => quotas(platform, needs, signal),
+    prices: signal => prices(platform, signal),
     missingPreparations: signal => missingPreparations(platform, signal),
     prepare: (signal, report) => prepare(platform, signal, report),
     preparations: signal => preparations(platform, signal),

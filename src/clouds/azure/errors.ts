@@ -115,7 +115,7 @@ function credentialsError(detail: string, cause?: unknown): MlpError {
   })
 }
 
-function unreachableError(request: string, cause: Error): MlpError {
+export function unreachableError(request: string, cause: Error): MlpError {
   return new MlpError({
     code: 'MLP3002',
     summary: 'Azure cannot be reached',

@@ -10,6 +10,7 @@ import { inventory } from './inventory.ts'
 import { createPlatform, type GcpPlatform } from './platform.ts'
 import { policy } from './policy.ts'
 import { missingPreparations, preparations, prepare } from './preparation.ts'
+import { prices } from './prices.ts'
 import { quotas } from './quotas.ts'
 import { recordStore } from './record.ts'
 import { registry, registryHost } from './registry.ts'
@@ -26,6 +27,7 @@ export function createGcpCloud(options: CloudOptions): Cloud {
     region: platform.region,
     identity: signal => identity(platform, signal),
     quotas: (needs, signal) => quotas(platform, needs, signal),
+    prices: signal => prices(platform, signal),
     missingPreparations: signal => missingPreparations(platform, signal),
     prepare: (signal, report) => prepare(platform, signal, report),
     preparations: signal => preparations(platform, signal),

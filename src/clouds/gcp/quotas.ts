@@ -15,6 +15,7 @@ const limits = z.object({
 const regionAnswer = limits.extend({ zones: z.array(z.string()).default([]) })
 const machineType = z.object({
   guestCpus: z.number(),
+  memoryMb: z.number().default(0),
   accelerators: z
     .array(z.object({ guestAcceleratorType: z.string(), guestAcceleratorCount: z.number() }))
     .default([]),
@@ -122,8 +123,17 @@ function amountsOf(pool: Pool, machine: z.output<typeof machineType> | undefined
   ]
 }
 
+/** Links of the region's zones. */
+export async function zonesOf(
+  { rest, project, region }: GcpPlatform,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const path = `/compute/v1/projects/${project}/regions/${region}`
+  return (await rest.call({ service: 'compute', path, answer: regionAnswer }, signal)).zones
+}
+
 /** A machine type, from the first of the region's zones that has it. */
-async function machineOf(
+export async function machineOf(
   { rest, project, region }: GcpPlatform,
   type: string,
   zones: readonly string[],

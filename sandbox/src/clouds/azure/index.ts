@@ -45,7 +45,7 @@ export const azure: SimulatedCloud = {
         HTTPS_PROXY: world.endpoints.proxy,
         SSL_CERT_FILE: world.caFile,
       },
-      endpoints: { arm: world.endpoints.azure },
+      endpoints: { arm: world.endpoints.azure, prices: world.endpoints.azure },
       backend: {},
     }
   },

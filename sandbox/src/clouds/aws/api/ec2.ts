@@ -4,6 +4,7 @@ import { inRegion, tagsOf } from '../naming.ts'
 import { zonesOf } from '../zones.ts'
 import { type ApiScope, items, type XmlValue } from './answer.ts'
 import { describeInstances, describeInstanceTypes } from './instances.ts'
+import { describeSpotPriceHistory } from './pricing.ts'
 
 type Input = URLSearchParams
 type Operation = (input: Input, scope: ApiScope) => { readonly [name: string]: XmlValue }
@@ -291,4 +292,5 @@ export const ec2Operations: Readonly<Record<string, Operation>> = {
   DescribeAvailabilityZones: zones,
   DescribeInstances: describeInstances,
   DescribeInstanceTypes: describeInstanceTypes,
+  DescribeSpotPriceHistory: describeSpotPriceHistory,
 }

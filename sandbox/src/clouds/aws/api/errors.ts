@@ -13,6 +13,7 @@ const protocols: Readonly<Record<string, Protocol>> = {
   ecr: 'json',
   kms: 'json',
   logs: 'json',
+  pricing: 'json',
   secretsmanager: 'json',
   servicequotas: 'json',
   tagging: 'json',

@@ -6,6 +6,7 @@ import { inRegion, tagsOf } from '../naming.ts'
 import type { ApiScope } from './answer.ts'
 import { ecrOperations } from './ecr.ts'
 import type { Operation } from './operation.ts'
+import { pricingOperations } from './pricing.ts'
 import { quotaOperations } from './quotas.ts'
 
 function seconds(timestamp: string | undefined): number | undefined {
@@ -160,6 +161,7 @@ export const jsonServices: Readonly<Record<string, Readonly<Record<string, Opera
   ecr: ecrOperations,
   kms,
   logs,
+  pricing: pricingOperations,
   secretsmanager: secrets,
   servicequotas: quotaOperations,
   tagging,

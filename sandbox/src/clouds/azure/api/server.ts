@@ -6,6 +6,7 @@ import { arm } from './arm.ts'
 import { armAudiences, entra } from './entra.ts'
 import { type ArmRequest, type ArmResponse, armError, readRequest, send } from './exchange.ts'
 import { cloudMetadata } from './metadata.ts'
+import { retailPrices, retailPricesPath } from './retail-prices.ts'
 
 /** The whole simulated Azure on one host: Entra by its paths, cloud metadata, and Resource Manager for the rest. */
 export async function handle(
@@ -23,6 +24,7 @@ export async function handle(
 
 async function answer(request: ArmRequest, world: World): Promise<ArmResponse> {
   if (request.path === '/metadata/endpoints') return cloudMetadata(world)
+  if (request.path === retailPricesPath) return retailPrices(request, world)
   return entra(request, world) ?? refusal(request, world) ?? arm(request, world)
 }
 

@@ -14,6 +14,7 @@ import {
   redisRoutes,
   serviceNetworkingRoutes,
 } from './platform-apis.ts'
+import { pricingRoutes } from './pricing-api.ts'
 import { billingRoutes, resourceManagerRoutes, serviceUsageRoutes } from './project-apis.ts'
 import { registryRoutes } from './registry-api.ts'
 import { errorBody, matchRoute, parseBody, type Route, readBody } from './routing.ts'
@@ -41,7 +42,7 @@ type ServiceName = (typeof serviceNames)[number]
 
 const services: Readonly<Record<ServiceName, readonly Route[]>> = {
   artifactregistry: registryRoutes,
-  cloudbilling: billingRoutes,
+  cloudbilling: [...billingRoutes, ...pricingRoutes],
   cloudkms: kmsRoutes,
   cloudresourcemanager: resourceManagerRoutes,
   compute: computeRoutes,

@@ -1,0 +1,208 @@
+import * as z from 'zod'
+import { MlpError } from '../../engine/errors.ts'
+import { type CostLine, costsOf, type Rate } from '../costs.ts'
+import { type Answered, fetchPatiently } from '../patient-fetch.ts'
+import { billed, type Product } from './billed.ts'
+import { awsError } from './errors.ts'
+import { type AwsPlatform, ask } from './platform.ts'
+
+/** One region answers for all: https://docs.aws.amazon.com/general/latest/gr/billing.html#pls */
+const home = 'us-east-1'
+/** 100 products a page; no question here has more than a page in any region. */
+const pageLimit = 10
+
+const page = z.object({ PriceList: z.array(z.string()).default([]), NextToken: z.string().optional() })
+const dimension = z.object({
+  unit: z.string(),
+  beginRange: z.string().default('0'),
+  pricePerUnit: z.record(z.string(), z.string()),
+})
+const product = z.object({
+  product: z.object({ attributes: z.record(z.string(), z.string()) }),
+  terms: z.object({
+    OnDemand: z
+      .record(z.string(), z.object({ priceDimensions: z.record(z.string(), dimension) }))
+      .default({}),
+  }),
+  publicationDate: z.string().default(''),
+})
+const refusal = z.object({ __type: z.string().default(''), message: z.string().default('') })
+
+/**
+ * What the platform costs on AWS: on-demand prices of the Price List Query API, and EC2's own for spot machines.
+ * https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_pricing_GetProducts.html
+ */
+export function prices(platform: AwsPlatform, signal: AbortSignal): Promise<readonly CostLine[]> {
+  return costsOf(billed(platform.config), query =>
+    query.kind === 'spot' ? spotRate(platform, query.type, signal) : listedRate(platform, query, signal),
+  )
+}
+
+async function listedRate(
+  platform: AwsPlatform,
+  { service, attributes, usage }: Extract<Product, { kind: 'listed' }>,
+  signal: AbortSignal,
+): Promise<Rate | undefined> {
+  const wanted = { ...attributes, regionCode: platform.aws.region }
+  const found = await productsOf(platform, service, wanted, signal)
+  const [first] = found
+    .filter(each => isUsage(each.product.attributes['usagetype'] ?? '', usage))
+    .flatMap(({ terms, publicationDate }) =>
+      Object.values(terms.OnDemand)
+        .flatMap(({ priceDimensions }) => Object.values(priceDimensions))
+        .map(({ unit, beginRange, pricePerUnit }) => ({ unit, beginRange, pricePerUnit, publicationDate })),
+    )
+    .flatMap(({ pricePerUnit, ...rest }) => {
+      const [currency, amount] = Object.entries(pricePerUnit)[0] ?? []
+      // The first tier that costs anything: behind a free allowance, before a discount.
+      return currency === undefined || !(Number(amount) > 0)
+        ? []
+        : [{ ...rest, currency, amount: Number(amount) }]
+    })
+    .sort((a, b) => Number(a.beginRange) - Number(b.beginRange))
+  if (first === undefined) return undefined
+  const published = first.publicationDate.slice(0, 10)
+  return {
+    amount: first.amount,
+    currency: first.currency,
+    unit: first.unit,
+    source: `AWS Price List${published === '' ? '' : `, published ${published}`}`,
+  }
+}
+
+/** 'USE1-NatGateway-Hours', 'us-east-1-KMS-Keys' or bare; never 'USE1-ExtendedSupportYr3-NodeUsage:cache.t4g.small'. */
+function isUsage(usageType: string, wanted: string | undefined): boolean {
+  if (wanted === undefined) return true
+  const before = usageType.slice(0, -wanted.length)
+  return usageType.endsWith(wanted) && /^([A-Z]{2,4}\d?-|[a-z]{2}(-[a-z]+)+-\d-)?$/.test(before)
+}
+
+async function productsOf(
+  platform: AwsPlatform,
+  service: string,
+  attributes: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<readonly z.output<typeof product>[]> {
+  const what = `asking for prices of ${service}`
+  const found: z.output<typeof product>[] = []
+  let token: string | undefined
+  for (let count = 0; count < pageLimit; count++) {
+    const answer = await getProducts(
+      platform,
+      {
+        ServiceCode: service,
+        FormatVersion: 'aws_v1',
+        Filters: Object.entries(attributes).map(([Field, Value]) => ({ Type: 'TERM_MATCH', Field, Value })),
+        ...(token === undefined ? {} : { NextToken: token }),
+      },
+      what,
+      signal,
+    )
+    // Each product is a JSON document in a string.
+    found.push(...answer.PriceList.map(text => parsed(product, text, what)))
+    token = answer.NextToken
+    if (token === undefined || token === '') return found
+  }
+  throw unexpected(what, `more than ${pageLimit} pages of products`)
+}
+
+/** Signed by hand: AWS's client for one question would be a dependency more. */
+async function getProducts(
+  platform: AwsPlatform,
+  input: object,
+  what: string,
+  signal: AbortSignal,
+): Promise<z.output<typeof page>> {
+  const { SignatureV4 } = await import('@smithy/signature-v4')
+  const sts = await platform.clients.sts()
+  const url = new URL(platform.target.endpoints['aws'] ?? `https://api.pricing.${home}.amazonaws.com`)
+  const signer = new SignatureV4({
+    service: 'pricing',
+    region: home,
+    credentials: sts.config.credentials,
+    sha256: sts.config.sha256,
+  })
+  const body = JSON.stringify(input)
+  const answer = await ask(what, () =>
+    fetchPatiently(
+      async () => {
+        const { headers } = await signer.sign({
+          method: 'POST',
+          protocol: url.protocol,
+          hostname: url.hostname,
+          ...(url.port === '' ? {} : { port: Number(url.port) }),
+          path: '/',
+          headers: {
+            host: url.host,
+            'content-type': 'application/x-amz-json-1.1',
+            'x-amz-target': 'AWSPriceListService.GetProducts',
+          },
+          body,
+        })
+        const { host: _host, ...sent } = headers
+        return { url: new URL('/', url), init: { method: 'POST', headers: sent, body } }
+      },
+      signal,
+      isPassing,
+    ),
+  )
+  if (answer.status === 200) return parsed(page, answer.body, what)
+  const { __type: type, message } = refusal.safeParse(fromJson(answer.body)).data ?? {
+    __type: '',
+    message: answer.body.slice(0, 200),
+  }
+  const name = type.split('#').at(-1) || String(answer.status)
+  throw awsError(Object.assign(new Error(message), { name }), what)
+}
+
+/** AWS throttles JSON services with 400 as well. */
+function isPassing({ status, body }: Answered): boolean {
+  return status === 429 || status >= 500 || (status === 400 && /"__type":"[^"]*Throttling/.test(body))
+}
+
+/** What EC2 asks at this moment, in the dearest zone: nodes go to any. */
+async function spotRate(
+  platform: AwsPlatform,
+  type: string,
+  abortSignal: AbortSignal,
+): Promise<Rate | undefined> {
+  const [ec2, { DescribeSpotPriceHistoryCommand }] = await Promise.all([
+    platform.clients.ec2(),
+    import('@aws-sdk/client-ec2'),
+  ])
+  // A type of any name is asked for by filter: as a parameter it would have to be one that this SDK knows.
+  const Filters = [
+    { Name: 'instance-type', Values: [type] },
+    { Name: 'product-description', Values: ['Linux/UNIX'] },
+  ]
+  const answer = await ask(`asking for the spot price of ${type}`, () =>
+    ec2.send(new DescribeSpotPriceHistoryCommand({ Filters, StartTime: new Date() }), { abortSignal }),
+  )
+  const amounts = (answer.SpotPriceHistory ?? []).map(({ SpotPrice }) => Number(SpotPrice))
+  const amount = Math.max(...amounts.filter(each => each > 0), 0)
+  if (amount === 0) return undefined
+  return { amount, currency: 'USD', unit: 'Hrs', source: 'EC2 spot prices of now, which move' }
+}
+
+function parsed<Schema extends z.ZodType>(schema: Schema, text: string, what: string): z.output<Schema> {
+  const result = schema.safeParse(fromJson(text))
+  if (result.success) return result.data
+  throw unexpected(what, z.prettifyError(result.error))
+}
+
+function unexpected(what: string, problem: string): MlpError {
+  return new MlpError({
+    code: 'MLP3007',
+    summary: `AWS answered something unexpected, while ${what}`,
+    detail: problem,
+    remedy: ['Run the same command again; if it stays, report it with the run log.'],
+  })
+}
+
+function fromJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,118 @@
+import type { RootName } from './cloud.ts'
+
+/** A year's hours by twelve: what the clouds' own calculators take for a month. */
+const hoursAMonth = 730
+const daysAMonth = hoursAMonth / 24
+
+/** One thing of the platform that a cloud bills, and what it comes to. */
+export interface CostLine {
+  readonly root: RootName
+  /** terraform address without `count` or `for_each` key, or with one where only that instance is meant. */
+  readonly address: string
+  /** How many instances that address has; the cost is theirs together. */
+  readonly instances: number
+  /** 'nodes general, m6i.large' */
+  readonly what: string
+  /** '2', '100 GiB' */
+  readonly amount: string
+  readonly cost: Cost
+}
+
+export type Cost =
+  | {
+      readonly kind: 'monthly'
+      readonly amount: number
+      readonly currency: string
+      /** Whose list, and since when it holds. */
+      readonly source: string
+    }
+  /** Nobody knows how much of it will be used: a rate, and in no sum. Null: the list does not name it. */
+  | {
+      readonly kind: 'by-use'
+      readonly rate: { readonly amount: number; readonly currency: string } | null
+      /** What the rate is for: 'GB a month'. */
+      readonly per: string
+    }
+  /** It costs something, and what is not known: never zero. */
+  | { readonly kind: 'unknown'; readonly why: string }
+
+/** One price of a price list. */
+export interface Rate {
+  readonly amount: number
+  readonly currency: string
+  /** As the list says it: 'Hrs', 'GiBy.mo', '1 GB/Month'. */
+  readonly unit: string
+  readonly source: string
+}
+
+/** What is asked of a price list for one line: `quantity` units of the price that `query` finds, for each part. */
+export interface Billed<Query> extends Omit<CostLine, 'cost'> {
+  readonly parts: readonly { readonly query: Query; readonly quantity: number }[]
+  /** What the unit is in words, where use decides: no sum is made of it. */
+  readonly byUse?: string
+}
+
+/** What each thing comes to. Each query is asked once, all of them side by side; rejects as `rateOf` does. */
+export async function costsOf<Query>(
+  things: readonly Billed<Query>[],
+  rateOf: (query: Query) => Promise<Rate | undefined>,
+): Promise<readonly CostLine[]> {
+  const asked = new Map<string, Promise<Rate | undefined>>()
+  const ask = (query: Query) => {
+    const key = JSON.stringify(query)
+    const known = asked.get(key) ?? rateOf(query)
+    asked.set(key, known)
+    return known
+  }
+  return Promise.all(
+    things.map(async ({ parts, byUse, ...line }) => {
+      const found = await Promise.all(
+        parts.map(async ({ query, quantity }) => ({ quantity, rate: await ask(query) })),
+      )
+      return { ...line, cost: byUse === undefined ? monthly(found) : use(found[0]?.rate, byUse) }
+    }),
+  )
+}
+
+function use(rate: Rate | undefined, per: string): Cost {
+  return {
+    kind: 'by-use',
+    rate: rate === undefined ? null : { amount: rate.amount, currency: rate.currency },
+    per,
+  }
+}
+
+function monthly(parts: readonly { readonly quantity: number; readonly rate: Rate | undefined }[]): Cost {
+  let amount = 0
+  let first: Rate | undefined
+  for (const { quantity, rate } of parts) {
+    if (quantity === 0) continue
+    if (rate === undefined) return { kind: 'unknown', why: 'the price list does not name it' }
+    const times = timesAMonth(rate.unit)
+    if (times === undefined)
+      return { kind: 'unknown', why: `the price list has it by '${rate.unit}', which is no month of it` }
+    // What a list has at nothing is a free allowance or a placeholder: a bill would surprise.
+    if (rate.amount === 0) return { kind: 'unknown', why: 'the price list has it at 0' }
+    if (first !== undefined && first.currency !== rate.currency)
+      return { kind: 'unknown', why: `its parts are priced in ${first.currency} and ${rate.currency}` }
+    first ??= rate
+    amount += quantity * rate.amount * times
+  }
+  // A pool of no nodes costs nothing until it has some.
+  if (first === undefined) return { kind: 'by-use', rate: null, per: 'machine, of which there are none yet' }
+  return { kind: 'monthly', amount, currency: first.currency, source: first.source }
+}
+
+/** How often a month has the unit, as each list spells it; undefined for a unit that is no matter of time. */
+export function timesAMonth(unit: string): number | undefined {
+  // 'GiBy.h' and 'GB-Mo' are amounts over a time: only the time counts here, the quantity is in these amounts.
+  const [, count = '1', words = ''] = /^(\d*)\s*(.*)$/.exec(unit.trim().toLowerCase()) ?? []
+  const per = 1 / Number(count === '' ? 1 : count)
+  const last = words.split(/[./\s-]+/).at(-1) ?? ''
+  if (/^(h|hrs?|hours?)$/.test(last)) return per * hoursAMonth
+  if (/^(d|days?)$/.test(last)) return per * daysAMonth
+  if (/^(mo|months?)$/.test(last)) return per
+  // Sold by the piece, which is billed once a month: a key, a secret, a zone.
+  if (/^(|keys?|secrets?|count|each|zones?)$/.test(last)) return per
+  return undefined
+}
