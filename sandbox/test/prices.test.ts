@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createAwsCloud } from '../../src/clouds/aws/aws-cloud.ts'
-import type { CostLine } from '../../src/clouds/costs.ts'
+import type { CostLine } from '../../src/clouds/cost-line.ts'
 import { createGcpCloud } from '../../src/clouds/gcp/gcp-cloud.ts'
 import { defaultSandboxConfig } from '../../src/config/defaults.ts'
 import { platformId } from '../../src/config/names.ts'

@@ -2,7 +2,7 @@ import type { Finding } from '../engine/check.ts'
 import type { Leftover } from '../engine/events.ts'
 import type { JsonObject } from '../engine/json.ts'
 import type { RecordStore } from '../engine/record-store.ts'
-import type { CostLine } from './costs.ts'
+import type { CostLine } from './cost-line.ts'
 
 export type CloudName = 'aws' | 'gcp' | 'azure'
 export type RootName = 'foundation' | 'cluster'

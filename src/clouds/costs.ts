@@ -1,40 +1,8 @@
-import type { RootName } from './cloud.ts'
+import type { CostLine } from './cost-line.ts'
 
 /** A year's hours by twelve: what the clouds' own calculators take for a month. */
 const hoursAMonth = 730
 const daysAMonth = hoursAMonth / 24
-
-/** One thing of the platform that a cloud bills, and what it comes to. */
-export interface CostLine {
-  readonly root: RootName
-  /** terraform address without `count` or `for_each` key, or with one where only that instance is meant. */
-  readonly address: string
-  /** How many instances that address has; the cost is theirs together. */
-  readonly instances: number
-  /** 'nodes general, m6i.large' */
-  readonly what: string
-  /** '2', '100 GiB' */
-  readonly amount: string
-  readonly cost: Cost
-}
-
-export type Cost =
-  | {
-      readonly kind: 'monthly'
-      readonly amount: number
-      readonly currency: string
-      /** Whose list, and since when it holds. */
-      readonly source: string
-    }
-  /** Nobody knows how much of it will be used: a rate, and in no sum. Null: the list does not name it. */
-  | {
-      readonly kind: 'by-use'
-      readonly rate: { readonly amount: number; readonly currency: string } | null
-      /** What the rate is for: 'GB a month'. */
-      readonly per: string
-    }
-  /** It costs something, and what is not known: never zero. */
-  | { readonly kind: 'unknown'; readonly why: string }
 
 /** One price of a price list. */
 export interface Rate {
@@ -74,7 +42,7 @@ export async function costsOf<Query>(
   )
 }
 
-function use(rate: Rate | undefined, per: string): Cost {
+function use(rate: Rate | undefined, per: string): CostLine['cost'] {
   return {
     kind: 'by-use',
     rate: rate === undefined ? null : { amount: rate.amount, currency: rate.currency },
@@ -82,7 +50,9 @@ function use(rate: Rate | undefined, per: string): Cost {
   }
 }
 
-function monthly(parts: readonly { readonly quantity: number; readonly rate: Rate | undefined }[]): Cost {
+function monthly(
+  parts: readonly { readonly quantity: number; readonly rate: Rate | undefined }[],
+): CostLine['cost'] {
   let amount = 0
   let first: Rate | undefined
   for (const { quantity, rate } of parts) {

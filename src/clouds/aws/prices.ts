@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { MlpError } from '../../engine/errors.ts'
-import { type CostLine, costsOf, type Rate } from '../costs.ts'
+import type { CostLine } from '../cost-line.ts'
+import { costsOf, type Rate } from '../costs.ts'
 import { type Answered, fetchPatiently } from '../patient-fetch.ts'
 import { billed, type Product } from './billed.ts'
 import { awsError } from './errors.ts'

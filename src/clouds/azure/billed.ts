@@ -383,7 +383,7 @@ function pool(address: string, name: string, type: string, spot: boolean, count:
 }
 
 /** AKS's own choice by vCPUs, which are the first number of a type's name: https://learn.microsoft.com/azure/aks/concepts-storage */
-export function osDisk(type: string): 'P10' | 'P15' | 'P20' | 'P30' {
+function osDisk(type: string): 'P10' | 'P15' | 'P20' | 'P30' {
   const cpus = Number(/\d+/.exec(type)?.[0] ?? 0)
   if (cpus < 8) return 'P10'
   if (cpus < 16) return 'P15'

@@ -1,5 +1,6 @@
 import * as z from 'zod'
-import { type CostLine, costsOf, type Rate } from '../costs.ts'
+import type { CostLine } from '../cost-line.ts'
+import { costsOf, type Rate } from '../costs.ts'
 import { fetchPatiently } from '../patient-fetch.ts'
 import { billed, type Meter } from './billed.ts'
 import { refusalError, unexpectedAnswerError, unreachableError } from './errors.ts'

@@ -1,5 +1,6 @@
 import * as z from 'zod'
-import { type CostLine, costsOf, type Rate } from '../costs.ts'
+import type { CostLine } from '../cost-line.ts'
+import { costsOf, type Rate } from '../costs.ts'
 import { once } from '../once.ts'
 import { billed, type Machine, type Sku } from './billed.ts'
 import { unexpectedAnswerError } from './errors.ts'
