@@ -1,14 +1,17 @@
 // data-sync beside rclone, between the same two emulators: node test/bench/data-sync.bench.mjs [case …]
 // Cases: small-gcs small-s3 large-s3 large-gcs (all, without any). Needs rclone on PATH, or RCLONE=/path/of/rclone.
-// SMALL (10000 objects of 4 KiB), LARGE (3 objects) and LARGE_MIB (1024) change the sizes.
+// SMALL (10000 objects of 4 KiB), LARGE (3 objects), LARGE_MIB (1024) and ROUNDS (3; large ones 1) change the sizes.
 //
-// Both copy from versitygw into an empty bucket of fake-gcs-server or of versitygw, one after the other, with 16 objects
-// at once, and share the processors with the emulators. Time is from the request (data-sync) or the process' start
-// (rclone) to the end; memory is the process' peak resident set. Afterwards both copies are compared with the source.
+// Both copy from versitygw into an empty bucket of fake-gcs-server or of versitygw, taking turns, with 16 objects at
+// once, and share the processors with the emulators. Time is from the request (data-sync) or the process' start
+// (rclone) to the end; memory is the process' peak resident set. Processor time of the copying process hardly depends
+// on what else the machine does. Medians; after each turn the copy is compared with the source and removed.
+// PROFILE=--cpu-prof (Node's options) is given to data-sync.
 import { spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { availableParallelism, loadavg } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { combineCrc32c } from '../../services/data-sync/src/copy/crc32c-combine.ts'
 import { digest } from '../../services/data-sync/src/copy/digests.ts'
@@ -24,6 +27,7 @@ const largeCount = Number(process.env['LARGE'] ?? 3)
 const largeBytes = Number(process.env['LARGE_MIB'] ?? 1_024) * 1_048_576
 const mebibyte = 1_048_576
 const hourMs = 3_600_000
+const rounds = { small: Number(process.env['ROUNDS'] ?? 3), large: Number(process.env['ROUNDS'] ?? 1) }
 
 const cases = {
   'small-gcs': { title: `${smallCount} x 4 KiB, S3 to GCS`, source: 'small', scheme: 'gs' },
@@ -57,29 +61,51 @@ await emulators.makeBuckets('small', 'large')
 if (wanted.some(name => cases[name].source === 'small')) await fillSmall()
 if (wanted.some(name => cases[name].source === 'large')) await fillLarge()
 
+const arms = { rclone: runRclone, 'data-sync': runDataSync }
+const figures = ['seconds', 'cpuSeconds', 'peakMiB']
+const loadBefore = loadavg()[0]
 const rows = []
 for (const name of wanted) {
   const { title, source, scheme } = cases[name]
-  const buckets = { rclone: `${name}-rclone`, dataSync: `${name}-data-sync` }
-  await emulators.makeBuckets(...Object.values(buckets))
-  const theirs = await runRclone(source, scheme, buckets.rclone)
-  const ours = await runDataSync(source, scheme, buckets.dataSync)
-  for (const bucket of Object.values(buckets)) await mustEqual(source, `${scheme}://${bucket}`)
-  rows.push({ title, theirs, ours })
+  const turns = { rclone: [], 'data-sync': [] }
+  for (let round = 0; round < rounds[source]; round++) {
+    // Whoever is second may find warmer caches.
+    const order = round % 2 === 0 ? Object.keys(arms) : Object.keys(arms).reverse()
+    for (const arm of order) {
+      const bucket = `${name}-${arm}-${round}`
+      await emulators.makeBuckets(bucket)
+      turns[arm].push(await arms[arm](source, scheme, bucket))
+      await mustEqual(source, `${scheme}://${bucket}`)
+      await empty(`${scheme}://${bucket}`)
+    }
+  }
+  const medians = Object.entries(turns).map(([arm, all]) => [
+    arm,
+    Object.fromEntries(figures.map(figure => [figure, median(all.map(turn => turn[figure]))])),
+  ])
+  rows.push({ title, rounds: rounds[source], ...Object.fromEntries(medians) })
 }
 await stores.close()
 
-const line = cells => cells.map((cell, index) => (index === 0 ? cell.padEnd(28) : cell.padStart(14))).join('')
-process.stdout.write(`${line(['', 'rclone', 'data-sync', 'time ratio', 'rclone', 'data-sync'])}\n`)
-process.stdout.write(`${line(['', 'seconds', 'seconds', 'ours/theirs', 'peak MiB', 'peak MiB'])}\n`)
-for (const { title, theirs, ours } of rows) {
+process.stdout.write(
+  `${availableParallelism()} cores; load average ${loadBefore.toFixed(1)} before, ${loadavg()[0].toFixed(1)} after (this run's own included)\n`,
+)
+const line = cells => cells.map((cell, index) => (index === 0 ? cell.padEnd(32) : cell.padStart(12))).join('')
+const both = ['rclone', 'data-sync']
+process.stdout.write(`${line(['', ...both, 'ours/theirs', ...both, 'ours/theirs', ...both])}\n`)
+process.stdout.write(
+  `${line(['', 'seconds', 'seconds', 'time', 'CPU s', 'CPU s', 'CPU', 'peak MiB', 'peak MiB'])}\n`,
+)
+for (const { title, rounds: times, rclone: theirs, 'data-sync': ours } of rows) {
   const cells = [
     ...[theirs.seconds.toFixed(1), ours.seconds.toFixed(1), (ours.seconds / theirs.seconds).toFixed(2)],
+    ...[theirs.cpuSeconds.toFixed(1), ours.cpuSeconds.toFixed(1)],
+    ...[(ours.cpuSeconds / theirs.cpuSeconds).toFixed(2)],
     ...[theirs.peakMiB.toFixed(0), ours.peakMiB.toFixed(0)],
   ]
-  process.stdout.write(`${line([title, ...cells])}\n`)
+  process.stdout.write(`${line([`${title} (${times})`, ...cells])}\n`)
 }
-process.exitCode = rows.every(({ theirs, ours }) => ours.seconds <= theirs.seconds) ? 0 : 1
+process.exitCode = rows.every(row => row['data-sync'].seconds <= row.rclone.seconds) ? 0 : 1
 
 async function fillSmall() {
   const store = open(stores, 's3://small')
@@ -142,32 +168,42 @@ async function runRclone(source, scheme, bucket) {
     },
   )
   let peakMiB = 0
+  let cpuSeconds = 0
   const watching = setInterval(() => {
     peakMiB = peakOf(child.pid) ?? peakMiB
+    cpuSeconds = processorSeconds(child.pid) ?? cpuSeconds
   }, 20)
   const [code] = await once(child, 'exit')
   const seconds = (performance.now() - startedAt) / 1_000
   clearInterval(watching)
   if (code !== 0) throw new Error(`rclone ended with ${code}`)
-  return { seconds, peakMiB }
+  return { seconds, peakMiB, cpuSeconds }
 }
 
 async function runDataSync(source, scheme, bucket) {
-  await using service = await startService(emulators, { OBJECTS_AT_ONCE: String(objectsAtOnce) })
+  await using service = await startService(emulators, {
+    OBJECTS_AT_ONCE: String(objectsAtOnce),
+    ...(process.env['PROFILE'] === undefined ? {} : { NODE_OPTIONS: process.env['PROFILE'] }),
+  })
   const job = await service.makeJob({
     ...{ name: bucket, source: `s3://${source}`, destinations: [`${scheme}://${bucket}`] },
   })
+  const { pid } = service.process.child
+  const cpuBefore = processorSeconds(pid)
   const startedAt = performance.now()
   const run = await service.startRun(job.id)
   let ended = run
   while (ended.finishedAt === undefined) {
-    await delay(200)
+    await delay(100)
     ended = await service.run(run.id)
   }
   const seconds = (performance.now() - startedAt) / 1_000
   if (ended.state !== 'succeeded') throw new Error(ended.problem)
-  const peakMiB = peakOf(service.process.child.pid)
-  return { seconds, peakMiB }
+  const figures = { seconds, peakMiB: peakOf(pid), cpuSeconds: processorSeconds(pid) - cpuBefore }
+  // A profile is written by a process that ends by itself.
+  service.process.child.kill('SIGINT')
+  await service.process.exited
+  return figures
 }
 
 /** Linux keeps a process' highest resident set; undefined once it is gone. */
@@ -178,6 +214,31 @@ function peakOf(pid) {
   } catch {
     return undefined
   }
+}
+
+/** User and system time; Linux counts them in hundredths of a second. undefined once it is gone. */
+function processorSeconds(pid) {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')
+    return (Number(fields[11]) + Number(fields[12])) / 100
+  } catch {
+    return undefined
+  }
+}
+
+function median(values) {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]
+}
+
+async function empty(text) {
+  const store = open(stores, text)
+  const keys = [...(await contents(text)).keys()]
+  const worker = async () => {
+    for (let key = keys.pop(); key !== undefined; key = keys.pop()) {
+      await store.delete(key, AbortSignal.timeout(60_000))
+    }
+  }
+  await Promise.all(Array.from({ length: objectsAtOnce }, worker))
 }
 
 async function mustEqual(source, copy) {

@@ -3,10 +3,11 @@
 // Needs wrk (Debian's) and python3; the Python servers' packages go into virtual environments in the temporary folder.
 // The servers take turns, so that a busy moment of the machine hits all of them; medians of the rounds are compared.
 // Load generator and server share all processors, in every arm. A server is one process, a session one thread.
+// Processor time for a request, where Linux tells it, hardly depends on what else the machine does.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
@@ -104,20 +105,22 @@ try {
       stdio: ['ignore', 'ignore', 'inherit'],
     })
     running.push(child)
+    servers[name].pid = child.pid
     await answered(name, port)
   }
+  const loadBefore = loadavg()[0]
   // Both runtimes' compilers get to work before anything is measured.
-  for (const { port } of Object.values(servers)) load(port, 64, 3)
+  for (const server of Object.values(servers)) load(server, 64, 3)
 
   const results = []
   for (const clients of clientCounts) {
     for (let round = 0; round < rounds; round++) {
-      for (const [name, { port }] of Object.entries(servers)) {
-        results.push({ name, clients, ...load(port, clients, seconds) })
+      for (const [name, server] of Object.entries(servers)) {
+        results.push({ name, clients, ...load(server, clients, seconds) })
       }
     }
   }
-  report(results)
+  report(results, loadBefore)
 } finally {
   for (const child of running) {
     child.kill('SIGTERM')
@@ -161,11 +164,13 @@ async function answered(name, port) {
   }
 }
 
-/** One run of wrk: requests a second, and latencies in milliseconds. */
-function load(port, clients, duration) {
+/** One run of wrk: requests a second, latencies in milliseconds, and what a request costs the server. */
+function load({ port, pid }, clients, duration) {
   const url = `http://127.0.0.1:${port}/v2/models/digits/infer`
   const args = ['-t1', `-c${clients}`, `-d${duration}s`, '--latency', '-s', join(folder, 'post.lua'), url]
+  const before = processorTimeUs(pid)
   const { stdout } = spawnSync('wrk', args, { encoding: 'utf8' })
+  const usedUs = processorTimeUs(pid) - before
   if (/Non-2xx|Socket errors/.test(stdout)) fail(`errors at port ${port}:\n${stdout}`)
   const milliseconds = percent => {
     const [, value, unit] = new RegExp(`${percent}%\\s+([\\d.]+)(us|ms|s)`).exec(stdout) ?? []
@@ -175,18 +180,29 @@ function load(port, clients, duration) {
     perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]),
     p50: milliseconds(50),
     p99: milliseconds(99),
+    cpuUs: usedUs / Number(/(\d+) requests in/.exec(stdout)?.[1]),
   }
 }
 
-function report(results) {
+/** User and system time of all threads; Linux counts them in hundredths of a second. */
+function processorTimeUs(pid) {
+  if (process.platform !== 'linux') return Number.NaN
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * 10_000
+}
+
+function report(results, loadBefore) {
   const median = (name, clients, key) => {
     const values = results.filter(r => r.name === name && r.clients === clients).map(r => r[key])
     return values.sort((a, b) => a - b)[Math.floor(values.length / 2)]
   }
   process.stdout.write(
-    `digits, one row a request, in JSON; ${rounds} rounds of ${seconds} s; ${availableParallelism()} processors\n`,
+    `digits, one row a request, in JSON; ${rounds} rounds of ${seconds} s, medians; ${availableParallelism()} processors, ` +
+      `load average ${loadBefore.toFixed(1)} before, ${loadavg()[0].toFixed(1)} after (this run's own included)\n`,
   )
-  process.stdout.write('clients  server          requests/s      p50 ms      p99 ms   times FastAPI\n')
+  process.stdout.write(
+    'clients  server          requests/s      p50 ms      p99 ms   times FastAPI   CPU us/request   FastAPI / it\n',
+  )
   let isMet = true
   for (const clients of clientCounts) {
     for (const name of Object.keys(servers)) {
@@ -199,6 +215,8 @@ function report(results) {
         median(name, clients, 'p50').toFixed(2).padStart(11),
         median(name, clients, 'p99').toFixed(2).padStart(11),
         ratio.toFixed(2).padStart(15),
+        median(name, clients, 'cpuUs').toFixed(0).padStart(16),
+        (median('FastAPI', clients, 'cpuUs') / median(name, clients, 'cpuUs')).toFixed(2).padStart(14),
       ]
       process.stdout.write(`${cells.join(' ')}\n`)
       if (name !== 'model-serving') continue

@@ -47,13 +47,17 @@ async function withTimeout<T>(
   outer.throwIfAborted()
   const controller = new AbortController()
   const abort = (): void => controller.abort(outer.reason)
-  const late = new StoreError('unavailable', `no answer within ${timeoutMs} ms`)
-  const timer = setTimeout(() => controller.abort(late), timeoutMs)
+  // Made only when it is late: an error takes a stack with it, and most attempts are not.
+  let late: StoreError | undefined
+  const timer = setTimeout(() => {
+    late = new StoreError('unavailable', `no answer within ${timeoutMs} ms`)
+    controller.abort(late)
+  }, timeoutMs)
   outer.addEventListener('abort', abort, { once: true })
   try {
     return await attempt(controller.signal)
   } catch (error) {
-    throw controller.signal.reason === late ? late : error
+    throw late !== undefined && controller.signal.reason === late ? late : error
   } finally {
     clearTimeout(timer)
     outer.removeEventListener('abort', abort)

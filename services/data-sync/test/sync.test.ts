@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { UploadMemory } from '../src/copy/upload-memory.ts'
 import type { JobSpec } from '../src/job-spec.ts'
 import { jobSpecSchema } from '../src/job-spec.ts'
@@ -101,4 +101,84 @@ test.each([
   const changed = await run({ source, destinations: [destination] })
   expect(changed.first).toMatchObject({ inStep: 4, copied: 2 })
   expect(await contentOf(open(stores, destination), 'a.txt')).toEqual(Buffer.from('b'))
+})
+
+describe('one reading, two destinations', () => {
+  test('both get every object, and one that fails keeps nothing from the other', async () => {
+    const name = 'fan-out'
+    await emulators.makeBuckets(name)
+    const objects = { 'a.txt': Buffer.from('a'), 'b/large.bin': randomBytes(18 * 1_048_576 + 5) }
+    await fill(open(stores, `s3://${name}`), objects)
+    const both = [`gs://${name}`, `azure://${azureAccount}/${name}`]
+    const { problems, progress } = await run({ source: `s3://${name}`, destinations: both })
+    expect(problems).toEqual([])
+    expect(progress.destinations).toMatchObject([{ copied: 2 }, { copied: 2 }])
+    for (const place of both) {
+      for (const [key, content] of Object.entries(objects)) {
+        expect((await contentOf(open(stores, place), key)).equals(content), `${place} ${key}`).toBe(true)
+      }
+    }
+
+    await fill(open(stores, `s3://${name}`), { 'c.txt': Buffer.from('c') })
+    const lost = await run({
+      source: `s3://${name}`,
+      destinations: [`gs://${name}`, 'gs://there-is-none'],
+    }).catch(error => String(error))
+    expect(lost).toContain('there-is-none')
+  })
+})
+
+describe('deletions', () => {
+  async function prepared(name: string) {
+    await emulators.makeBuckets(name)
+    const source = `s3://${name}`
+    const destination = `gs://${name}`
+    const keys = Array.from({ length: 10 }, (_, index) => `object-${index}`)
+    await fill(open(stores, source), Object.fromEntries(keys.map(key => [key, Buffer.from(key)])))
+    await run({ source, destinations: [destination] })
+    const drop = (...gone: readonly string[]) =>
+      Promise.all(gone.map(key => open(stores, source).delete(key, AbortSignal.timeout(10_000))))
+    return { source, destination, keys, drop }
+  }
+
+  test('never unless asked for', async () => {
+    const { source, destination, keys, drop } = await prepared('delete-never')
+    await drop('object-3')
+    expect((await run({ source, destinations: [destination] })).problems).toEqual([])
+    expect(await keysOf(open(stores, destination))).toEqual(keys)
+  })
+
+  test('what the source lacks, and not past the ratio', async () => {
+    const { source, destination, keys, drop } = await prepared('delete-ratio')
+    await drop('object-3', 'object-4')
+    const refused = await run({ source, destinations: [destination], deletions: { maxRatio: 0.1 } })
+    expect(refused.problems).toEqual([expect.stringContaining('2 of 10 objects would be deleted')])
+    expect(await keysOf(open(stores, destination))).toEqual(keys)
+
+    const allowed = await run({ source, destinations: [destination], deletions: { maxRatio: 0.2 } })
+    expect(allowed.problems).toEqual([])
+    expect(allowed.first).toMatchObject({ deleted: 2 })
+    expect(await keysOf(open(stores, destination))).toEqual(keys.filter(key => !/[34]$/.test(key)))
+  })
+
+  test('what a job does not touch stays', async () => {
+    const { source, destination, drop } = await prepared('delete-touched')
+    await drop('object-3', 'object-4')
+    await run({ source, destinations: [destination], deletions: { maxRatio: 1 }, exclude: ['object-4'] })
+    const left = await keysOf(open(stores, destination))
+    expect(left).not.toContain('object-3')
+    expect(left).toContain('object-4')
+  })
+
+  test('a dry run tells what it would do, and does nothing', async () => {
+    const { source, destination, keys, drop } = await prepared('dry')
+    await drop('object-3')
+    await fill(open(stores, source), { 'object-5': Buffer.from('another'), new: Buffer.from('new') })
+    const wanted = { source, destinations: [destination], deletions: { maxRatio: 1 } }
+    const dry = await run({ ...wanted, dryRun: true })
+    const planned = dry.results.map(({ action, key, outcome }) => `${action} ${key} ${outcome}`)
+    expect(planned.sort()).toEqual(['copy new planned', 'copy object-5 planned', 'delete object-3 planned'])
+    expect(await keysOf(open(stores, destination))).toEqual(keys)
+    expect(await contentOf(open(stores, destination), 'object-5')).toEqual(Buffer.from('object-5'))
+  })
 })

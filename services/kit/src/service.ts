@@ -10,6 +10,7 @@ import Fastify, {
 import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Registry } from 'prom-client'
 import type { ServiceApp } from './app.ts'
+import { logLines } from './log-lines.ts'
 import { loggerOptions, logRequest, type RequestOutcome, requestIdLabel } from './logging.ts'
 import { watchMethods } from './method-not-allowed.ts'
 import { createHttpMetrics } from './metrics.ts'
@@ -123,7 +124,7 @@ export async function createService<Settings extends SharedSettings>(
   }
 
   const app: ServiceApp = Fastify({
-    logger: loggerOptions(definition, settings),
+    logger: { ...loggerOptions(definition, settings), stream: logLines() },
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: requestIdLabel }),
     childLoggerFactory: (logger, bindings, options) => new RequestLog(logger, bindings, options),
     genReqId: request => acceptedRequestId(request.headers['x-request-id']) ?? randomUUID(),

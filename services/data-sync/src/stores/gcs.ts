@@ -178,6 +178,8 @@ async function remove(client: GcsClient, bucket: string, name: string, signal: A
   await response?.body.dump()
 }
 
+const largestCopiedBytes = 65_536
+
 /** One request for metadata and content (uploadType=multipart, RFC 2387); the store refuses a content with another CRC-32C. */
 function insertCall(
   bucket: string,
@@ -200,7 +202,11 @@ function insertCall(
     'content-type': `multipart/related; boundary=${boundary}`,
     'content-length': String(head.length + content.length + tail.length),
   }
-  const body = Readable.from([head, content, tail], { objectMode: false })
+  // One buffer takes one system call; of a large content a second copy in memory would cost more.
+  const body =
+    content.length <= largestCopiedBytes
+      ? Buffer.concat([head, content, tail])
+      : Readable.from([head, content, tail], { objectMode: false })
   return { method: 'POST' as const, path, headers, body, signal }
 }
 

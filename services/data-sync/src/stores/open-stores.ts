@@ -7,6 +7,7 @@ import { createGcsStore } from './gcs.ts'
 import { createGcsClient, type GcsClient } from './gcs-client.ts'
 import type { Location } from './location.ts'
 import { createS3Store } from './s3.ts'
+import { createS3Http } from './s3-http.ts'
 import type { Store } from './store.ts'
 
 export interface StoresOptions {
@@ -81,10 +82,7 @@ function createS3Client({ s3, connections }: StoresOptions): S3Client {
     maxAttempts: 1,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    requestHandler: {
-      httpAgent: { maxSockets: connections, keepAlive: true },
-      httpsAgent: { maxSockets: connections, keepAlive: true },
-    },
+    requestHandler: createS3Http(connections),
   })
 }
 
