@@ -43,6 +43,7 @@ function answeredByFlag(question: ConsentQuestion, { options, target }: ConsentS
   if (flag === '--confirm') return options.confirm !== undefined || (target === 'sandbox' && options.yes)
   if (flag === '--destroy-data') return options.destroyData === true
   if (flag === '--adopt') return options.adopt === true
+  if (flag === '--rollback') return options.rollback === true
   if (flag === '--allow-production') return options.allowProduction === true
   return question.safe && options.yes
 }
@@ -55,7 +56,7 @@ async function askPerson(question: ConsentQuestion, settings: ConsentSettings): 
   const goOn = settings.pauseView?.()
   try {
     for (const line of question.details) io.stderr.write(`  ${line}\n`)
-    return await (question.safe ? askYesNo(io, asked) : askTypedName(io, asked, project))
+    return await (question.safe || question.undone ? askYesNo(io, asked) : askTypedName(io, asked, project))
   } finally {
     goOn?.()
   }

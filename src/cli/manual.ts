@@ -73,9 +73,12 @@ export const manual = {
     summary: 'run one phase, by number or name',
     effect: 'Changes things; on the cloud target it may cost money.',
     examples: [
-      { line: 'mlp phase 1', comment: 'infrastructure' },
       { line: 'mlp phase kubernetes --cloud azure', comment: 'phase 2 on one cloud' },
       { line: 'mlp phase 2 --step 2.aws.namespaces --force', comment: 'one step, although it looks done' },
+      {
+        line: 'mlp phase 3 --rollback',
+        comment: 'deploy; pods that do not come up give way to those before',
+      },
       { line: 'mlp phase 2 --adopt', comment: 'take over objects that were there before mlp' },
     ],
   },

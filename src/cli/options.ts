@@ -40,6 +40,8 @@ const consentShape = {
   allowProduction: z.boolean().default(false),
   /** Take over what somebody else made under the names that mlp uses. */
   adopt: z.boolean().default(false),
+  /** Go back to the pods that ran before where a rollout is stuck. */
+  rollback: z.boolean().default(false),
 }
 const kubeconfigShape = {
   /** Also into the user's own kubeconfig. */

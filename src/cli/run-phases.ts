@@ -40,6 +40,7 @@ async function applyPhases(run: PhasesRun, session: Session): Promise<ExitCode> 
   const toGate = { clouds: [...session.clouds.values()], phases: wanted }
   const context = session.makeContext(() => undefined)
   await passGates(gatesOf({ ...toGate, builds: true }), context)
+  context.toolchain.prefetch(wanted.flatMap(({ tools }) => tools ?? []))
   const summary = await runSteps({
     steps: steps.map(({ step }) => step),
     makeContext: session.makeContext,

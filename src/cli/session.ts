@@ -73,6 +73,7 @@ const noConsent = {
   allowReplace: [],
   allowProduction: false,
   adopt: false,
+  rollback: false,
   confirm: undefined,
 }
 

@@ -21,7 +21,12 @@ export interface RolloutState {
   /** Why pods are not even created: a quota, a policy. */
   readonly refusedToCreate?: string
   readonly troubles: readonly PodTrouble[]
+  /** A new pod says that nothing runs in it: whatever plays it says only that it is ready. */
+  readonly simulated: boolean
 }
+
+/** The condition that a simulator puts on the pods that it plays. */
+const simulatedCondition = 'mlp.dev/simulated'
 
 export const revisionKey = 'deployment.kubernetes.io/revision'
 export const templateHashKey = 'pod-template-hash'
@@ -103,11 +108,16 @@ export function rolloutState(deployment: KubeObject, newPods: readonly KubeObjec
     wanted: spec.replicas,
     ...(observed && failure !== undefined ? { refusedToCreate: failure.message } : {}),
     troubles: pods.filter(pod => !isReady(pod)).flatMap(troublesOf),
+    simulated: pods.some(pod => isTrue(pod, simulatedCondition)),
   }
 }
 
 function isReady(pod: Pod): boolean {
-  return pod.status.conditions.some(({ type, status }) => type === 'Ready' && status === 'True')
+  return isTrue(pod, 'Ready')
+}
+
+function isTrue(pod: Pod, condition: string): boolean {
+  return pod.status.conditions.some(({ type, status }) => type === condition && status === 'True')
 }
 
 function troublesOf(pod: Pod): readonly PodTrouble[] {

@@ -13,6 +13,8 @@ import {
 
 export interface RolloutOptions {
   readonly signal: AbortSignal
+  /** `kubectl` with all that makes it reach this cluster: errors name commands that can be pasted. */
+  readonly kubectl: string
   /** One calm line, when it changes. */
   readonly report: (message: string) => void
   /** How long a rollout may take; default 10 min, which a node that has to be made first needs. */
@@ -54,7 +56,7 @@ export async function waitForRollout(
     const now = Date.now()
     const stuck = findStuck(state, since, now, patienceMs)
     if (stuck !== undefined || now - startedAt > timeoutMs) {
-      throw await explain(client, deployment, state, stuck, now - startedAt)
+      throw await explain(client, deployment, options, state, stuck, now - startedAt)
     }
     await delay(pollMs, undefined, { signal: options.signal })
   }
@@ -63,7 +65,7 @@ export async function waitForRollout(
 /** How far the rollout of this Deployment is now. A Deployment that is not there has not begun. */
 export async function readRollout(client: KubeClient, deployment: ObjectRef): Promise<RolloutState> {
   const object = await client.get(deployment)
-  if (object === undefined) return { done: false, ready: 0, wanted: 0, troubles: [] }
+  if (object === undefined) return { done: false, ready: 0, wanted: 0, troubles: [], simulated: false }
   return rolloutState(object, await newestPods(client, object))
 }
 
@@ -151,14 +153,15 @@ function describe({ ready, wanted, troubles, refusedToCreate }: RolloutState): s
 async function explain(
   client: KubeClient,
   deployment: ObjectRef,
+  options: Pick<RolloutOptions, 'kubectl'>,
   state: RolloutState,
   stuck: Stuck | undefined,
   tookMs: number,
 ): Promise<MlpError> {
   const { cloud } = client.label
   const subject = `${describeRef(deployment)} on ${cloud}`
-  const kubectl = `kubectl --context <context> --namespace ${deployment.namespace ?? 'default'}`
-  const undo = `Go back to what ran before: ${kubectl} rollout undo deployment/${deployment.name}`
+  const kubectl = `${options.kubectl} --namespace ${deployment.namespace ?? 'default'}`
+  const undo = `Go back to what ran before: ${undoCommand(options.kubectl, deployment)}`
   const again = 'Then run the same command again; it goes on where it stopped.'
   if (stuck?.kind === 'refused') {
     return new MlpError({
@@ -201,6 +204,11 @@ async function explain(
       undo,
     ],
   })
+}
+
+/** Goes back to the pods of the revision before, at once and until the next run of mlp. */
+export function undoCommand(kubectl: string, { namespace = 'default', name }: ObjectRef): string {
+  return `${kubectl} --namespace ${namespace} rollout undo deployment/${name}`
 }
 
 /** Who pulls is the node, by its own identity. */

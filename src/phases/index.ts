@@ -1,6 +1,7 @@
 import { infrastructurePhase } from './1-infrastructure/index.ts'
 import { kubernetesPhase } from './2-kubernetes/index.ts'
+import { applicationsPhase } from './3-applications/index.ts'
 import type { Phase } from './phase.ts'
 
-/** In the guide's order. Phases 3 to 8 are not there yet. */
-export const phases: readonly Phase[] = [infrastructurePhase, kubernetesPhase]
+/** In the guide's order. Phases 4 to 8 are not there yet. */
+export const phases: readonly Phase[] = [infrastructurePhase, kubernetesPhase, applicationsPhase]

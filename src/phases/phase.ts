@@ -4,7 +4,7 @@ import type { Config } from '../config/schema.ts'
 import type { Check } from '../engine/check.ts'
 import type { EngineContext, Step, StepId } from '../engine/step.ts'
 import type { openKubeClient } from '../kube/client.ts'
-import type { Toolchain } from '../tools/toolchain/toolchain.ts'
+import type { Toolchain, ToolName } from '../tools/toolchain/toolchain.ts'
 
 export type PhaseNumber = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8
 
@@ -50,6 +50,8 @@ export interface ConsentQuestion {
   readonly details: readonly string[]
   /** Answered by --yes alone. */
   readonly safe: boolean
+  /** Not answered by --yes, yet no loss: what is agreed to can be had again by another run. Yes or no, no name to type. */
+  readonly undone?: boolean
   /** The flag that answers it in a script. */
   readonly flag: string
 }
@@ -81,6 +83,8 @@ export interface Phase {
   readonly title: string
   /** What it takes on the real clouds, on a slow day: credentials have to hold that long. */
   readonly expectedMinutes: number
+  /** What its steps will run: found, or built, while earlier phases are at work. */
+  readonly tools?: readonly ToolName[]
   /** What it takes room for under a cloud's quotas; nothing when it is left out. */
   quotaNeeds?(config: Config, cloud: CloudName): readonly QuotaNeed[]
   steps(config: Config): readonly PlatformStep[]

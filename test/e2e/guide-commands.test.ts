@@ -60,7 +60,7 @@ describe("the guide's commands with the official CLIs", () => {
   let script = ''
   beforeAll(async () => {
     playground = await createPlayground()
-    const up = await playground.mlp(['bootstrap', '--yes'])
+    const up = await playground.mlp(['bootstrap', '--to', '2', '--yes'])
     expect(up.exitCode, up.stderr).toBe(0)
     const env = await playground.mlp(['sandbox', 'env'])
     expect(env.exitCode, env.stderr).toBe(0)

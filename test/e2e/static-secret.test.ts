@@ -40,7 +40,7 @@ describe('`credentials: static-secret`', () => {
 
   it("puts the guide's Secret on each cluster, and its contents nowhere else", async () => {
     await choose('static-secret')
-    const up = await playground.mlp(['bootstrap', '--yes', '--json'])
+    const up = await playground.mlp(['bootstrap', '--to', '2', '--yes', '--json'])
     expect(up.exitCode, up.stdout.slice(-2000)).toBe(0)
     const [aws, gcp, azure] = await Promise.all(clouds.map(secretOf))
     expect(decoded(aws?.['credentials'])).toMatch(

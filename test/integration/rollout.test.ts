@@ -1,8 +1,12 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as z from 'zod'
+import { defaultSandboxConfig } from '../../src/config/defaults.ts'
+import { MlpError } from '../../src/engine/errors.ts'
 import { type KubeClient, openKubeClient } from '../../src/kube/client.ts'
 import { type KubeObject, refOf } from '../../src/kube/objects.ts'
 import { newestPods, waitForRollout, withPreviousPods } from '../../src/kube/rollout.ts'
+import { rollOut } from '../../src/phases/3-applications/roll-out.ts'
+import type { ConsentQuestion, Context } from '../../src/phases/phase.ts'
 import { startControlPlane, type TestControlPlane } from '../support/control-plane.ts'
 import { eventually } from '../support/processes.ts'
 
@@ -10,6 +14,7 @@ import { eventually } from '../support/processes.ts'
 let plane: TestControlPlane
 let client: KubeClient
 const signal = new AbortController().signal
+const kubectl = 'kubectl --kubeconfig /p/kubeconfig --context azure-dev'
 
 beforeAll(async () => {
   plane = await startControlPlane({ controllers: true })
@@ -49,6 +54,7 @@ const watch = (object: KubeObject, options: { timeoutMs?: number; patienceMs?: n
   const reports: string[] = []
   const rollout = waitForRollout(client, refOf(object), {
     signal,
+    kubectl,
     report: message => reports.push(message),
     timeoutMs: 60_000,
     patienceMs: 2_000,
@@ -103,14 +109,30 @@ test('ends when every new pod is available', async () => {
   expect(reports[0]).toMatch(/^0 of \d ready/)
 })
 
-test('an image that cannot be pulled is told with the right that is missing', async () => {
-  const object = deployment('unpullable', 'example.com/one:1')
+test.each([
+  ['aws', 'AmazonEC2ContainerRegistryPullOnly on the nodes’ role'],
+  ['gcp', 'roles/artifactregistry.reader on the nodes’ service account'],
+  ['azure', 'AcrPull on the kubelet’s identity'],
+])('an image that cannot be pulled on %s is told with the right that is missing', async (cloud, right) => {
+  const object = deployment(`unpullable-${cloud}`, 'example.com/one:1')
   await client.apply(object)
-  const { rollout } = watch(object)
-  const failed = expect(rollout).rejects.toMatchObject({
+  const there = { ...client, label: { ...client.label, cloud } }
+  const failed = expect(
+    waitForRollout(there, refOf(object), {
+      signal,
+      kubectl,
+      report: () => undefined,
+      timeoutMs: 60_000,
+      patienceMs: 2_000,
+    }),
+  ).rejects.toMatchObject({
     code: 'MLP4030',
     detail: '403 Forbidden',
-    remedy: [expect.stringContaining('AcrPull'), expect.any(String), expect.stringContaining('rollout undo')],
+    remedy: [
+      `The nodes need ${right}; phase 1 grants it: mlp bootstrap --to 1 --cloud ${cloud}`,
+      expect.any(String),
+      `Go back to what ran before: ${kubectl} --namespace default rollout undo deployment/unpullable-${cloud}`,
+    ],
   })
   await say(await podOf(object), waiting('ImagePullBackOff', '403 Forbidden'))
   await failed
@@ -177,5 +199,65 @@ test('goes back to the pods of the revision before', async () => {
   await client.apply(previous)
   expect(await client.get(refOf(first))).toMatchObject({
     spec: { template: { spec: { containers: [{ image: 'example.com/one:1' }] } } },
+  })
+})
+
+describe('where new pods keep ending', () => {
+  const questions: string[] = []
+  const context = (rollback: boolean | 'nobody') =>
+    ({
+      config: defaultSandboxConfig('dev'),
+      home: '/p',
+      signal,
+      emit: () => undefined,
+      consent: {
+        approve: async ({ flag, message }: ConsentQuestion) => {
+          questions.push(`${flag} ${message}`)
+          if (rollback !== 'nobody') return rollback
+          throw new MlpError({ code: 'MLP5001', summary: 'no terminal', remedy: [] })
+        },
+      },
+    }) as unknown as Context
+  const broken = async (name: string, rollback: boolean | 'nobody') => {
+    const first = deployment(name, 'example.com/one:1')
+    const second = deployment(name, 'example.com/one:2')
+    await client.apply(first)
+    await say(await podOf(first), running)
+    await watch(first).rollout
+    await client.apply(second)
+    const pod = await eventually('a pod of the second revision', async () => {
+      const found = await podOf(second)
+      return JSON.stringify(found).includes('one:2') ? found : undefined
+    })
+    await say(pod, waiting('CrashLoopBackOff', 'back-off 40s', 3))
+    const ended = await rollOut(context(rollback), client, second, () => undefined).catch(
+      (error: unknown) => error,
+    )
+    const live = JSON.stringify((await client.get(refOf(second)))?.['spec'])
+    return { ended, image: /one:\d/.exec(live)?.[0] }
+  }
+
+  test('those before run again when it is agreed to; the step has failed all the same', async () => {
+    const { ended, image } = await broken('agreed', true)
+    expect(ended).toMatchObject({
+      code: 'MLP4031',
+      message: expect.stringContaining('; the pods that ran before run again'),
+      remedy: [expect.any(String), expect.any(String)],
+    })
+    expect(image).toBe('one:1')
+    expect(questions).toEqual([
+      '--rollback Go back to the pods of Deployment default/agreed on azure that ran before?',
+    ])
+  })
+
+  test.each([[false], ['nobody' as const]])('nothing is taken back when the answer is %s', async answer => {
+    const { ended, image } = await broken(`kept-${answer}`, answer)
+    expect(ended).toMatchObject({
+      code: 'MLP4031',
+      remedy: expect.arrayContaining([
+        `Go back to what ran before: ${kubectl} --namespace default rollout undo deployment/kept-${answer}`,
+      ]),
+    })
+    expect(image).toBe('one:2')
   })
 })

@@ -1,4 +1,6 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import * as z from 'zod'
 
@@ -38,7 +40,8 @@ export async function kubectlDiff(kubeconfig: string, context: string, folder: s
 
 /** What mlp and the clouds put into a cluster, as `kind/namespace/name`. */
 export async function kubectlNames(kubeconfig: string, context: string): Promise<readonly string[]> {
-  const kinds = 'namespaces,nodes,serviceaccounts,configmaps,secrets,storageclasses'
+  const kinds =
+    'namespaces,nodes,serviceaccounts,configmaps,secrets,storageclasses,services,deployments,poddisruptionbudgets'
   const template = '{range .items[*]}{.kind}{"/"}{.metadata.namespace}{"/"}{.metadata.name}{"\\n"}{end}'
   const { stdout } = await promisify(execFile)(
     'kubectl',
@@ -46,4 +49,29 @@ export async function kubectlNames(kubeconfig: string, context: string): Promise
     { timeout: 60_000 },
   )
   return stdout.trim().split('\n')
+}
+
+/** kubectl's own port-forward, until it is disposed of. */
+export async function portForward(
+  kubeconfig: string,
+  context: string,
+  namespace: string,
+  target: string,
+  port: number,
+) {
+  const own = ['--kubeconfig', kubeconfig, '--context', context, '--namespace', namespace]
+  const child = spawn('kubectl', [...own, 'port-forward', target, `:${port}`], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  for await (const line of createInterface({ input: child.stdout })) {
+    const local = /^Forwarding from 127\.0\.0\.1:(\d+)/.exec(line)?.[1]
+    if (local === undefined) continue
+    return {
+      port: Number(local),
+      async [Symbol.asyncDispose]() {
+        if (child.exitCode === null && child.kill()) await once(child, 'exit')
+      },
+    }
+  }
+  throw new Error(`kubectl port-forward ${target} ended without a port`)
 }

@@ -129,8 +129,10 @@ async function answerManifest(call: Call, repository: string, reference: string)
   const { request, response, world, path } = call
   if (request.method === 'PUT') return putManifest(call, repository, reference)
   const image = findImage(world.store, path, reference)
-  if (image === undefined)
+  if (image === undefined) {
+    call.images.prepare()
     return send(response, registryError(404, 'MANIFEST_UNKNOWN', `Requested image not found: ${reference}`))
+  }
   if (request.method !== 'DELETE') return forward(call, `/v2/${path}/manifests/${image.digest}`)
   if (reference === image.digest) forgetImages(world.store, [image])
   else untag(world.store, image, reference)

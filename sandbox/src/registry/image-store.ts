@@ -17,6 +17,8 @@ const sweepMs = 15_000
 export interface ImageStore {
   /** The unix socket of the running registry; starts it first where nothing has needed it yet. */
   socket(): Promise<string>
+  /** Somebody looks for an image and will push one: what runs the registry is fetched, or built, in the meantime. */
+  prepare(): void
   /** Frees the disk once no image is left, and nothing is being pushed. */
   sweep(now?: number): Promise<void>
   /** Ends the sweeping, not the process. */
@@ -70,6 +72,10 @@ export function openImageStore(options: ImageStoreOptions): ImageStore {
       usedAt = Date.now()
       if (!isRunning() || !(await answers(socket))) await options.bringUp(imageStoreProcess, start)
       return socket
+    },
+    prepare() {
+      // Whoever pushes is told why it failed.
+      options.program().catch(() => undefined)
     },
     async sweep(now = Date.now()) {
       if (now - usedAt < idleMs || imagesBelow(options.store, 'aws').length > 0) return

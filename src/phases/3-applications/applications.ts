@@ -1,12 +1,11 @@
 import * as z from 'zod'
 import { type CloudName, namespaceOf } from '../../clouds/cloud.ts'
 import type { Config } from '../../config/schema.ts'
-import { MlpError } from '../../engine/errors.ts'
 import type { Json } from '../../engine/json.ts'
 import type { StepId } from '../../engine/step.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { describeRef, type KubeObject, refOf } from '../../kube/objects.ts'
-import { readRollout, waitForRollout, withPreviousPods } from '../../kube/rollout.ts'
+import { readRollout } from '../../kube/rollout.ts'
 import type { ImageName } from '../../tools/images/service-images.ts'
 import { cloudOf } from '../1-infrastructure/cloud-of.ts'
 import {
@@ -17,6 +16,7 @@ import {
 import { loadTemplate } from '../2-kubernetes/templates.ts'
 import type { Context } from '../phase.ts'
 import { pushedImages } from './images-step.ts'
+import { rollOut } from './roll-out.ts'
 
 /** MLflow runs once: in the cloud that is configured first, as the record of all machines does. */
 function primaryCloud(config: Config): CloudName | undefined {
@@ -170,41 +170,4 @@ async function leaveReplicasToAutoscaler(
     const { replicas: _, ...spec } = z.record(z.string(), z.json()).parse(object['spec'])
     return { ...object, spec }
   })
-}
-
-/** Waits for the pods; where they do not come up, offers to go back to those that ran before. */
-async function rollOut(
-  context: Context,
-  client: KubeClient,
-  object: KubeObject,
-  report: (message: string) => void,
-): Promise<void> {
-  const options = { signal: context.signal, report }
-  try {
-    await waitForRollout(client, refOf(object), options)
-  } catch (error) {
-    if (!(error instanceof MlpError) || context.signal.aborted) throw error
-    const previous = await withPreviousPods(client, object)
-    if (previous === undefined || !(await wantsToGoBack(context, object, error))) throw error
-    report('going back to the pods of the revision before')
-    await client.apply(previous)
-    await waitForRollout(client, refOf(object), options)
-    throw error
-  }
-}
-
-async function wantsToGoBack(context: Context, object: KubeObject, error: MlpError): Promise<boolean> {
-  try {
-    return await context.consent.approve({
-      id: 'roll-back',
-      message: `Go back to the pods of ${describeRef(refOf(object))} that ran before?`,
-      details: [error.message, ...(error.detail?.split('\n') ?? [])],
-      safe: false,
-      flag: 'kubectl rollout undo',
-    })
-  } catch (refusal) {
-    // Nobody to ask: the error itself names the command that goes back.
-    if (refusal instanceof MlpError) return false
-    throw refusal
-  }
 }

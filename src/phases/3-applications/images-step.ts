@@ -55,21 +55,27 @@ export function imagesStep(cloudName: CloudName): PlatformStep {
     async apply(context, progress) {
       const platform = await platformOf(await requireCluster(context, cloudName))
       const crane = await context.toolchain.path('crane', context.signal)
-      const images: [ImageName, string][] = []
-      // One after the other: each takes every core, and the other clouds' lanes find what the first one built.
-      for (const name of imageNames) {
-        const image = await buildImage(context, name, {
-          packageRoot: packageRoot(context),
-          platform,
-          crane,
-          report: message => progress.report(message),
-        })
-        const repository = cloudOf(context, cloudName).repository(name)
-        progress.report(`${name}: pushing ${image.digest.slice(0, 19)} to ${repository}`)
-        const digest = await signedIn(context, cloudName, one => pushImage(one, repository, image), id)
-        images.push([name, `${repository}@${digest}`])
+      // Side by side: one is built while another is pushed. The other clouds' lanes find what the first one built.
+      const ends = await Promise.allSettled(
+        imageNames.map(async name => {
+          const image = await buildImage(context, name, {
+            packageRoot: packageRoot(context),
+            platform,
+            crane,
+            report: message => progress.report(message),
+          })
+          const repository = cloudOf(context, cloudName).repository(name)
+          progress.report(`${name}: pushing ${image.digest.slice(0, 19)} to ${repository}`)
+          const digest = await signedIn(context, cloudName, one => pushImage(one, repository, image), id)
+          return [name, `${repository}@${digest}`] as const
+        }),
+      )
+      // Whatever failed, the others were let finish: what they pushed is found by the next run.
+      const failed = ends.find(end => end.status === 'rejected')
+      if (failed !== undefined) throw failed.reason
+      return {
+        images: Object.fromEntries(ends.flatMap(end => (end.status === 'fulfilled' ? [end.value] : []))),
       }
-      return { images: Object.fromEntries(images) }
     },
     async undo(context) {
       const cloud = cloudOf(context, cloudName)

@@ -19,6 +19,7 @@ export const applicationsPhase: Phase = {
   title: 'Applications',
   // Of credentials that cannot renew themselves: the registries' logins and the clusters' tokens are asked for anew.
   expectedMinutes: 4,
+  tools: ['crane'],
   steps: config =>
     configured(config).flatMap(cloud => [
       imagesStep(cloud),

@@ -1,14 +1,13 @@
-import { copyFile, mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { MlpError } from '../../engine/errors.ts'
-import { type Crane, withCrane } from '../crane.ts'
 import { type ExecContext, runCommand } from '../exec.ts'
 import { inTurn } from '../toolchain/turns.ts'
+import { layBase } from './base.ts'
 import { billOfMaterials } from './bill-of-materials.ts'
 import { type Descriptor, writeLayer } from './layer.ts'
-import { imageOf, readBase, startLayout, writeImage, writeSbomLayout } from './layout.ts'
-import { offlineBaseName, offlineNodeVersion, writeOfflineBase } from './offline-base.ts'
+import { imageOf, startLayout, writeImage, writeSbomLayout } from './layout.ts'
 import {
   baseOf,
   entrypointOf,
@@ -20,6 +19,7 @@ import {
   versionOf,
   workingFolder,
 } from './service-images.ts'
+import { shareWork } from './shared-work.ts'
 import { contentOf, manifests, sourcesHash } from './sources.ts'
 
 const sourcesLabel = 'dev.mlp.sources'
@@ -47,9 +47,15 @@ export interface BuiltImage {
 }
 
 const npmTimeoutMs = 900_000
-const baseTimeoutMs = 15_000
+/** Of each service; older ones are of no use to anybody. */
+const imagesKept = 3
+const scratchPrefix = '.building-'
+const underWay = new Map<string, Promise<BuiltImage>>()
 
+/** MLP_IMAGES_CACHE, else $XDG_CACHE_HOME/mlp/images, else ~/.cache/mlp/images. */
 function imagesCacheFolder(): string {
+  const own = process.env['MLP_IMAGES_CACHE']
+  if (own !== undefined && own !== '') return own
   const caches = process.env['XDG_CACHE_HOME']
   return join(caches === undefined || caches === '' ? join(homedir(), '.cache') : caches, 'mlp', 'images')
 }
@@ -62,20 +68,27 @@ function imagesCacheFolder(): string {
 export async function buildImage(
   context: ExecContext,
   name: ImageName,
-  options: BuildOptions,
+  given: BuildOptions,
 ): Promise<BuiltImage> {
-  const cache = options.cache ?? imagesCacheFolder()
+  const cache = given.cache ?? imagesCacheFolder()
+  const options = { ...given, cache }
   const sources = await sourcesHash(options.packageRoot, name, options.platform)
   const folder = join(cache, name, sources)
   await mkdir(dirname(folder), { recursive: true, mode: 0o700 })
-  return await inTurn(
-    join(cache, 'locks', name),
-    `building the image ${name}`,
-    context.signal,
-    holder => options.report(`waits for ${holder}`),
-    async () =>
-      (await readBuilt(options, name, sources, folder)) ??
-      (await buildAnew(context, name, options, sources, folder)),
+  return await shareWork(
+    underWay,
+    folder,
+    () => options.report(`${name}: another cloud’s lane builds it`),
+    () =>
+      inTurn(
+        join(cache, 'locks', name),
+        `building the image ${name}`,
+        context.signal,
+        holder => options.report(`${name}: waits for ${holder}`),
+        async () =>
+          (await readBuilt(options, name, sources, folder)) ??
+          (await buildAnew(context, name, options, sources, folder)),
+      ),
   )
 }
 
@@ -103,18 +116,24 @@ async function readBuilt(
 async function buildAnew(
   context: ExecContext,
   name: ImageName,
-  options: BuildOptions,
+  options: BuildOptions & { readonly cache: string },
   sources: string,
   folder: string,
 ): Promise<BuiltImage> {
   const { packageRoot, platform, report } = options
+  await removeOld(dirname(folder))
   // Beside the finished ones, so that it is moved into its place in one go.
-  const scratch = await mkdtemp(join(dirname(folder), '.building-'))
+  const scratch = await mkdtemp(join(dirname(folder), scratchPrefix))
   try {
     const made = join(scratch, 'made')
     const layout = join(made, 'image')
     const { blobs } = await startLayout(layout)
-    const base = await layBase(context, name, options, layout, scratch)
+    const base = await layBase(
+      context,
+      await baseOf(packageRoot, name),
+      { ...options, report: message => report(`${name}: ${message}`) },
+      blobs,
+    )
     const stage = join(scratch, 'stage')
     report(`${name}: installing production dependencies`)
     await installDependencies(context, name, platform, packageRoot, stage)
@@ -163,38 +182,19 @@ async function buildAnew(
   }
 }
 
-/** The Dockerfile's base where its registry answers, else one that is made here; the labels and the report say which. */
-async function layBase(
-  context: ExecContext,
-  name: ImageName,
-  { packageRoot, platform, crane, report }: BuildOptions,
-  layout: string,
-  scratch: string,
-) {
-  const base = await baseOf(packageRoot, name)
-  const pulled = await withCrane(context, { binary: crane, environment: {} }, async registry => {
-    if (!(await answers(registry, base))) return undefined
-    report(`${name}: pulling ${base}`)
-    await registry.pullLayout(base, layout, platform)
-    return await readBase(layout)
-  })
-  if (pulled !== undefined) return { ...pulled, name: base, nodeVersion: undefined }
-  const offline = await offlineBaseName()
-  const host = base.slice(0, base.indexOf('/'))
-  report(`${name}: ${host} cannot be reached; the base is made here (${offline})`)
-  const { blobs } = await startLayout(layout)
-  const made = await writeOfflineBase(context, blobs, scratch)
-  return { ...made, name: offline, nodeVersion: offlineNodeVersion }
-}
-
-/** Whether the base can be had; a registry that does not answer soon is one that cannot be reached. */
-async function answers(registry: Crane, base: string): Promise<boolean> {
-  const late = new Promise<undefined>(resolve => setTimeout(resolve, baseTimeoutMs, undefined).unref())
-  try {
-    return (await Promise.race([registry.digest(base), late])) !== undefined
-  } catch (error) {
-    if (error instanceof MlpError && error.code === 'MLP2202') return false
-    throw error
+/** What builds that were killed have left, and images of sources long gone. Under the lock: nobody else builds here. */
+async function removeOld(folder: string): Promise<void> {
+  const names = await readdir(folder)
+  const finished = await Promise.all(
+    names
+      .filter(name => !name.startsWith(scratchPrefix))
+      .map(async name => ({ name, madeAt: (await stat(join(folder, name))).mtimeMs })),
+  )
+  const old = finished.toSorted((one, other) => other.madeAt - one.madeAt).slice(imagesKept - 1)
+  const left = names.filter(name => name.startsWith(scratchPrefix))
+  for (const name of [...left, ...old.map(each => each.name)]) {
+    // A tool that outlived its mlp may still write there; then it goes the next time.
+    await rm(join(folder, name), { recursive: true, force: true }).catch(() => undefined)
   }
 }
 

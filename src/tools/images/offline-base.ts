@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readFile, realpath, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, realpath, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { rootCertificates } from 'node:tls'
 import { MlpError } from '../../engine/errors.ts'
@@ -8,6 +8,22 @@ import { nodePath } from './service-images.ts'
 
 /** Of glibc, loaded by name at run time or by native add-ons, so that `ldd` does not tell them all. */
 const loadedByName = ['librt.so.1', 'libresolv.so.2', 'libnss_dns.so.2', 'libnss_files.so.2']
+
+/** Raised when the way it is laid out changes, so that it is made again. */
+const recipe = 1
+
+/** All that decides what is in the base, without reading it: the same as long as this machine's Node and glibc are. */
+export async function offlineBaseKey(context: ExecContext): Promise<string> {
+  const copies = await copiesOf(context)
+  const files = await Promise.all(
+    copies.map(async ({ from, to }) => {
+      const path = await realpath(from)
+      const { size, mtimeMs } = await stat(path)
+      return `${to} ${path} ${size} ${mtimeMs}`
+    }),
+  )
+  return [recipe, offlineNodeVersion, process.arch, ...files].join('\n')
+}
 
 /**
  * A base without a registry: the Node that runs mlp, the C libraries that it needs from this machine, and what a
@@ -20,9 +36,7 @@ export async function writeOfflineBase(
   scratch: string,
 ): Promise<{ readonly layers: readonly Layer[]; readonly environment: readonly string[] }> {
   const root = join(scratch, 'base')
-  const libraries = await librariesOf(context, process.execPath)
-  const copies = [{ from: process.execPath, to: nodePath }, ...libraries]
-  for (const { from, to } of copies) await place(root, from, to)
+  for (const { from, to } of await copiesOf(context)) await place(root, from, to)
   const texts = {
     'etc/passwd':
       'root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n',
@@ -41,6 +55,10 @@ export async function writeOfflineBase(
     layers: [layer],
     environment: ['PATH=/nodejs/bin', 'SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt'],
   }
+}
+
+async function copiesOf(context: ExecContext) {
+  return [{ from: process.execPath, to: nodePath }, ...(await librariesOf(context, process.execPath))]
 }
 
 async function librariesOf(context: ExecContext, binary: string) {

@@ -32,6 +32,8 @@ describe('flags answer what they are for, and nothing else', () => {
     ['--allow-production', false, { allowProduction: true }, 'cloud', true],
     ['--adopt', false, { yes: true, confirm: 'fraud-ml' }, 'sandbox', false],
     ['--adopt', false, { adopt: true }, 'cloud', true],
+    ['--rollback', false, { yes: true, confirm: 'fraud-ml' }, 'sandbox', false],
+    ['--rollback', false, { rollback: true }, 'cloud', true],
     ["--allow-replace 'x'", false, { yes: true, confirm: 'fraud-ml' }, 'sandbox', false],
   ] as const)('%s (safe: %s) with %j on %s: %s', async (flag, safe, given, target, answered) => {
     const answer = consent(given, target).approve(question(flag, safe))

@@ -70,6 +70,16 @@ test.each([
   expect(rolloutState(deployment({}), [pod(status)]).troubles).toMatchObject([{ kind, reason }])
 })
 
+test('a pod in which nothing runs is told apart from one that is ready', () => {
+  const conditions = [{ type: 'Ready', status: 'True' }]
+  const played = [...conditions, { type: 'mlp.dev/simulated', status: 'True' }]
+  expect(rolloutState(deployment({}), [pod({ conditions })])).toMatchObject({ ready: 1, simulated: false })
+  expect(rolloutState(deployment({}), [pod({ conditions: played })])).toMatchObject({
+    ready: 1,
+    simulated: true,
+  })
+})
+
 test('a pod that is ready, or on its way out, is no trouble', () => {
   const ready = pod({ conditions: [{ type: 'Ready', status: 'True' }], ...container({ ready: true }) })
   const leaving = {

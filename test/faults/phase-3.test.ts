@@ -1,0 +1,88 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createPlayground, type Finished, type Playground, parseEvents } from '../support/mlp.ts'
+import { eventually } from '../support/processes.ts'
+import { type InventoryOfWorld, readWorld } from '../support/world.ts'
+
+const run = promisify(execFile)
+const bootstrap = ['bootstrap', '--yes', '--json']
+
+const steps = (finished: Finished) =>
+  parseEvents(finished.stdout).filter(({ type }) => type === 'step-finished')
+const expectWell = (finished: Finished) =>
+  expect(
+    { exitCode: finished.exitCode, failed: steps(finished).filter(({ state }) => state === 'failed') },
+    finished.stderr,
+  ).toEqual({ exitCode: 0, failed: [] })
+
+// One world that nobody disturbs. Then one whose phase 3 is cut short again and again, each time a little later: what
+// the one before left is where the next begins.
+describe('phase 3 is cut short', () => {
+  let playground: Playground
+  let undisturbed: InventoryOfWorld
+  beforeAll(async () => {
+    playground = await createPlayground()
+    expectWell(await playground.mlp(bootstrap))
+    undisturbed = await readWorld(playground)
+    await playground.startOver()
+    expectWell(await playground.mlp(['bootstrap', '--to', '2', '--yes', '--json']))
+  })
+  afterAll(() => playground?.dispose())
+
+  /** As on a machine that has built no image yet. */
+  const cold = () => ({ MLP_IMAGES_CACHE: join(playground.folder, 'images') })
+  /** Tools of this platform that still run. */
+  const tools = async () => {
+    const { stdout } = await run('ps', ['-eo', 'args'])
+    return stdout.split('\n').filter(line => /^\S*crane (push|tag|digest)|^npm ci/.test(line.trim()))
+  }
+  const cutShort = async (when: RegExp, signal: 'SIGKILL' | 'SIGINT') => {
+    const running = playground.start(bootstrap, cold())
+    const at = await eventually(
+      `${when}`,
+      () => {
+        if (running.child.exitCode !== null) throw new Error(`it ended before ${when} was said`)
+        return running.events().find(event => when.test(`${event.step} ${String(event['message'])}`))
+      },
+      300_000,
+    )
+    running.child.kill(signal)
+    return { at, ...(await running.finished) }
+  }
+
+  it.each([
+    ['is installed for an image', /^3\.\S+\.images \S+: installing production dependencies/],
+    ['is pushed', /^3\.\S+\.images \S+: pushing /],
+  ])('by kill -9 while something %s', async (_, when) => {
+    await cutShort(when, 'SIGKILL')
+  })
+
+  it('by Ctrl-C while images are pushed: in order, and nothing is left at work', async () => {
+    const { exitCode, stdout } = await cutShort(/^3\.\S+\.images \S+: pushing /, 'SIGINT')
+    expect(exitCode, stdout.slice(-2000)).toBe(130)
+    expect(parseEvents(stdout).at(-1)).toMatchObject({ type: 'run-finished', result: 'interrupted' })
+    expect(await tools()).toEqual([])
+  })
+
+  it('by kill -9 while a Deployment is applied', async () => {
+    await cutShort(/^3\.\S+\.(api-gateway|model-serving) Deployment /, 'SIGKILL')
+  })
+
+  it('by Ctrl-C in a rollout: in order, and the pods come up all the same', async () => {
+    const { exitCode, stdout } = await cutShort(/^3\.\S+ \d of \d ready/, 'SIGINT')
+    expect(exitCode, stdout.slice(-2000)).toBe(130)
+    expect(steps({ stdout } as Finished).filter(({ state }) => state === 'failed')).toEqual([])
+  })
+
+  it('by kill -9 in a rollout; then the same command ends in the world that nobody disturbed', async () => {
+    await cutShort(/^3\.\S+ (\d of \d ready|asking whether it holds)/, 'SIGKILL')
+    expectWell(await playground.mlp(bootstrap, cold()))
+    expect(await readWorld(playground)).toEqual(undisturbed)
+    const verified = await playground.mlp(['verify', '3', '--json', '--wait', '60s'])
+    expect(verified.exitCode, verified.stdout).toBe(0)
+    const again = await playground.mlp(bootstrap, cold())
+    expect(steps(again).filter(({ state }) => state !== 'skipped')).toEqual([])
+  })
+})
