@@ -12,6 +12,8 @@ export interface PlanOptions<Ctx extends EngineContext> {
   readonly steps: readonly Step<Ctx>[]
   readonly makeContext: (outputs: Outputs) => Ctx
   readonly state: StateStore
+  /** Steps that are asked about because others need them, and are no part of the plan. */
+  readonly askOnly?: ReadonlySet<string>
   readonly concurrency?: number
 }
 
@@ -48,9 +50,10 @@ export async function planSteps<Ctx extends EngineContext>(options: PlanOptions<
     },
     onBlocked: () => undefined,
   })
+  const planned = graph.ordered.filter(step => options.askOnly?.has(step.id) !== true)
   return {
-    actions: graph.ordered.flatMap(step => plans.get(step.id) ?? []),
-    unchanged: graph.ordered.flatMap(step => (plans.get(step.id)?.length === 0 ? [step.id] : [])),
+    actions: planned.flatMap(step => plans.get(step.id) ?? []),
+    unchanged: planned.flatMap(step => (plans.get(step.id)?.length === 0 ? [step.id] : [])),
     errors,
   }
 }

@@ -12,6 +12,8 @@ export interface UndoOptions<Ctx extends EngineContext> {
   readonly steps: readonly Step<Ctx>[]
   readonly makeContext: (outputs: Outputs) => Ctx
   readonly state: StateStore
+  /** Steps that are asked about because others need them, and that stay. */
+  readonly askOnly?: ReadonlySet<string>
   readonly concurrency?: number
   readonly guard?: (step: string) => Promise<void>
   readonly now?: () => Date
@@ -75,8 +77,14 @@ export async function undoSteps<Ctx extends EngineContext>(options: UndoOptions<
     onBlocked: () => undefined,
   })
 
+  // What is only asked about needs those that go, not the other way round: none of it waits, and none of it is undone.
+  const going = options.steps.filter(({ id }) => options.askOnly?.has(id) !== true)
+  const among = new Set<string>(going.map(({ id }) => id))
+  const goingGraph = buildGraph(
+    going.map(step => ({ ...step, needs: step.needs.filter(need => among.has(need)) })),
+  )
   await schedule({
-    graph: reversed(graph),
+    graph: reversed(goingGraph),
     concurrency,
     signal: context.signal,
     async run({ id }): Promise<NodeEnd> {
@@ -117,7 +125,7 @@ export async function undoSteps<Ctx extends EngineContext>(options: UndoOptions<
       }
     },
   })
-  return summarise(graph.ordered.toReversed(), outcomes, outputs, merged)
+  return summarise(goingGraph.ordered.toReversed(), outcomes, outputs, merged)
 }
 
 /** What the step returned when it was applied: from the world where it answers, else from memory. */

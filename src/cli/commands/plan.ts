@@ -6,6 +6,7 @@ import type { Io } from '../io.ts'
 import type { PlanOptions } from '../options.ts'
 import { readQuotas } from '../quotas.ts'
 import { type Session, withSession } from '../session.ts'
+import { stepsUpTo } from '../steps-up-to.ts'
 import { type QuotaRow, showPlan } from '../views/plan-report.ts'
 
 /** What every phase would do, and why. Changes nothing. */
@@ -19,11 +20,9 @@ async function planIn(options: PlanOptions, io: Io, session: Session): Promise<E
   const first = options.from ?? 1
   const last = options.to ?? 8
   const wanted = phases.filter(({ number }) => number >= first && number <= last)
-  const steps = wanted
-    .flatMap(phase => phase.steps(session.config))
-    .filter(({ cloud }) => session.works(cloud))
+  const { steps, askOnly } = stepsUpTo(last, first, session)
   const [plan, quotas] = await Promise.all([
-    planSteps({ steps, makeContext: session.makeContext, state: session.state }),
+    planSteps({ steps, askOnly, makeContext: session.makeContext, state: session.state }),
     quotaRows(session, wanted),
   ])
   showPlan({ ...plan, quotas }, options, io)

@@ -9,6 +9,7 @@ import { gatesOf } from '../gates/gates.ts'
 import type { Io } from '../io.ts'
 import type { TeardownOptions } from '../options.ts'
 import { type Session, withSession } from '../session.ts'
+import { stepsUpTo } from '../steps-up-to.ts'
 
 /** Takes the platform back in reverse order, then looks in the clouds, without any state, for what is still there. */
 export function runTeardown(options: TeardownOptions, io: Io): Promise<ExitCode> {
@@ -21,15 +22,14 @@ async function tearDownIn(options: TeardownOptions, session: Session): Promise<E
   const first = options.from ?? 1
   const last = options.to ?? 8
   const wanted = phases.filter(({ number }) => number >= first && number <= last)
-  const steps = wanted
-    .flatMap(phase => phase.steps(session.config))
-    .filter(({ cloud }) => session.works(cloud))
+  const { steps, askOnly } = stepsUpTo(last, first, session)
   const context = session.makeContext(() => undefined)
-  session.started(steps)
+  session.started(steps.filter(({ id }) => !askOnly.has(id)))
   await passGates(gatesOf({ clouds: session.clouds.values(), phases: wanted, builds: false }), context)
   if (!(await confirmed(context))) throw notConfirmed(context.config.project)
   const undone = await undoSteps({
     steps,
+    askOnly,
     makeContext: session.makeContext,
     state: session.state,
     guard: session.guard,

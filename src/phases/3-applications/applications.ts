@@ -15,7 +15,7 @@ import {
 } from '../2-kubernetes/declarations.ts'
 import { loadTemplate } from '../2-kubernetes/templates.ts'
 import type { Context } from '../phase.ts'
-import { pushedImages } from './images-step.ts'
+import { imagesStepId, pushedImages } from './images-step.ts'
 import { rollOut } from './roll-out.ts'
 
 /** MLflow runs once: in the cloud that is configured first, as the record of all machines does. */
@@ -97,6 +97,12 @@ function imageOf(
   return name === 'mlflow' ? undefined : pushedImages(context, cloud)?.[name]
 }
 
+/** What `mlp render` shows before there is a digest: which repository it will be of. */
+function imageToCome(context: DeclarationContext, cloud: CloudName, name: ApplicationName) {
+  const rendering = context.outputs(imagesStepId(cloud)) !== undefined
+  return rendering && name !== 'mlflow' ? cloudOf(context, cloud).repository(name) : undefined
+}
+
 /** Undefined while it is not known which image is to run. */
 async function podChanges(
   context: DeclarationContext,
@@ -104,7 +110,7 @@ async function podChanges(
   name: ApplicationName,
 ): Promise<PodChanges | undefined> {
   const outputs = infrastructureOutputs(context, cloud)
-  const image = imageOf(context, cloud, name)
+  const image = imageOf(context, cloud, name) ?? imageToCome(context, cloud, name)
   if (outputs === undefined || (image === undefined && name !== 'mlflow')) return undefined
   const account = cloudOf(context, cloud)
     .workloadIdentity(outputs)

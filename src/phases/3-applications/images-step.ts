@@ -16,7 +16,7 @@ import type { Context, PlatformStep } from '../phase.ts'
 
 const outputsSchema = z.object({ images: z.record(z.enum(imageNames), z.string()) })
 
-function imagesStepId(cloud: CloudName): StepId {
+export function imagesStepId(cloud: CloudName): StepId {
   return `3.${cloud}.images`
 }
 

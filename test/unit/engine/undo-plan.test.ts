@@ -50,6 +50,16 @@ describe('undo', () => {
     expect(state.all().size).toBe(0)
   })
 
+  test('of later phases alone leaves the earlier ones, and asks them for what the later ones need', async () => {
+    const { world, state, undo } = await platform()
+    const askOnly = new Set(['1.aws.net', '1.aws.cluster', '1.gcp.net'])
+    const summary = await undo({ askOnly })
+    expect(world.calls.filter(call => call.startsWith('undo'))).toEqual(['undo 2.aws.names'])
+    expect(world.calls).toContain('status 1.aws.cluster')
+    expect(summary).toMatchObject({ result: 'ok', done: 1, total: 1 })
+    expect([...state.all().keys()].toSorted()).toEqual([...askOnly].toSorted())
+  })
+
   test('knows what the steps returned, from the world, else from memory', async () => {
     const seen = new Map<string, unknown>()
     const { world, undo } = await platform((step, _) =>
@@ -194,6 +204,15 @@ describe('plan', () => {
     expect(plan.unchanged).toEqual(['1.aws.cluster', '1.gcp.net'])
     expect(world.calls.every(call => call.startsWith('status'))).toBe(true)
     expect(JSON.stringify([...state.all()])).toBe(before)
+  })
+
+  test('of later phases alone leaves out what the earlier ones would do', async () => {
+    const { world, state } = await platform()
+    world.things.clear()
+    const askOnly = new Set(['1.aws.net', '1.aws.cluster', '1.gcp.net'])
+    const plan = await planSteps({ steps: lanes(world), askOnly, makeContext: world.makeContext, state })
+    expect(plan.actions).toMatchObject([{ step: '2.aws.names', action: 'create' }])
+    expect(plan.unchanged).toEqual([])
   })
 
   test('a step’s own plan is asked, with what earlier steps returned; one that cannot be planned stops no other', async () => {
