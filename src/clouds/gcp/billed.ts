@@ -217,7 +217,7 @@ function machineParts(type: string, spot: boolean, machine: Machine | undefined)
     { query: sku(`${name} Core running in `), quantity: machine?.cpus ?? 1 },
     { query: sku(`${name} Ram running in `), quantity: machine?.memoryGib ?? 1 },
     ...(machine?.gpus ?? []).map(({ type: gpu, count }) => ({
-      query: sku(`${gpuName(gpu)} GPU ${spot ? 'attached to Spot Preemptible VMs' : 'running'} in `),
+      query: sku(`${gpuName(gpu)} GPU ${spot ? 'attached to Spot Preemptible VMs ' : ''}running in `),
       quantity: count,
     })),
   ]
