@@ -15,6 +15,7 @@ const instant = z.iso.datetime()
 const money = z
   .object({ amount: z.number(), currency: z.string(), source: z.string(), asOf: z.string() })
   .nullable()
+const amountOfMoney = z.object({ amount: z.number(), currency: z.string() })
 const leftover = z.object({
   cloud,
   type: z.string(),
@@ -139,7 +140,40 @@ export const planDocument = z.object({
       allowed: z.number(),
     }),
   ),
-  cost: z.object({ monthly: z.array(z.object({ amount: z.number(), currency: z.string() })) }),
+  cost: z.object({
+    /** The whole platform while it runs, as far as it is known; empty where nothing is to be done: no price is asked. */
+    monthly: z.array(amountOfMoney),
+    /** The same with every node that the pools may have; `monthly` is with the fewest. */
+    most: z.array(amountOfMoney),
+    /** What of it the actions create or change. */
+    added: z.array(amountOfMoney),
+    /** The sandbox's prices, which nobody bills. */
+    simulated: z.boolean(),
+    /** What costs and is in no sum, with its reason. */
+    unknown: z.array(z.string()),
+    lines: z.array(
+      z.object({
+        cloud,
+        /** terraform address. */
+        resource: z.string(),
+        what: z.string(),
+        amount: z.string(),
+        /** Null with `byUse` or `unknown`. */
+        monthly: amountOfMoney.nullable(),
+        byUse: z.object({ rate: amountOfMoney.nullable(), per: z.string() }).nullable(),
+        unknown: z.string().nullable(),
+      }),
+    ),
+    /** mlp.yaml's, where prices were asked. */
+    budget: z
+      .object({
+        amount: z.number(),
+        currency: z.string(),
+        verdict: z.enum(['within', 'above', 'unknown']),
+        detail: z.string(),
+      })
+      .nullable(),
+  }),
 })
 
 /** `mlp render --json`. */

@@ -16,9 +16,13 @@ type Cost =
   | {
       readonly kind: 'monthly'
       readonly amount: number
+      /** The same with every node that its pool may have; `amount` is with the fewest. */
+      readonly most: number
       readonly currency: string
-      /** Whose list, and since when it holds. */
+      /** Whose list: 'AWS Price List'. */
       readonly source: string
+      /** Since when the list has that price, as a date; empty where it does not say. */
+      readonly since: string
     }
   /** Nobody knows how much of it will be used: a rate, and in no sum. Null: the list does not name it. */
   | {

@@ -11,13 +11,21 @@ export interface Rate {
   /** As the list says it: 'Hrs', 'GiBy.mo', '1 GB/Month'. */
   readonly unit: string
   readonly source: string
+  readonly since: string
 }
 
-/** What is asked of a price list for one line: `quantity` units of the price that `query` finds, for each part. */
+/** What is asked of a price list for one line: so many units of the price that `query` finds, for each part. */
 export interface Billed<Query> extends Omit<CostLine, 'cost'> {
-  readonly parts: readonly { readonly query: Query; readonly quantity: number }[]
+  readonly parts: readonly Part<Query>[]
   /** What the unit is in words, where use decides: no sum is made of it. */
   readonly byUse?: string
+}
+
+interface Part<Query> {
+  readonly query: Query
+  readonly quantity: number
+  /** Where it grows by itself: at most so many. */
+  readonly most?: number
 }
 
 /** What each thing comes to. Each query is asked once, all of them side by side; rejects as `rateOf` does. */
@@ -35,7 +43,11 @@ export async function costsOf<Query>(
   return Promise.all(
     things.map(async ({ parts, byUse, ...line }) => {
       const found = await Promise.all(
-        parts.map(async ({ query, quantity }) => ({ quantity, rate: await ask(query) })),
+        parts.map(async ({ query, quantity, most = quantity }) => ({
+          quantity,
+          most,
+          rate: await ask(query),
+        })),
       )
       return { ...line, cost: byUse === undefined ? monthly(found) : use(found[0]?.rate, byUse) }
     }),
@@ -50,27 +62,35 @@ function use(rate: Rate | undefined, per: string): CostLine['cost'] {
   }
 }
 
-function monthly(
-  parts: readonly { readonly quantity: number; readonly rate: Rate | undefined }[],
-): CostLine['cost'] {
+interface Found {
+  readonly quantity: number
+  readonly most: number
+  readonly rate: Rate | undefined
+}
+
+function monthly(parts: readonly Found[]): CostLine['cost'] {
   let amount = 0
+  let largest = 0
   let first: Rate | undefined
-  for (const { quantity, rate } of parts) {
-    if (quantity === 0) continue
-    if (rate === undefined) return { kind: 'unknown', why: 'the price list does not name it' }
-    const times = timesAMonth(rate.unit)
-    if (times === undefined)
-      return { kind: 'unknown', why: `the price list has it by '${rate.unit}', which is no month of it` }
+  for (const { quantity, most, rate } of parts) {
+    if (rate === undefined) return unknown('the price list does not name it')
     // What a list has at nothing is a free allowance or a placeholder: a bill would surprise.
-    if (rate.amount === 0) return { kind: 'unknown', why: 'the price list has it at 0' }
-    if (first !== undefined && first.currency !== rate.currency)
-      return { kind: 'unknown', why: `its parts are priced in ${first.currency} and ${rate.currency}` }
+    if (rate.amount === 0) return unknown('the price list has it at 0')
+    const times = timesAMonth(rate.unit)
+    if (times === undefined) return unknown(`the price list has it by '${rate.unit}', which is no time`)
     first ??= rate
+    if (first.currency !== rate.currency)
+      return unknown(`its parts are priced in ${first.currency} and ${rate.currency}`)
     amount += quantity * rate.amount * times
+    largest += most * rate.amount * times
   }
-  // A pool of no nodes costs nothing until it has some.
-  if (first === undefined) return { kind: 'by-use', rate: null, per: 'machine, of which there are none yet' }
-  return { kind: 'monthly', amount, currency: first.currency, source: first.source }
+  if (first === undefined) throw new Error('a line has at least one part')
+  const { currency, source, since } = first
+  return { kind: 'monthly', amount, most: largest, currency, source, since }
+}
+
+function unknown(why: string): CostLine['cost'] {
+  return { kind: 'unknown', why }
 }
 
 /** How often a month has the unit, as each list spells it; undefined for a unit that is no matter of time. */

@@ -87,6 +87,8 @@ export interface Phase {
   readonly tools?: readonly ToolName[]
   /** What it takes room for under a cloud's quotas; nothing when it is left out. */
   quotaNeeds?(config: Config, cloud: CloudName): readonly QuotaNeed[]
+  /** Set where it makes what the clouds bill: its plan has a price, and a budget is asked about before it. */
+  readonly isBilled?: true
   steps(config: Config): readonly PlatformStep[]
   /** The files of every step that applies files. Asks no cloud, and changes nothing. */
   render(context: RenderContext): Promise<readonly Rendering[]>

@@ -1,9 +1,12 @@
 import { type ExitCode, exitCodes } from '../../engine/errors.ts'
 import { planSteps } from '../../engine/plan.ts'
+import type { PlannedAction } from '../../engine/step.ts'
 import { phases } from '../../phases/index.ts'
 import type { Phase } from '../../phases/phase.ts'
+import { readCosts } from '../costs.ts'
 import type { Io } from '../io.ts'
 import type { PlanOptions } from '../options.ts'
+import { addedBy, type PlanCosts, withCosts } from '../plan-costs.ts'
 import { readQuotas } from '../quotas.ts'
 import { type Session, withSession } from '../session.ts'
 import { stepsUpTo } from '../steps-up-to.ts'
@@ -25,8 +28,32 @@ async function planIn(options: PlanOptions, io: Io, session: Session): Promise<E
     planSteps({ steps, askOnly, makeContext: session.makeContext, state: session.state }),
     quotaRows(session, wanted),
   ])
-  showPlan({ ...plan, quotas }, options, io)
+  const costs = await costsOf(session, wanted, plan.actions)
+  const actions = withCosts(plan.actions, costs.clouds, new Date())
+  showPlan({ ...plan, actions, quotas, costs }, options, io)
   return plan.errors.length === 0 ? exitCodes.done : exitCodes.stepFailed
+}
+
+/** Asked only where something is to be made or changed: a platform that is as it should be costs what it did. */
+async function costsOf(
+  session: Session,
+  wanted: readonly Phase[],
+  actions: readonly PlannedAction[],
+): Promise<PlanCosts> {
+  const { config, target } = session.makeContext(() => undefined)
+  const billed = new Set(
+    wanted
+      .filter(({ isBilled }) => isBilled === true)
+      .flatMap(phase => phase.steps(config).map(({ id }) => id)),
+  )
+  const isAsked = actions.some(({ step }) => billed.has(step))
+  const clouds = isAsked ? await readCosts(session.clouds.values(), session.signal) : []
+  return {
+    clouds,
+    added: addedBy(actions, clouds),
+    budget: config.budget,
+    prices: target.name === 'sandbox' ? 'simulated' : 'real',
+  }
 }
 
 /** What the phases take of each cloud's quotas; what cannot be read is told, and is not in the plan. */

@@ -5,15 +5,17 @@ import type { PlannedAction } from '../../engine/step.ts'
 import { documentVersion, type PlanDocument, planDocument } from '../contract.ts'
 import type { Io } from '../io.ts'
 import type { GlobalOptions } from '../options.ts'
+import type { PlanCosts } from '../plan-costs.ts'
 import { judgeQuotas } from '../quotas.ts'
 import { chooseColour } from './choose.ts'
+import { costJson, costSummary, costTables } from './cost-report.ts'
 import { marks, type Palette, palette } from './palette.ts'
 import { cut, wrap } from './text.ts'
 
 export type QuotaRow = Quota & { readonly cloud: CloudName }
 
-/** What would be done, and what the clouds' quotas leave room for. */
-type Plan = PlanSummary & { readonly quotas: readonly QuotaRow[] }
+/** What would be done, what it costs, and what the clouds' quotas leave room for. */
+type Plan = PlanSummary & { readonly quotas: readonly QuotaRow[]; readonly costs: PlanCosts }
 
 /** Writes a plan to standard output, as JSON where that was asked for. */
 export function showPlan(
@@ -45,7 +47,7 @@ export function planJson(plan: Plan): PlanDocument {
       used,
       allowed: limit,
     })),
-    cost: { monthly: monthlyCosts(plan.actions) },
+    cost: costJson(plan.costs),
   })
 }
 
@@ -91,7 +93,11 @@ export function planReport(
     ]),
     ...quotaLines(plan.quotas, options),
     ...(commands.length === 0 ? [] : ['', 'commands:', ...commands.map(command => `  ${command}`)]),
+    ...(plan.costs.clouds.length === 0
+      ? []
+      : ['', ...costTables(plan.costs.clouds, plan.costs.prices, options)]),
     '',
+    ...costSummary(plan.costs, options),
     summary(plan, colours),
   ]
 }
@@ -113,21 +119,9 @@ function quotaLines(
 function summary(plan: Plan, colours: Palette): string {
   const counts = Map.groupBy(plan.actions, ({ action }) => action)
   const what = [...counts].map(([action, list]) => `${list.length} to ${action}`)
-  const cost = monthlyCosts(plan.actions).map(
-    ({ amount, currency }) => `about ${amount.toFixed(2)} ${currency} a month`,
-  )
   const unchanged = `${plan.unchanged.length} steps as they should be`
   if (what.length === 0 && plan.errors.length === 0) return colours.good(`Nothing to do: ${unchanged}.`)
-  return [...what, unchanged, ...cost].join(', ')
-}
-
-/** By currency; what has no price is not in it. */
-function monthlyCosts(actions: readonly PlannedAction[]): readonly { amount: number; currency: string }[] {
-  const priced = actions.flatMap(({ monthlyCost }) => (monthlyCost === null ? [] : [monthlyCost]))
-  return [...Map.groupBy(priced, ({ currency }) => currency)].map(([currency, list]) => ({
-    currency,
-    amount: list.reduce((sum, { amount }) => sum + amount, 0),
-  }))
+  return [...what, unchanged].join(', ')
 }
 
 function paint(action: PlannedAction, colours: Palette): (text: string) => string {

@@ -1,4 +1,4 @@
-import type { Config } from '../../config/schema.ts'
+import type { AwsConfig, Config } from '../../config/schema.ts'
 import type { Billed } from '../costs.ts'
 import { natZones } from './quotas.ts'
 import { diskGib, sizes } from './sizes.ts'
@@ -185,7 +185,7 @@ function cluster(config: Config): readonly Line[] {
 
 function pool(
   name: 'general' | 'gpu',
-  { type, spot, min }: { readonly type: string; readonly spot: boolean; readonly min: number },
+  { type, spot, min, max }: NonNullable<AwsConfig['gpuNodes']>,
 ): readonly Line[] {
   const line = { root: 'cluster', address: `aws_eks_node_group.main["${name}"]`, instances: 1 } as const
   const machine = listed('AmazonEC2', `BoxUsage:${type}`, {
@@ -200,7 +200,7 @@ function pool(
       ...line,
       what: `nodes ${name}, ${type}${spot ? ', spot' : ''}`,
       amount: String(min),
-      parts: [{ query: spot ? { kind: 'spot', type } : machine, quantity: min }],
+      parts: [{ query: spot ? { kind: 'spot', type } : machine, quantity: min, most: max }],
     },
     {
       ...line,
@@ -210,6 +210,7 @@ function pool(
         {
           query: listed('AmazonEC2', 'EBS:VolumeUsage.gp3', { volumeApiName: 'gp3' }),
           quantity: min * diskGib[name],
+          most: max * diskGib[name],
         },
       ],
     },

@@ -62,12 +62,12 @@ async function listedRate(
     })
     .sort((a, b) => Number(a.beginRange) - Number(b.beginRange))
   if (first === undefined) return undefined
-  const published = first.publicationDate.slice(0, 10)
   return {
     amount: first.amount,
     currency: first.currency,
     unit: first.unit,
-    source: `AWS Price List${published === '' ? '' : `, published ${published}`}`,
+    source: 'AWS Price List',
+    since: first.publicationDate.slice(0, 10),
   }
 }
 
@@ -182,7 +182,8 @@ async function spotRate(
   const amounts = (answer.SpotPriceHistory ?? []).map(({ SpotPrice }) => Number(SpotPrice))
   const amount = Math.max(...amounts.filter(each => each > 0), 0)
   if (amount === 0) return undefined
-  return { amount, currency: 'USD', unit: 'Hrs', source: 'EC2 spot prices of now, which move' }
+  const since = new Date().toISOString().slice(0, 10)
+  return { amount, currency: 'USD', unit: 'Hrs', source: 'EC2 spot prices', since }
 }
 
 function parsed<Schema extends z.ZodType>(schema: Schema, text: string, what: string): z.output<Schema> {

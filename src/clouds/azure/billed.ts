@@ -345,24 +345,35 @@ function cluster(config: Config): readonly Line[] {
             ],
           },
         ]),
-    ...pool(address, 'system', nodes.type, false, regular),
+    ...pool(address, 'system', nodes.type, false, { min: regular, max: nodes.spot ? regular : nodes.max }),
     ...(nodes.spot
-      ? pool('azurerm_kubernetes_cluster_node_pool.spot', 'general', nodes.type, true, nodes.min - regular)
+      ? pool('azurerm_kubernetes_cluster_node_pool.spot', 'general', nodes.type, true, {
+          min: nodes.min - regular,
+          max: nodes.max - regular,
+        })
       : []),
     ...(gpuNodes === undefined
       ? []
-      : pool('azurerm_kubernetes_cluster_node_pool.gpu', 'gpu', gpuNodes.type, gpuNodes.spot, gpuNodes.min)),
+      : pool('azurerm_kubernetes_cluster_node_pool.gpu', 'gpu', gpuNodes.type, gpuNodes.spot, gpuNodes)),
   ]
 }
 
-function pool(address: string, name: string, type: string, spot: boolean, count: number): readonly Line[] {
+function pool(
+  address: string,
+  name: string,
+  type: string,
+  spot: boolean,
+  { min, max }: { readonly min: number; readonly max: number },
+): readonly Line[] {
   const disk = osDisk(type)
-  const line = { root: 'cluster', address, instances: 1, amount: String(count) } as const
+  const line = { root: 'cluster', address, instances: 1, amount: String(min) } as const
   return [
     {
       ...line,
       what: `nodes ${name}, ${type}${spot ? ', spot' : ''}`,
-      parts: [{ query: { serviceName: 'Virtual Machines', armSkuName: type, spot }, quantity: count }],
+      parts: [
+        { query: { serviceName: 'Virtual Machines', armSkuName: type, spot }, quantity: min, most: max },
+      ],
     },
     {
       ...line,
@@ -375,7 +386,8 @@ function pool(address: string, name: string, type: string, spot: boolean, count:
             skuName: `${disk} LRS`,
             meterName: `${disk} LRS Disk`,
           },
-          quantity: count,
+          quantity: min,
+          most: max,
         },
       ],
     },

@@ -44,12 +44,12 @@ async function rateOf(platform: AzurePlatform, meter: Meter, signal: AbortSignal
     .filter(({ retailPrice }) => retailPrice > 0)
     .sort((a, b) => a.tierMinimumUnits - b.tierMinimumUnits)
   if (first === undefined) return undefined
-  const since = first.effectiveStartDate.slice(0, 10)
   return {
     amount: first.retailPrice,
     currency: first.currencyCode,
     unit: first.unitOfMeasure,
-    source: `Azure Retail Prices${since === '' ? '' : `, in force since ${since}`}`,
+    source: 'Azure Retail Prices',
+    since: first.effectiveStartDate.slice(0, 10),
   }
 }
 

@@ -22,6 +22,8 @@ type Line = Billed<Sku>
 const compute = 'Compute Engine'
 const networking = 'Networking'
 const sql = 'Cloud SQL'
+/** The gateway is billed by the machines behind it, up to so many: https://cloud.google.com/nat/pricing */
+const mostBehindNat = 32
 
 /**
  * What templates/terraform/gcp makes and Google Cloud bills, with its SKUs. Descriptions as infracost
@@ -48,8 +50,7 @@ function foundation(config: Config, { nodes, gpuNodes }: GcpConfig): readonly Li
     begins: `Cloud SQL for PostgreSQL: ${place} - ${part} in `,
   })
   const cacheNodes = size.cache_shards * (1 + size.cache_replicas)
-  // Billed by the machines behind the gateway, at most 32: https://cloud.google.com/nat/pricing
-  const behindNat = Math.min(nodes.min + (gpuNodes?.min ?? 0), 32)
+  const behindNat = Math.min(nodes.min + (gpuNodes?.min ?? 0), mostBehindNat)
   const keys = 3
   return [
     {
@@ -60,6 +61,7 @@ function foundation(config: Config, { nodes, gpuNodes }: GcpConfig): readonly Li
         {
           query: { service: networking, begins: 'Networking Cloud Nat Gateway Uptime' },
           quantity: behindNat,
+          most: Math.min(nodes.max + (gpuNodes?.max ?? 0), mostBehindNat),
         },
       ],
     },
@@ -175,11 +177,11 @@ function cluster({ nodes, gpuNodes }: GcpConfig, machines: ReadonlyMap<string, M
 
 function pool(
   name: 'general' | 'gpu',
-  { type, spot, min }: { readonly type: string; readonly spot: boolean; readonly min: number },
+  { type, spot, min, max }: NonNullable<GcpConfig['gpuNodes']>,
   machines: ReadonlyMap<string, Machine>,
 ): readonly Line[] {
   const line = { root: 'cluster', address: `google_container_node_pool.${name}`, instances: 1 } as const
-  const disks = min * bootDiskGb[name]
+  const diskGb = bootDiskGb[name]
   return [
     {
       ...line,
@@ -188,13 +190,20 @@ function pool(
       parts: machineParts(type, spot, machines.get(type)).map(({ query, quantity }) => ({
         query,
         quantity: quantity * min,
+        most: quantity * max,
       })),
     },
     {
       ...line,
       what: `disks of the nodes ${name}, pd-balanced`,
-      amount: `${disks} GiB`,
-      parts: [{ query: { service: compute, begins: 'Balanced PD Capacity' }, quantity: disks }],
+      amount: `${min * diskGb} GiB`,
+      parts: [
+        {
+          query: { service: compute, begins: 'Balanced PD Capacity' },
+          quantity: min * diskGb,
+          most: max * diskGb,
+        },
+      ],
     },
   ]
 }

@@ -163,12 +163,12 @@ function rateOf(found: readonly Listed[]): Rate | undefined {
       .sort((a, b) => a.from - b.from)
     const [first] = tiers
     if (now === undefined || first === undefined) continue
-    const since = now.effectiveTime.slice(0, 10)
     return {
       amount: first.amount,
       currency: first.currency,
       unit: now.pricingExpression.usageUnit,
-      source: `Google Cloud Billing Catalog${since === '' ? '' : `, in force since ${since}`}`,
+      source: 'Google Cloud Billing Catalog',
+      since: now.effectiveTime.slice(0, 10),
     }
   }
   return undefined

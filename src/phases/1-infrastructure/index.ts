@@ -16,6 +16,7 @@ export const infrastructurePhase: Phase = {
   // A managed Redis of Azure alone may take half of it; teardown takes about as long.
   expectedMinutes: 50,
   quotaNeeds,
+  isBilled: true,
   steps: config =>
     configuredClouds(config).flatMap(cloud => {
       const ahead = planAhead(cloud)

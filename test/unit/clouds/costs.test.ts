@@ -43,7 +43,7 @@ describe('what a line comes to', () => {
     amount: '2',
   }
   const rate = (changes: Partial<Rate> = {}): Rate => ({
-    ...{ amount: 0.1, currency: 'USD', unit: 'Hrs', source: 'a list' },
+    ...{ amount: 0.1, currency: 'USD', unit: 'Hrs', source: 'a list', since: '2026-08-21' },
     ...changes,
   })
   const costOf = async (parts: Billed<string>['parts'], rates: Record<string, Rate>, byUse?: string) => {
@@ -59,15 +59,17 @@ describe('what a line comes to', () => {
 
   test('is the sum of its parts over a month', async () => {
     const parts = [
-      { query: 'core', quantity: 2 },
+      { query: 'core', quantity: 2, most: 5 },
       { query: 'disk', quantity: 50 },
     ]
     const rates = { core: rate(), disk: rate({ amount: 0.08, unit: 'GB-Mo' }) }
     expect(await costOf(parts, rates)).toEqual({
       kind: 'monthly',
       amount: 150,
+      most: 150 + 730 * 0.1 * 3,
       currency: 'USD',
       source: 'a list',
+      since: '2026-08-21',
     })
   })
 

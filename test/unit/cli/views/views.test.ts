@@ -353,6 +353,8 @@ describe('status', () => {
   })
 })
 
+const noCosts = { clouds: [], added: [], budget: undefined, prices: 'real' as const }
+
 describe('plan', () => {
   const cost = { amount: 70, currency: 'USD', source: 'list', asOf: '2026-01-01' }
   const action = {
@@ -388,8 +390,9 @@ describe('plan', () => {
       { cloud: 'aws' as const, name: 'VPCs', needed: 1, wanted: 1, used: 5, limit: 5, remedy: 'Ask.' },
       { cloud: 'gcp' as const, name: 'CPUS', needed: 4, wanted: 20, used: 0, limit: 200, remedy: 'Ask.' },
     ],
+    costs: noCosts,
   }
-  test('what loses data comes first, the literal commands and the sum last', () => {
+  test('what loses data comes first, the literal commands and the counts last', () => {
     const lines = planReport(plan, { columns: 80, palette: plain, verbose: false })
     expect(lines.slice(0, 2)).toEqual(['‼ loses data:', '  aws_db_instance.main'])
     expect(lines).toContain('  ± replace aws_db_instance.main')
@@ -399,10 +402,10 @@ describe('plan', () => {
     ])
     expect(lines.join('\n')).not.toContain('CPUS')
     expect(lines.filter(line => line === '  terraform plan')).toHaveLength(1)
-    expect(lines.at(-1)).toBe('1 to replace, 1 to create, 1 steps as they should be, about 70.00 USD a month')
+    expect(lines.at(-1)).toBe('1 to replace, 1 to create, 1 steps as they should be')
   })
   test('nothing to do is said', () => {
-    const nothing = { actions: [], unchanged: ['a'], errors: [], quotas: [] }
+    const nothing = { actions: [], unchanged: ['a'], errors: [], quotas: [], costs: noCosts }
     expect(planReport(nothing, { columns: 80, palette: plain, verbose: false }).at(-1)).toBe(
       'Nothing to do: 1 steps as they should be.',
     )
@@ -410,7 +413,8 @@ describe('plan', () => {
   test('JSON keeps to the contract', () => {
     expect(planJson(plan)).toMatchObject({
       schemaVersion: 1,
-      cost: { monthly: [{ amount: 70, currency: 'USD' }] },
+      actions: [{ monthlyCost: { amount: 70 } }, { monthlyCost: null }],
+      cost: { monthly: [], lines: [], budget: null },
       errors: [{ error: { code: 'MLP3001' } }],
       quotas: [{ cloud: 'aws', name: 'VPCs', needed: 1, wanted: 1, used: 5, allowed: 5 }, { cloud: 'gcp' }],
     })
