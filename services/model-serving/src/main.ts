@@ -1,3 +1,4 @@
+import './inference/no-telemetry.ts'
 import { runService } from '@mlp/service-kit/run'
 import { modelServing } from './service.ts'
 import { settingsSchema } from './settings.ts'

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { readdir } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -65,6 +66,27 @@ test('SIGTERM while a body is still on its way waits for it', async () => {
   expect(answer).toMatch(/^HTTP\/1.1 200 /)
   expect(answer).toContain('"setosa"')
   expect(await process.exited).toBe(0)
+})
+
+test('the runtime reports nothing to its publisher, and keeps no id of the machine', async () => {
+  await using folder = await temporaryFolder()
+  await using home = await temporaryFolder()
+  const models = (['main', 'own'] as const).map(thread => ({
+    name: `any-${thread}`,
+    thread,
+    versions: [{ version: '1', source: testModel('slow') }],
+  }))
+  await using process = await whenReady(
+    await startProcess(mainFile, {
+      MODELS: await writeCatalogue(folder.path, models),
+      GRPC_PORT: '0',
+      HOME: home.path,
+      XDG_CACHE_HOME: '',
+    }),
+  )
+  process.child.kill('SIGTERM')
+  expect(await process.exited).toBe(0)
+  expect(await readdir(home.path)).toEqual([])
 })
 
 test('no secret is in the logs or the metrics', async () => {

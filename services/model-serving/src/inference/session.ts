@@ -1,4 +1,5 @@
 // The only importer of onnxruntime-node.
+import './no-telemetry.ts'
 import { InferenceSession, Tensor as OnnxTensor } from 'onnxruntime-node'
 import { DATATYPES, type Datatype, type Tensor, type TensorData } from '../tensors/datatypes.ts'
 import type { Signature, TensorSpec } from './signature.ts'
