@@ -187,6 +187,9 @@ async function sendPart(
   }
 }
 
+/** The slowest store that is waited for reads and writes 20 MiB of parts in a second. */
+const assembledBytesPerMs = 20_000
+
 async function finish(
   context: CopyContext,
   source: Source,
@@ -208,7 +211,12 @@ async function finish(
   )
   const attributes = copyAttributes(source, source.attributes, contentHash)
   try {
-    await retry(policy, signal, attempt => store.completeUpload(upload, parts, crc32c, attributes, attempt))
+    // Some stores put the parts together by copying them, and S3 itself asks for minutes.
+    const patient = {
+      ...policy,
+      attemptTimeoutMs: policy.attemptTimeoutMs + source.bytes / assembledBytesPerMs,
+    }
+    await retry(patient, signal, attempt => store.completeUpload(upload, parts, crc32c, attributes, attempt))
   } catch (error) {
     if (!(error instanceof StoreError) || !['upload-gone', 'not-found'].includes(error.kind)) throw error
     // An answer was lost, and the upload is gone because it was completed. Or it is truly gone: the next run begins anew.

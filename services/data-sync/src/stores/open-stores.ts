@@ -2,12 +2,14 @@ import { S3Client } from '@aws-sdk/client-s3'
 import { DefaultAzureCredential } from '@azure/identity'
 import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob'
 import { GoogleAuth } from 'google-auth-library'
+import { Agent, type Dispatcher } from 'undici'
 import { createAzureStore } from './azure.ts'
 import { createGcsStore } from './gcs.ts'
 import { createGcsClient, type GcsClient } from './gcs-client.ts'
 import type { Location } from './location.ts'
 import { createS3Store } from './s3.ts'
 import { createS3Http } from './s3-http.ts'
+import { createS3Wire } from './s3-wire.ts'
 import type { Store } from './store.ts'
 
 export interface StoresOptions {
@@ -27,6 +29,7 @@ export interface Stores {
 }
 
 export function openStores(options: StoresOptions): Stores {
+  const agent = new Agent({ connections: options.connections, headersTimeout: 0, bodyTimeout: 0 })
   let s3: S3Client | undefined
   let gcs: GcsClient | undefined
   const azure = new Map<string, BlobServiceClient>()
@@ -50,8 +53,8 @@ export function openStores(options: StoresOptions): Stores {
     open(location) {
       switch (location.kind) {
         case 's3':
-          s3 ??= createS3Client(options)
-          return createS3Store(s3, location)
+          s3 ??= createS3Client(options, agent)
+          return createS3Store(s3, createS3Wire(s3, agent), location)
         case 'gcs':
           gcs ??= createGcsClient({
             endpoint: options.gcs.endpoint,
@@ -68,12 +71,13 @@ export function openStores(options: StoresOptions): Stores {
     },
     async close() {
       s3?.destroy()
+      await agent.close()
       await gcs?.close()
     },
   }
 }
 
-function createS3Client({ s3, connections }: StoresOptions): S3Client {
+function createS3Client({ s3 }: StoresOptions, agent: Dispatcher): S3Client {
   return new S3Client({
     ...(s3.endpoint === undefined ? {} : { endpoint: s3.endpoint }),
     forcePathStyle: s3.forcePathStyle,
@@ -82,7 +86,7 @@ function createS3Client({ s3, connections }: StoresOptions): S3Client {
     maxAttempts: 1,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    requestHandler: createS3Http(connections),
+    requestHandler: createS3Http(agent),
   })
 }
 

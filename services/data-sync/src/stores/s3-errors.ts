@@ -12,6 +12,7 @@ const kinds: Readonly<Record<string, StoreErrorKind>> = {
   RequestTimeout: 'unavailable',
   SlowDown: 'throttled',
   RequestTimeTooSkewed: 'denied',
+  AuthorizationHeaderMalformed: 'unavailable',
 }
 
 /** For `catch`: the SDK's error as a StoreError. */
@@ -29,4 +30,18 @@ export function s3Error(what: string): (error: unknown) => never {
       ...(wait === undefined ? {} : { retryAfterMs: wait }),
     })
   }
+}
+
+/** An answer that is not 2xx, as it came over the wire. */
+export function s3Failure(what: string, status: number, retryAfter: string, text: string): StoreError {
+  const code = /<Code>([^<]*)<\/Code>/.exec(text)?.[1] ?? `status ${status}`
+  const message = /<Message>([^<]*)<\/Message>/.exec(text)?.[1] ?? text.slice(0, 200)
+  const wait = retryAfterMs(retryAfter)
+  // What moved is found again by another attempt.
+  const kind = status < 400 ? 'unavailable' : (kinds[code] ?? kindOfStatus(status))
+  return new StoreError(
+    kind,
+    `${what}: ${code}: ${message}`,
+    wait === undefined ? {} : { retryAfterMs: wait },
+  )
 }

@@ -1,5 +1,5 @@
 import { buildQueryString, type HttpHandler, HttpResponse } from '@smithy/core/protocols'
-import { Agent, type Dispatcher } from 'undici'
+import type { Dispatcher } from 'undici'
 
 const methods = new Map<string, Dispatcher.HttpMethod>([
   ['GET', 'GET'],
@@ -14,8 +14,7 @@ const methods = new Map<string, Dispatcher.HttpMethod>([
  * objects that, not the network, is what a copy waits for. (The SDK's makers have the same as
  * @smithy/undici-http-handler, for an older undici.)
  */
-export function createS3Http(connections: number): HttpHandler & { destroy(): void } {
-  const agent = new Agent({ connections, headersTimeout: 0, bodyTimeout: 0 })
+export function createS3Http(agent: Dispatcher): HttpHandler {
   return {
     metadata: { handlerProtocol: 'http/1.1' },
     async handle(request, { abortSignal } = {}) {
@@ -37,7 +36,6 @@ export function createS3Http(connections: number): HttpHandler & { destroy(): vo
         }),
       }
     },
-    destroy: () => void agent.destroy(),
     updateHttpClientConfig() {},
     httpHandlerConfigs: () => ({}),
   }
