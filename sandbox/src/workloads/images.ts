@@ -1,6 +1,18 @@
 import { createHash } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { chmod, link, lstat, mkdir, readdir, readFile, realpath, rename, rm, symlink } from 'node:fs/promises'
+import {
+  chmod,
+  link,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { type IncomingMessage, request } from 'node:http'
 import { basename, dirname, join, relative } from 'node:path'
 import { PassThrough, type Readable } from 'node:stream'
@@ -152,11 +164,13 @@ async function unpackLayer(
   const tar = extract()
   const reading = pipeline(await decompressed(incoming), tar)
   const links: { readonly header: Header; readonly path: string }[] = []
+  /** Folders that were looked at already; a link may change where any of them leads. */
+  const folders = new Map<string, string>()
   for await (const entry of tar) {
-    const path = await safePath(root, entry.header.name)
+    const path = await safePath(root, entry.header.name, folders)
     if (path === undefined) entry.resume()
     else if (entry.header.type === 'link') links.push({ header: entry.header, path })
-    else await writeEntry(entry.header, entry, path, root)
+    else if (await writeEntry(entry.header, entry, path, root)) folders.clear()
     entry.resume()
   }
   await reading
@@ -192,56 +206,80 @@ async function decompressed(layer: IncomingMessage): Promise<Readable> {
  * Where an entry goes; undefined for the root itself. Refuses names that leave the root, also through a link that an
  * earlier entry made.
  */
-async function safePath(root: string, name: string): Promise<string | undefined> {
+async function safePath(
+  root: string,
+  name: string,
+  folders = new Map<string, string>(),
+): Promise<string | undefined> {
   const path = join(root, name)
   const inside = relative(root, path)
   if (inside === '') return undefined
   if (inside.startsWith('..')) throw new BrokenImage(`the layer's entry ${name} leaves the image`)
   const parent = dirname(path)
+  const known = folders.get(parent)
+  if (known !== undefined) return join(known, basename(path))
   await mkdir(parent, { recursive: true, mode: 0o755 })
   const real = await realpath(parent)
   const within = relative(await realpath(root), real)
   if (within.startsWith('..'))
     throw new BrokenImage(`the layer's entry ${name} leaves the image through a link`)
+  folders.set(parent, real)
   return join(real, basename(path))
 }
 
-/** https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md#whiteouts */
+/**
+ * https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md#whiteouts
+ * True when a name may lead elsewhere than before.
+ */
 async function writeEntry(
   header: Header,
   content: AsyncIterable<unknown>,
   path: string,
   root: string,
-): Promise<void> {
+): Promise<boolean> {
   const name = basename(path)
   if (name === '.wh..wh..opq') {
     for (const hidden of await readdir(dirname(path)))
       await rm(join(dirname(path), hidden), { recursive: true, force: true })
-    return
+    return true
   }
   if (name.startsWith('.wh.')) {
     await rm(join(dirname(path), name.slice('.wh.'.length)), { recursive: true, force: true })
-    return
+    return true
   }
   const existing = await lstat(path).catch(() => undefined)
-  if (existing !== undefined && !(existing.isDirectory() && header.type === 'directory'))
-    await rm(path, { recursive: true, force: true })
+  const replaces = existing !== undefined && !(existing.isDirectory() && header.type === 'directory')
+  if (replaces) await rm(path, { recursive: true, force: true })
   // Everything in the image belongs to the sandbox's user, so its own bits have to let that user read.
   const mode = (header.mode ?? 0o755) & 0o777
   switch (header.type) {
     case 'directory':
       await mkdir(path, { recursive: true })
-      return chmod(path, mode | 0o700)
+      await chmod(path, mode | 0o700)
+      return replaces
     case 'symlink':
-      return symlink(header.linkname ?? '', path)
+      await symlink(header.linkname ?? '', path)
+      return true
     case 'file':
     case 'contiguous-file':
-      await pipeline(content, createWriteStream(path))
-      return chmod(path, mode | 0o400)
+      if ((header.size ?? 0) > wholeBytes) await pipeline(content, createWriteStream(path))
+      else await writeFile(path, await whole(content))
+      await chmod(path, mode | 0o400)
+      return replaces
     default:
       // Devices and sockets: /dev is the container's own.
       if (root === path) throw new BrokenImage(`the layer has an entry ${header.type} at its root`)
+      return replaces
   }
+}
+
+/** Files up to this size are written at once: an image has tens of thousands of small ones. */
+const wholeBytes = 1 << 20
+
+async function whole(content: AsyncIterable<unknown>): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of content) if (Buffer.isBuffer(chunk)) chunks.push(chunk)
+  return Buffer.concat(chunks)
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -243,11 +243,15 @@ async function installDependencies(
   }
 }
 
+/** Half of what packages bring, and nothing that a service would ever open. */
+const unread = /node_modules\/.*\.(d\.[cm]?ts|map|md|markdown)$/
+
 /** Of what npm installed: no npm bookkeeping, no commands, no native libraries of other systems. */
 function isWanted(path: string, architecture: 'amd64' | 'arm64'): boolean {
   // The manifests are of the source layer.
   if (path === 'sandbox' || (path.endsWith('.json') && !path.includes('node_modules'))) return false
   if (/(^|\/)node_modules\/(\.bin|\.package-lock\.json)$/.test(path)) return false
+  if (unread.test(path)) return false
   const binaries = /onnxruntime-node\/bin\/[^/]+\/([^/]+)(?:\/([^/]+))?/.exec(path)
   if (binaries === null) return true
   const [, system, processor = ''] = binaries

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream, createWriteStream, readFileSync } from 'node:fs'
 import { rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
@@ -30,6 +30,8 @@ export interface LayerSource {
   readonly modes?: Readonly<Record<string, number>>
 }
 
+/** Files up to this size are read at once: most are small, and a stream for each costs more than its content. */
+const wholeBytes = 1 << 20
 const layerMediaType = 'application/vnd.oci.image.layer.v1.tar+gzip'
 
 /**
@@ -71,7 +73,7 @@ async function fill(archive: Pack, sources: readonly LayerSource[]): Promise<voi
   try {
     for (const { folder, at, keep, modes = {} } of sources) {
       for (const name of ancestors(at)) addFolder(name)
-      for (const entry of await listTree(folder, keep)) {
+      for (const entry of listTree(folder, keep)) {
         const name = at === '' ? entry.path : `${at}/${entry.path}`
         const mode = modes[entry.path]
         if (entry.kind === 'folder') addFolder(name, mode)
@@ -79,11 +81,12 @@ async function fill(archive: Pack, sources: readonly LayerSource[]): Promise<voi
           archive.entry({ ...plain(name), type: 'symlink', linkname: entry.target, mode: 0o777 })
         } else {
           const path = join(folder, entry.path)
-          const { size } = await stat(path)
+          const { size } = entry
           const header = { ...plain(name), size, mode: mode ?? (entry.executable ? 0o755 : 0o644) }
           await new Promise<void>((resolve, reject) => {
-            const target = archive.entry(header, error => (error ? reject(error) : resolve()))
-            pipeline(createReadStream(path), target).catch(reject)
+            const done = (error?: Error | null) => (error ? reject(error) : resolve())
+            if (size <= wholeBytes) archive.entry(header, readFileSync(path), done)
+            else pipeline(createReadStream(path), archive.entry(header, done)).catch(reject)
           })
         }
       }

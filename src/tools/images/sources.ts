@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { lockedPackages } from './locked-packages.ts'
 import { type ImageName, imageSpecs, type Platform } from './service-images.ts'
 import { listTree } from './tree.ts'
 
 /** Raised when the way an image is laid out changes, so that unchanged sources are built again. */
-const recipe = 1
+const recipe = 2
+const lockFile = 'package-lock.json'
 
 /** What npm needs to see of the workspaces to install one of them. */
 export const manifests = [
@@ -34,11 +36,14 @@ export function contentOf(name: ImageName): readonly string[] {
  */
 export async function sourcesHash(packageRoot: string, name: ImageName, platform: Platform): Promise<string> {
   const hash = createHash('sha256').update(`${recipe} ${platform}\n`)
-  const single = new Set<string>([...manifests, `services/${name}/Dockerfile`])
+  const lock = await readFile(join(packageRoot, lockFile), 'utf8')
+  for (const [path, entry] of lockedPackages(lock, `services/${name}`)) hash.update(`${path} ${entry}\n`)
+  // The other manifests only let npm read the lock file.
+  const single = new Set<string>([`services/${name}/Dockerfile`])
   for (const path of contentOf(name)) {
     if (path.endsWith('.json')) single.add(path)
     else {
-      for (const entry of await listTree(join(packageRoot, path))) {
+      for (const entry of listTree(join(packageRoot, path))) {
         if (entry.kind === 'file') single.add(`${path}/${entry.path}`)
       }
     }
