@@ -6,7 +6,7 @@ import type { Phase } from '../phase.ts'
 import { application, applicationsOf } from './applications.ts'
 import { applicationChecks } from './checks.ts'
 import { imagesStep } from './images-step.ts'
-import { keysDeclaration, keysStep } from './keys-step.ts'
+import { keysStep } from './keys-step.ts'
 
 const cloudNames: readonly CloudName[] = ['aws', 'gcp', 'azure']
 
@@ -30,10 +30,7 @@ export const applicationsPhase: Phase = {
     (
       await Promise.all(
         configured(context.config).map(cloud =>
-          renderDeclarations(context, cloud, [
-            keysDeclaration,
-            ...applicationsOf(context.config, cloud).map(application),
-          ]),
+          renderDeclarations(context, cloud, applicationsOf(context.config, cloud).map(application)),
         ),
       )
     ).flat(),

@@ -7,7 +7,6 @@ import type { KubeClient } from '../../kube/client.ts'
 import { describeRef, type KubeObject, type ObjectRef, refOf } from '../../kube/objects.ts'
 import { cloudOf } from '../1-infrastructure/cloud-of.ts'
 import { openCluster, requireCluster } from '../2-kubernetes/cluster.ts'
-import type { Declaration } from '../2-kubernetes/declarations.ts'
 import { mark, ownerOf } from '../2-kubernetes/marks.ts'
 import { loadTemplate } from '../2-kubernetes/templates.ts'
 import { undoObjects } from '../2-kubernetes/undo.ts'
@@ -24,25 +23,13 @@ export const operatorKeyRef: ObjectRef = {
   namespace: 'ml-platform',
 }
 
-/** As `mlp render` writes it: what the Secrets are, without what is in them. */
-export const keysDeclaration: Declaration = {
-  phase: 3,
-  name: keysName,
-  title: 'Keys of the services',
-  kinds,
-  needs: cloud => [`2.${cloud}.namespaces`],
-  objects: context => loadTemplate(context, file),
-  inputs: () => null,
-  replaceable: false,
-}
-
 /** Keys that are made once in each cluster, and live only there: not in mlp's state, not on this machine. */
 export function keysStep(cloudName: CloudName): PlatformStep {
   return {
     id: `3.${cloudName}.${keysName}`,
     cloud: cloudName,
-    title: keysDeclaration.title,
-    needs: [`1.${cloudName}.apply-cluster`, ...keysDeclaration.needs(cloudName)],
+    title: 'Keys of the services',
+    needs: [`1.${cloudName}.apply-cluster`, `2.${cloudName}.namespaces`],
     inputs: () => null,
     async status(context) {
       const cloud = cloudOf(context, cloudName)
@@ -76,7 +63,9 @@ export function keysStep(cloudName: CloudName): PlatformStep {
       const access = await cloud.cluster(context.signal)
       if (access === undefined) return { removed: [], kept: [], left: [] }
       const client = openCluster(context, cloud, access)
-      return undoObjects(context, client, cloudName, keysDeclaration, message => progress.report(message))
+      return undoObjects(context, client, cloudName, { name: keysName, kinds }, message =>
+        progress.report(message),
+      )
     },
   }
 }
