@@ -44,6 +44,7 @@ function answeredByFlag(question: ConsentQuestion, { options, target }: ConsentS
   if (flag === '--destroy-data') return options.destroyData === true
   if (flag === '--adopt') return options.adopt === true
   if (flag === '--rollback') return options.rollback === true
+  if (flag === '--accept-cost') return options.acceptCost === true
   if (flag === '--allow-production') return options.allowProduction === true
   return question.safe && options.yes
 }

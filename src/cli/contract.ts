@@ -169,7 +169,7 @@ export const planDocument = z.object({
       .object({
         amount: z.number(),
         currency: z.string(),
-        verdict: z.enum(['within', 'above', 'unknown']),
+        verdict: z.enum(['within', 'tight', 'above', 'unknown']),
         detail: z.string(),
       })
       .nullable(),

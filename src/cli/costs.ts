@@ -75,8 +75,8 @@ function linesOf(costs: readonly CloudCosts[]): readonly CostLine[] {
   return costs.flatMap(each => (each.state === 'read' ? each.lines : []))
 }
 
-/** `unknown`: nobody can say that it is kept. */
-export type BudgetVerdict = { readonly kind: 'within' | 'above' | 'unknown'; readonly detail: string }
+/** `tight`: kept with the fewest nodes, not with all that the pools may have. `unknown`: nobody can say. */
+type BudgetVerdict = { readonly kind: 'within' | 'tight' | 'above' | 'unknown'; readonly detail: string }
 
 /**
  * Whether the budget is kept. What is known may be above it already; below it counts only when all is known, in the
@@ -108,7 +108,7 @@ export function judgeBudget(
   const [most] = mostOf(costs)
   const within = `${showCost(sums)}, within ${limit}`
   if (most === undefined || most.amount <= budget.amount) return { kind: 'within', detail: within }
-  return { kind: 'within', detail: `${within}; with every node that the pools may have ${showMoney(most)}` }
+  return { kind: 'tight', detail: `${within}; with every node that the pools may have, ${showMoney(most)}` }
 }
 
 /** `about 1,240 USD a month while it runs, 41 USD a day` */

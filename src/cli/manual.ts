@@ -61,7 +61,7 @@ export const manual = {
   bootstrap: {
     summary: 'build the platform, or go on where the last run stopped',
     effect:
-      'Changes things; on the cloud target it costs money. First asks credentials, quotas and production consent.',
+      'Changes things; on the cloud target it costs money. First asks credentials, quotas, cost and production consent.',
     examples: [
       { line: 'mlp bootstrap --yes', comment: 'without mlp.yaml: three clouds on this machine' },
       { line: 'mlp bootstrap --to 2', comment: 'infrastructure and Kubernetes only' },

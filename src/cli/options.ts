@@ -38,6 +38,8 @@ const consentShape = {
   /** terraform addresses. */
   allowReplace: z.array(z.string()).default([]),
   allowProduction: z.boolean().default(false),
+  /** Above the budget of mlp.yaml, or of unknown cost. */
+  acceptCost: z.boolean().default(false),
   /** Take over what somebody else made under the names that mlp uses. */
   adopt: z.boolean().default(false),
   /** Go back to the pods that ran before where a rollout is stuck. */

@@ -150,6 +150,7 @@ function addCloud(command: Command): Command {
 
 function addBuilding(command: Command): Command {
   return command
+    .option('--accept-cost', 'go on above the budget of mlp.yaml, or where the cost is not known')
     .option('--adopt', 'take over what is there already under mlp’s names; teardown leaves it')
     .option('--rollback', 'go back to the pods that ran before where a rollout is stuck')
     .option('--merge-kubeconfig', 'write the contexts into your own kubeconfig too')

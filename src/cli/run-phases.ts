@@ -39,15 +39,16 @@ async function applyPhases(run: PhasesRun, session: Session): Promise<ExitCode> 
   const wanted = phases.filter(({ number }) => run.wanted(number))
   const toGate = { clouds: [...session.clouds.values()], phases: wanted }
   const context = session.makeContext(() => undefined)
-  await passGates(gatesOf({ ...toGate, builds: true }), context)
+  await passGates(gatesOf(toGate), context)
   context.toolchain.prefetch(wanted.flatMap(({ tools }) => tools ?? []))
+  const isFirst = !steps.some(({ step }) => session.state.get(step.id)?.state === 'done')
   const summary = await runSteps({
     steps: steps.map(({ step }) => step),
     makeContext: session.makeContext,
     state: session.state,
     runId: session.runId,
     guard: session.guard,
-    beforeFirstChange: () => passGates(roomGatesOf(toGate), context),
+    beforeFirstChange: () => passGates(roomGatesOf(toGate, isFirst), context),
     askOnly: new Set(asked),
     ...(run.force ? { force: true } : {}),
     ...(run.only === undefined ? {} : { only: run.only }),

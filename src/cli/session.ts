@@ -72,6 +72,7 @@ const noConsent = {
   finalSnapshot: true,
   allowReplace: [],
   allowProduction: false,
+  acceptCost: false,
   adopt: false,
   rollback: false,
   confirm: undefined,

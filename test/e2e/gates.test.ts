@@ -44,12 +44,13 @@ describe('before anything changes', () => {
 
   it('a quota that is used up refuses, tight and unread ones warn, and nothing is made', async () => {
     await sandbox('PUT', '/quotas', { quotas: { 'aws/vpc/L-F678F1CE': 0, 'azure/cores': 6 } })
-    const unread = { on: 'gcp:/compute/compute/v1/projects/', kind: 'expiredCredentials', count: 2 }
+    // Two questions about quotas, and one about machines, whose price hangs on what they have.
+    const unread = { on: 'gcp:/compute/compute/v1/projects/', kind: 'expiredCredentials', count: 3 }
     await sandbox('PUT', '/faults', { faults: [unread] })
     const finished = await playground.mlp(['bootstrap', '--yes', '--json'])
     expect(finished.exitCode).toBe(5)
     expect(gates(finished).sort()).toEqual([
-      'all budget: passed',
+      'all budget: warned',
       'all production: passed',
       'aws credentials: passed',
       'aws quota: refused',

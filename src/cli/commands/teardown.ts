@@ -25,7 +25,7 @@ async function tearDownIn(options: TeardownOptions, session: Session): Promise<E
   const { steps, askOnly } = stepsUpTo(last, first, session)
   const context = session.makeContext(() => undefined)
   session.started(steps.filter(({ id }) => !askOnly.has(id)))
-  await passGates(gatesOf({ clouds: session.clouds.values(), phases: wanted, builds: false }), context)
+  await passGates(gatesOf({ clouds: session.clouds.values(), phases: wanted }), context)
   if (!(await confirmed(context))) throw notConfirmed(context.config.project)
   const undone = await undoSteps({
     steps,

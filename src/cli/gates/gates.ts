@@ -10,12 +10,10 @@ export interface RunToGate {
   readonly clouds: Iterable<Cloud>
   /** What the run applies or takes back. */
   readonly phases: readonly Phase[]
-  /** A teardown takes no room and costs nothing. */
-  readonly builds: boolean
 }
 
 /** What has to hold before a run asks or changes anything. */
-export function gatesOf({ clouds, phases, builds }: RunToGate): readonly Gate<Context>[] {
+export function gatesOf({ clouds, phases }: RunToGate): readonly Gate<Context>[] {
   const minutes = expectedMinutes(phases)
   const credentials = [...clouds].map(
     (cloud): Gate<Context> => ({
@@ -24,17 +22,25 @@ export function gatesOf({ clouds, phases, builds }: RunToGate): readonly Gate<Co
       ask: ({ config, signal }) => askCredentials(cloud, config, minutes, signal),
     }),
   )
-  return [productionGate, ...credentials, ...(builds ? [budgetGate] : [])]
+  return [productionGate, ...credentials]
 }
 
-/** Asked when something is to be made: a run that finds all in place needs no room, and quotas take long to count. */
-export function roomGatesOf({ clouds, phases }: Omit<RunToGate, 'builds'>): readonly Gate<Context>[] {
-  if (!phases.some(({ quotaNeeds }) => quotaNeeds !== undefined)) return []
-  return [...clouds].map(cloud => ({
-    id: 'quota',
-    cloud: cloud.name,
-    ask: ({ config, signal }) => askQuotas(cloud, config, phases, signal),
-  }))
+/**
+ * Asked when something is to be made: a run that finds all in place needs no room and costs what it did, and quotas and
+ * prices take long to read. `isFirst`: nothing of the platform is there yet.
+ */
+export function roomGatesOf({ clouds, phases }: RunToGate, isFirst: boolean): readonly Gate<Context>[] {
+  const all = [...clouds]
+  const quotas = phases.some(({ quotaNeeds }) => quotaNeeds !== undefined)
+    ? all.map(
+        (cloud): Gate<Context> => ({
+          id: 'quota',
+          cloud: cloud.name,
+          ask: ({ config, signal }) => askQuotas(cloud, config, phases, signal),
+        }),
+      )
+    : []
+  return phases.some(({ isBilled }) => isBilled === true) ? [...quotas, budgetGate(all, isFirst)] : quotas
 }
 
 /** What all of the phases may take, one after another. */

@@ -94,6 +94,9 @@ function byUse(lines: readonly CostLine[]): readonly string[] {
   return texts.length === 0 ? [] : [`by use, not in the sum: ${texts.join('; ')}`]
 }
 
+const budgetMarks = { within: marks.good, tight: marks.warn, above: marks.bad, unknown: marks.bad }
+const budgetColours = { within: 'good', tight: 'warn', above: 'bad', unknown: 'bad' } as const
+
 /** The sum, what of it is new, and the budget beside it; nothing where no price was asked. */
 export function costSummary(
   { clouds, added, budget }: PlanCosts,
@@ -101,7 +104,7 @@ export function costSummary(
 ): readonly string[] {
   if (clouds.length === 0) return []
   const part =
-    added.length === 0 ? '' : `; this plan makes or changes ${added.map(showMoney).join(' and ')} of it`
+    added.length === 0 ? '' : `this plan makes or changes ${added.map(showMoney).join(' and ')} of it`
   const most = mostOf(clouds).map(showMoney).join(' and ')
   const grown = most === '' ? '' : `; ${most} a month with every node that its pools may have`
   const sum = [`${showCost(sumOf(clouds))}${grown}`, ...(part === '' ? [] : [part])].flatMap(text =>
@@ -109,9 +112,8 @@ export function costSummary(
   )
   if (budget === undefined) return sum
   const { kind, detail } = judgeBudget(clouds, budget)
-  const [mark, paint] =
-    kind === 'within' ? ([marks.good, colours.good] as const) : ([marks.bad, colours.bad] as const)
-  return [...sum, ...wrap(`${mark} ${detail}`, columns).map(paint)]
+  const verdict = wrap(`${budgetMarks[kind]} ${detail}`, columns)
+  return [...sum, ...verdict.map(colours[budgetColours[kind]])]
 }
 
 /** The same for other programs. */

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import { createConsent } from '../../../src/cli/consent.ts'
-import { budgetGate } from '../../../src/cli/gates/budget.ts'
 import { askCredentials } from '../../../src/cli/gates/credentials.ts'
 import { productionGate } from '../../../src/cli/gates/production.ts'
 import { askQuotas } from '../../../src/cli/gates/quota.ts'
@@ -102,7 +101,7 @@ describe('quotas', () => {
   })
 })
 
-describe('production and budget', () => {
+describe('production', () => {
   function context(changes: Partial<Context>, given: object = {}): Context {
     return {
       config,
@@ -126,14 +125,5 @@ describe('production and budget', () => {
     const answer = await productionGate.ask(given)
     expect(answer.outcome).toBe(outcome)
     if (answer.outcome === 'refused') expect(answer.flag).toBe('--allow-production')
-  })
-
-  test('no price is invented: a budget that cannot be checked is said to be so', async () => {
-    const budget = { amount: 500, currency: 'USD' }
-    expect(await budgetGate.ask(context({ config: { ...config, budget } }))).toEqual({
-      outcome: 'warned',
-      detail: 'cost not known: the budget of 500 USD a month in mlp.yaml is not checked',
-    })
-    expect(await budgetGate.ask(context({}))).toMatchObject({ outcome: 'passed' })
   })
 })
