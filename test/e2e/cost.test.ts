@@ -34,8 +34,9 @@ describe('what the platform costs', () => {
     expect(clouds.reduce((sum, { resources }) => sum + resources, 0)).toBe(0)
     const home = join(playground.folder, '.mlp', 'sandbox', 'costly-dev')
     expect(existsSync(join(home, 'state.json'))).toBe(false)
-    // The lease is free again: nobody holds the lock.
-    expect(existsSync(join(home, 'lock.json'))).toBe(false)
+    // The lease is free again.
+    const status = await playground.mlp(['status', '--json'])
+    expect(JSON.parse(status.stdout)).toMatchObject({ holder: null })
   }
 
   beforeAll(async () => {

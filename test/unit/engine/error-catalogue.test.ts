@@ -34,7 +34,7 @@ const shared = {
   MLP3004: adapters,
   MLP3005: adapters,
   MLP3006: [...adapters, 'src/clouds/aws/release-data.ts'],
-  MLP3007: ['src/clouds/azure/errors.ts', 'src/clouds/gcp/errors.ts'],
+  MLP3007: ['src/clouds/aws/prices.ts', 'src/clouds/azure/errors.ts', 'src/clouds/gcp/errors.ts'],
   MLP3008: [
     'src/clouds/aws/release-data.ts',
     'src/clouds/azure/errors.ts',
