@@ -1,7 +1,11 @@
+import * as z from 'zod'
 import type { ExitCode } from '../engine/errors.ts'
 import type { Io } from './io.ts'
 import type { CommandName } from './manual.ts'
 import * as schemas from './options.ts'
+
+// Most schemas are used once or twice in a run: to compile them takes longer than what that saves.
+z.config({ jitless: true })
 
 type Options = Readonly<Record<string, unknown>>
 type Handler = (options: Options, io: Io) => Promise<ExitCode>

@@ -22,10 +22,10 @@ export function tellSandboxBuilds(home: string, emit: Emit): AsyncDisposable {
 async function tellUntil(home: string, emit: Emit, signal: AbortSignal): Promise<void> {
   try {
     for (;;) {
+      await delay(pollMs, undefined, { signal })
       const status = await sandboxStatus(home)
       if (status === undefined || status === 'other code' || signal.aborted) return
       for (const { name, message } of status.building) emit({ type: 'tool-progress', tool: name, message })
-      await delay(pollMs, undefined, { signal })
     }
   } catch {
     // It only tells: a sandbox that does not answer is reported by whoever needs it.

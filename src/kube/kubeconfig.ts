@@ -56,14 +56,15 @@ export function userKubeconfigPath(environment: NodeJS.ProcessEnv): string {
  */
 export function setContexts(text: string, contexts: readonly KubeContext[], file: string): string {
   const document = parse(text, file)
+  const before = entriesOf(document, file)
   for (const context of contexts) {
+    const ours = isOurs(before, context.name, context.exec.env[platformVariable])
     for (const section of sections) {
       const entries = sectionOf(document, section, file)
       const index = indexOfName(entries, context.name)
       const entry = document.createNode(entryOf(section, context))
       if (index === undefined) entries.add(entry)
-      else if (!isOurs(document, context.name, context.exec.env[platformVariable]))
-        throw foreign(context.name, section, file)
+      else if (!ours) throw foreign(context.name, section, file)
       else entries.set(index, entry)
     }
   }
@@ -73,7 +74,8 @@ export function setContexts(text: string, contexts: readonly KubeContext[], file
 /** Takes the contexts of the platform in `folder` out again, and `current-context` where it names one of them. */
 export function removeContexts(text: string, names: readonly string[], folder: string, file: string): string {
   const document = parse(text, file)
-  for (const name of names.filter(candidate => isOurs(document, candidate, folder))) {
+  const before = entriesOf(document, file)
+  for (const name of names.filter(candidate => isOurs(before, candidate, folder))) {
     for (const section of sections) {
       const entries = sectionOf(document, section, file)
       const index = indexOfName(entries, name)
@@ -90,12 +92,10 @@ export function contextState(
   wanted: KubeContext,
   file: string,
 ): 'as-wanted' | 'other' | 'absent' {
-  const document = parse(text, file)
+  const entries = read(text, file)
   const found = sections.map(section => {
-    const entries = sectionOf(document, section, file)
-    const index = indexOfName(entries, wanted.name)
-    const entry = index === undefined ? undefined : entries.get(index)
-    return isMap(entry) ? JSON.stringify(entry.toJSON()) : undefined
+    const entry = entryNamed(entries[section], wanted.name)
+    return entry === undefined ? undefined : JSON.stringify(entry)
   })
   if (found.every(entry => entry === undefined)) return 'absent'
   const same = sections.every((section, index) => found[index] === JSON.stringify(entryOf(section, wanted)))
@@ -104,7 +104,7 @@ export function contextState(
 
 /** The program that gives a context of ours its tokens; undefined when there is no such context. */
 export function contextCommand(text: string, name: string, file: string): string | undefined {
-  return ourPlugin(parse(text, file), name)?.command
+  return ourPlugin(read(text, file), name)?.command
 }
 
 /** Writes through a rename with mode 0600; readers see the old text or the new. */
@@ -208,22 +208,44 @@ function entryOf(section: Section, context: KubeContext) {
   }
 }
 
+/** What is in a kubeconfig, as plain data. */
+type Entries = Readonly<Record<Section, readonly NamedEntry[]>>
+type NamedEntry = z.output<typeof namedSchema>
+
+const namedSchema = z.looseObject({ name: z.unknown() })
+const contextSchema = z.looseObject({ context: z.looseObject({ user: z.unknown() }) })
+
+function entriesOf(document: Document, file: string): Entries {
+  const named = (section: Section) =>
+    sectionOf(document, section, file).items.flatMap(item => {
+      const entry = namedSchema.safeParse(isMap(item) ? item.toJSON() : undefined)
+      return entry.success ? [entry.data] : []
+    })
+  return { clusters: named('clusters'), users: named('users'), contexts: named('contexts') }
+}
+
+/** The last text that was read, and what is in it: the steps of several clouds read one file. */
+let lastRead: { readonly text: string; readonly entries: Entries } | undefined
+
+function read(text: string, file: string): Entries {
+  if (lastRead?.text !== text) lastRead = { text, entries: entriesOf(parse(text, file), file) }
+  return lastRead.entries
+}
+
+function entryNamed(entries: readonly NamedEntry[], name: string): NamedEntry | undefined {
+  return entries.find(entry => entry.name === name)
+}
+
 /** Ours is what names this platform in its plugin's environment; a name alone proves nothing. */
-function isOurs(document: Document, name: string, folder: string | undefined): boolean {
-  const plugin = ourPlugin(document, name)
+function isOurs(entries: Entries, name: string, folder: string | undefined): boolean {
+  const plugin = ourPlugin(entries, name)
   return plugin?.env.some(({ name, value }) => name === platformVariable && value === folder) ?? false
 }
 
-function ourPlugin(document: Document, name: string) {
-  const entry = (section: Section) => {
-    const entries = document.get(section)
-    const index = isSeq(entries) ? indexOfName(entries, name) : undefined
-    return index === undefined ? undefined : document.getIn([section, index])
-  }
-  const context = entry('contexts')
-  if (isMap(context) && context.getIn(['context', 'user']) !== name) return undefined
-  const user = entry('users')
-  return isMap(user) ? pluginSchema.safeParse(user.toJSON()).data?.user.exec : undefined
+function ourPlugin({ contexts, users }: Entries, name: string) {
+  const context = contextSchema.safeParse(entryNamed(contexts, name))
+  if (context.success && context.data.context.user !== name) return undefined
+  return pluginSchema.safeParse(entryNamed(users, name)).data?.user.exec
 }
 
 function indexOfName(entries: YAMLSeq, name: string): number | undefined {

@@ -103,7 +103,7 @@ async function database({ names, clients }: AwsPlatform, abortSignal: AbortSigna
 }
 
 async function buckets(platform: AwsPlatform, abortSignal: AbortSignal): Promise<Finding> {
-  const { GetBucketVersioningCommand, GetPublicAccessBlockCommand } = await import('@aws-sdk/client-s3')
+  const { GetBucketVersioningCommand, GetPublicAccessBlockCommand } = await import('./s3.ts')
   const s3 = await platform.clients.s3()
   const names = Object.values(platform.names.buckets)
   const problems = await Promise.all(

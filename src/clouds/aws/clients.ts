@@ -39,7 +39,7 @@ export function createClients(target: CloudTarget, region: string) {
     rds: once(async () => new (await import('@aws-sdk/client-rds')).RDSClient(settings)),
     s3: once(
       async () =>
-        new (await import('@aws-sdk/client-s3')).S3Client({
+        new (await import('./s3.ts')).S3Client({
           ...settings,
           // A bucket's name cannot stand before an endpoint that is an address.
           forcePathStyle: target.endpoints['aws'] !== undefined,

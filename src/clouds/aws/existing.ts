@@ -81,7 +81,7 @@ const lookups: Readonly<Record<string, Lookup>> = {
     return answer && { importId: value('identifier'), owner: answer.DBInstances?.[0]?.DBInstanceArn }
   },
   aws_s3_bucket: async (platform, value, abortSignal) => {
-    const { GetBucketTaggingCommand } = await import('@aws-sdk/client-s3')
+    const { GetBucketTaggingCommand } = await import('./s3.ts')
     const s3 = await platform.clients.s3()
     const answer = await find('looking for a bucket', () =>
       s3.send(new GetBucketTaggingCommand({ Bucket: value('bucket') }), { abortSignal }),

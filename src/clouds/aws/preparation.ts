@@ -1,7 +1,7 @@
-import type { S3Client } from '@aws-sdk/client-s3'
 import { platformIdKey } from '../../config/names.ts'
 import type { Leftover } from '../../engine/events.ts'
 import { type AwsPlatform, ask, find } from './platform.ts'
+import type { S3Client } from './s3.ts'
 
 /** What is not yet as terraform's state needs it: one bucket, and how it must be. Changes nothing. */
 export async function missingPreparations(
@@ -23,7 +23,7 @@ export async function prepare(
   signal: AbortSignal,
   report: (message: string) => void,
 ): Promise<readonly Leftover[]> {
-  const { CreateBucketCommand } = await import('@aws-sdk/client-s3')
+  const { CreateBucketCommand } = await import('./s3.ts')
   const s3 = await platform.clients.s3()
   const bucket = platform.names.stateBucket
   const { region } = platform.aws
@@ -68,7 +68,7 @@ function kept({ names }: AwsPlatform): readonly Leftover[] {
 }
 
 async function bucketExists(s3: S3Client, bucket: string, abortSignal: AbortSignal): Promise<boolean> {
-  const { HeadBucketCommand } = await import('@aws-sdk/client-s3')
+  const { HeadBucketCommand } = await import('./s3.ts')
   const answer = await find(`looking for bucket ${bucket}`, () =>
     s3.send(new HeadBucketCommand({ Bucket: bucket }), { abortSignal }),
   )
@@ -87,7 +87,7 @@ function settings(platform: AwsPlatform): readonly Setting[] {
     {
       title: `tags of state bucket ${Bucket}`,
       async holds(s3, abortSignal) {
-        const { GetBucketTaggingCommand } = await import('@aws-sdk/client-s3')
+        const { GetBucketTaggingCommand } = await import('./s3.ts')
         const answer = await find('reading bucket tags', () =>
           s3.send(new GetBucketTaggingCommand({ Bucket }), { abortSignal }),
         )
@@ -96,7 +96,7 @@ function settings(platform: AwsPlatform): readonly Setting[] {
         )
       },
       async make(s3, abortSignal) {
-        const { PutBucketTaggingCommand } = await import('@aws-sdk/client-s3')
+        const { PutBucketTaggingCommand } = await import('./s3.ts')
         const Tagging = { TagSet: [...stateTags(platform)] }
         return s3.send(new PutBucketTaggingCommand({ Bucket, Tagging }), { abortSignal })
       },
@@ -104,14 +104,14 @@ function settings(platform: AwsPlatform): readonly Setting[] {
     {
       title: `versioning of state bucket ${Bucket}`,
       async holds(s3, abortSignal) {
-        const { GetBucketVersioningCommand } = await import('@aws-sdk/client-s3')
+        const { GetBucketVersioningCommand } = await import('./s3.ts')
         const answer = await ask('reading bucket versioning', () =>
           s3.send(new GetBucketVersioningCommand({ Bucket }), { abortSignal }),
         )
         return answer.Status === 'Enabled'
       },
       async make(s3, abortSignal) {
-        const { PutBucketVersioningCommand } = await import('@aws-sdk/client-s3')
+        const { PutBucketVersioningCommand } = await import('./s3.ts')
         const VersioningConfiguration = { Status: 'Enabled' as const }
         return s3.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration }), { abortSignal })
       },
@@ -119,14 +119,14 @@ function settings(platform: AwsPlatform): readonly Setting[] {
     {
       title: `encryption of state bucket ${Bucket}`,
       async holds(s3, abortSignal) {
-        const { GetBucketEncryptionCommand } = await import('@aws-sdk/client-s3')
+        const { GetBucketEncryptionCommand } = await import('./s3.ts')
         const answer = await find('reading bucket encryption', () =>
           s3.send(new GetBucketEncryptionCommand({ Bucket }), { abortSignal }),
         )
         return (answer?.ServerSideEncryptionConfiguration?.Rules ?? []).length > 0
       },
       async make(s3, abortSignal) {
-        const { PutBucketEncryptionCommand } = await import('@aws-sdk/client-s3')
+        const { PutBucketEncryptionCommand } = await import('./s3.ts')
         const rule = { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' as const } }
         return s3.send(
           new PutBucketEncryptionCommand({ Bucket, ServerSideEncryptionConfiguration: { Rules: [rule] } }),
@@ -137,7 +137,7 @@ function settings(platform: AwsPlatform): readonly Setting[] {
     {
       title: `public access block of state bucket ${Bucket}`,
       async holds(s3, abortSignal) {
-        const { GetPublicAccessBlockCommand } = await import('@aws-sdk/client-s3')
+        const { GetPublicAccessBlockCommand } = await import('./s3.ts')
         const answer = await find('reading the public access block', () =>
           s3.send(new GetPublicAccessBlockCommand({ Bucket }), { abortSignal }),
         )
@@ -149,7 +149,7 @@ function settings(platform: AwsPlatform): readonly Setting[] {
         )
       },
       async make(s3, abortSignal) {
-        const { PutPublicAccessBlockCommand } = await import('@aws-sdk/client-s3')
+        const { PutPublicAccessBlockCommand } = await import('./s3.ts')
         const PublicAccessBlockConfiguration = {
           BlockPublicAcls: true,
           BlockPublicPolicy: true,
@@ -164,14 +164,14 @@ function settings(platform: AwsPlatform): readonly Setting[] {
     {
       title: `TLS-only policy of state bucket ${Bucket}`,
       async holds(s3, abortSignal) {
-        const { GetBucketPolicyCommand } = await import('@aws-sdk/client-s3')
+        const { GetBucketPolicyCommand } = await import('./s3.ts')
         const answer = await find('reading the bucket policy', () =>
           s3.send(new GetBucketPolicyCommand({ Bucket }), { abortSignal }),
         )
         return answer?.Policy?.includes('aws:SecureTransport') === true
       },
       async make(s3, abortSignal) {
-        const { PutBucketPolicyCommand } = await import('@aws-sdk/client-s3')
+        const { PutBucketPolicyCommand } = await import('./s3.ts')
         return s3.send(new PutBucketPolicyCommand({ Bucket, Policy: tlsOnly(Bucket) }), { abortSignal })
       },
     },
@@ -207,7 +207,7 @@ function tlsOnly(bucket: string): string {
   })
 }
 
-type Location = Exclude<import('@aws-sdk/client-s3').BucketLocationConstraint, 'EU'>
+type Location = Exclude<import('./s3.ts').BucketLocationConstraint, 'EU'>
 function isLocation(region: string): region is Location {
   return region !== 'us-east-1'
 }

@@ -12,7 +12,7 @@ export function recordStore({ names, clients }: AwsPlatform): RecordStore {
   return {
     place,
     async read(name, abortSignal) {
-      const { GetObjectCommand } = await import('@aws-sdk/client-s3')
+      const { GetObjectCommand } = await import('./s3.ts')
       const s3 = await clients.s3()
       try {
         const answer = await s3.send(new GetObjectCommand({ Bucket, Key: `mlp/${name}` }), { abortSignal })
@@ -25,7 +25,7 @@ export function recordStore({ names, clients }: AwsPlatform): RecordStore {
       }
     },
     async write(name, Body, after, abortSignal) {
-      const { PutObjectCommand } = await import('@aws-sdk/client-s3')
+      const { PutObjectCommand } = await import('./s3.ts')
       const s3 = await clients.s3()
       const condition = after === undefined ? { IfNoneMatch: '*' } : { IfMatch: after }
       try {

@@ -100,7 +100,7 @@ async function emptyBucket(
   abortSignal: AbortSignal,
   report: (message: string) => void,
 ): Promise<void> {
-  const { DeleteObjectsCommand, ListObjectVersionsCommand } = await import('@aws-sdk/client-s3')
+  const { DeleteObjectsCommand, ListObjectVersionsCommand } = await import('./s3.ts')
   const s3 = await clients.s3()
   for (let removed = 0; ; ) {
     // Always the first page: what was on it is gone the next time.

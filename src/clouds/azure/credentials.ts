@@ -11,15 +11,17 @@ export async function createCredential(
   target: CloudTarget,
   tenantId: string | undefined,
 ): Promise<TokenCredential> {
-  const { ClientSecretCredential, DefaultAzureCredential } = await import('@azure/identity')
   const {
     AZURE_TENANT_ID: tenant = tenantId,
     AZURE_CLIENT_ID: clientId,
     AZURE_CLIENT_SECRET: clientSecret,
     AZURE_AUTHORITY_HOST: authorityHost,
   } = target.environment
-  if (tenant === undefined || clientId === undefined || clientSecret === undefined)
+  if (tenant === undefined || clientId === undefined || clientSecret === undefined) {
+    const { DefaultAzureCredential } = await import('./default-credential.ts')
     return new DefaultAzureCredential(tenantId === undefined ? {} : { tenantId })
+  }
+  const { ClientSecretCredential } = await import('./secret-credential.ts')
   return new ClientSecretCredential(
     tenant,
     clientId,

@@ -60,12 +60,12 @@ export function openCredentials(target: CloudTarget): GoogleCredentials {
 }
 
 interface Opened {
-  readonly client: import('google-auth-library').AuthClient
+  readonly client: import('./auth-library.ts').AuthClient
   readonly foundByTools: boolean
 }
 
 async function openClient(file: string | undefined): Promise<Opened> {
-  const { GoogleAuth, UserRefreshClient } = await import('google-auth-library')
+  const { GoogleAuth, UserRefreshClient } = await import('./auth-library.ts')
   const own =
     file === undefined ? undefined : authorizedUser.safeParse(parseJson(await readCredentials(file)))
   if (own?.success === true) {

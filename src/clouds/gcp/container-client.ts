@@ -57,7 +57,7 @@ export async function askCluster(
 async function openClient({ options, credentials, project }: GcpPlatform, signal: AbortSignal) {
   const [{ ClusterManagerClient }, { GoogleAuth, OAuth2Client }] = await Promise.all([
     import('@google-cloud/container'),
-    import('google-auth-library'),
+    import('./auth-library.ts'),
   ])
   const authClient = new OAuth2Client()
   authClient.setCredentials({ access_token: (await credentials.accessToken(signal)).token })

@@ -15,8 +15,8 @@ export function recordStore({ rest, names }: GcpPlatform): RecordStore {
     async read(name, signal) {
       const path = `/storage/v1/b/${bucket}/o/${encodeURIComponent(`mlp/${name}`)}`
       const found = await rest.text({ service: 'storage', path, query: { alt: 'media' } }, [404], signal)
-      const version = found.headers.get('x-goog-generation')
-      if (found.status !== 404) return { state: 'found', text: found.body, version: version ?? '' }
+      const version = String(found.headers['x-goog-generation'] ?? '')
+      if (found.status !== 404) return { state: 'found', text: found.body, version }
       // Google says 404 for both.
       const holder = { service: 'storage', path: `/storage/v1/b/${bucket}`, answer: z.object({}) } as const
       return (await rest.find(holder, signal)) === undefined ? { state: 'no-store' } : { state: 'absent' }

@@ -1,3 +1,11 @@
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+} from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import * as z from 'zod'
 import type { CloudTarget } from '../target.ts'
@@ -38,13 +46,15 @@ export interface RestRequest<Answer extends z.ZodType> extends BareRequest {
 
 interface RestAnswer {
   readonly status: number
-  readonly headers: Headers
+  readonly headers: IncomingHttpHeaders
   readonly body: string
 }
 
 const attempts = 5
 const firstDelayMs = 400
 const requestTimeoutMs = 60_000
+/** A connection that was not used for longer may be gone at the other end, which a write must not find out. */
+const idleTimeoutMs = 4_000
 
 /** Google's JSON APIs with this platform's credentials: every answer is parsed, every refusal an MlpError. */
 export function createRest(target: CloudTarget, credentials: GoogleCredentials) {
@@ -125,6 +135,10 @@ export function createRest(target: CloudTarget, credentials: GoogleCredentials) 
 }
 export type GoogleRest = ReturnType<typeof createRest>
 
+/** Plain requests and no fetch, which Node loads with its first use: as much as all else that a start loads. */
+const connections = { keepAlive: true, timeout: idleTimeoutMs }
+const agents = { http: new HttpAgent(connections), https: new HttpsAgent(connections) }
+
 async function send(
   url: URL,
   method: string,
@@ -132,20 +146,32 @@ async function send(
   { token }: { readonly token: string },
   signal: AbortSignal,
 ): Promise<RestAnswer | Error> {
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)])
+  const sent = body === undefined || typeof body === 'string' ? body : JSON.stringify(body)
+  const headers = {
+    accept: 'application/json',
+    authorization: `Bearer ${token}`,
+    ...(sent === undefined
+      ? {}
+      : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(sent) }),
+  }
+  const options = { method, headers, signal: patience }
   try {
-    const response = await fetch(url, {
-      method,
-      headers: {
-        authorization: `Bearer ${token}`,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
-      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-      signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]),
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      const request =
+        url.protocol === 'http:'
+          ? httpRequest(url, { ...options, agent: agents.http }, resolve)
+          : httpsRequest(url, { ...options, agent: agents.https }, resolve)
+      // What breaks after the answer has begun comes through the answer.
+      request.on('error', reject)
+      request.end(sent)
     })
-    return { status: response.status, headers: response.headers, body: await response.text() }
+    return { status: response.statusCode ?? 0, headers: response.headers, body: await text(response) }
   } catch (error) {
     signal.throwIfAborted()
-    return error instanceof Error ? error : new Error(String(error))
+    // node:http says that it was aborted, not why.
+    const cause: unknown = patience.aborted ? patience.reason : error
+    return cause instanceof Error ? cause : new Error(String(cause))
   }
 }
 

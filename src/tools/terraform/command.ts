@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { MlpError } from '../../engine/errors.ts'
 import type { EngineContext, Progress } from '../../engine/step.ts'
 import { type CommandResult, runCommand } from '../exec.ts'
+import { collectorSettings } from './collector.ts'
 import { terraformFailure } from './failure.ts'
 import { findLivingTerraform } from './living.ts'
 import { type Diagnostic, parseMessage, plainErrors, spokenLine } from './messages.ts'
@@ -152,6 +153,7 @@ function environment(scope: TerraformScope): Record<string, string | undefined> 
     TF_IN_AUTOMATION: '1',
     TF_INPUT: '0',
     CHECKPOINT_DISABLE: '1',
+    ...collectorSettings(),
     TF_CLI_CONFIG_FILE: scope.cliConfigFile,
     ...scope.workspace.environment,
   }

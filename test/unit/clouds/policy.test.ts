@@ -76,9 +76,9 @@ describe('the AWS policy', () => {
       const commands = [...source.matchAll(/new (?:\w+\.)?(\w+)Command\(/g)].map(
         ([, command]) => command ?? '',
       )
-      const clients = [...source.matchAll(/import\('@aws-sdk\/client-([\w-]+)'\)/g)].map(
-        ([, client]) => client ?? '',
-      )
+      const clients = [
+        ...source.matchAll(/import\('(?:@aws-sdk\/client-|\.\/(?=s3\.))([\w-]+)(?:\.ts)?'\)/g),
+      ].map(([, client]) => client ?? '')
       for (const command of new Set(commands)) {
         const owners = []
         for (const client of new Set(clients)) {
