@@ -1,3 +1,4 @@
+import { askAhead } from '../engine/ahead.ts'
 import { type ExitCode, MlpError } from '../engine/errors.ts'
 import { passGates } from '../engine/gates.ts'
 import { runSteps } from '../engine/run.ts'
@@ -39,20 +40,29 @@ async function applyPhases(run: PhasesRun, session: Session): Promise<ExitCode> 
   const wanted = phases.filter(({ number }) => run.wanted(number))
   const toGate = { clouds: [...session.clouds.values()], phases: wanted }
   const context = session.makeContext(() => undefined)
-  await passGates(gatesOf(toGate), context)
-  context.toolchain.prefetch(wanted.flatMap(({ tools }) => tools ?? []))
-  const isFirst = !steps.some(({ step }) => session.state.get(step.id)?.state === 'done')
-  const summary = await runSteps({
-    steps: steps.map(({ step }) => step),
-    makeContext: session.makeContext,
-    state: session.state,
-    runId: session.runId,
-    guard: session.guard,
-    beforeFirstChange: () => passGates(roomGatesOf(toGate, isFirst), context),
-    askOnly: new Set(asked),
-    ...(run.force ? { force: true } : {}),
-    ...(run.only === undefined ? {} : { only: run.only }),
-  })
+  const gateAndRun = async () => {
+    const asking = askAhead(run.only === undefined ? steps.map(({ step }) => step) : [], context)
+    try {
+      await asking.begun
+      await passGates(gatesOf(toGate), context)
+      context.toolchain.prefetch(wanted.flatMap(({ tools }) => tools ?? []))
+      const isFirst = !steps.some(({ step }) => session.state.get(step.id)?.state === 'done')
+      return await runSteps({
+        steps: steps.map(({ step }) => step),
+        makeContext: session.makeContext,
+        state: session.state,
+        runId: session.runId,
+        guard: session.guard,
+        beforeFirstChange: () => passGates(roomGatesOf(toGate, isFirst), context),
+        askOnly: new Set(asked),
+        ...(run.force ? { force: true } : {}),
+        ...(run.only === undefined ? {} : { only: run.only }),
+      })
+    } finally {
+      await asking.end()
+    }
+  }
+  const summary = await gateAndRun()
   if (run.options.mergeKubeconfig && summary.result === 'ok') {
     const { file, changed } = await mergeContextsForUser(context)
     session.emit({

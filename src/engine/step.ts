@@ -25,6 +25,11 @@ export interface Step<Ctx extends EngineContext> {
   readonly limits?: readonly string[]
   /** All that should cause a rerun when it changes. */
   inputs(context: Ctx): Json
+  /**
+   * Begins to ask what `status` will, while the gates are asked: it changes nothing. Must not reject, and ends soon after
+   * the context's signal aborts.
+   */
+  ahead?(context: Ctx): Promise<void>
   /** Asks the world, never mlp's state. */
   status(context: Ctx): Promise<Status>
   plan?(context: Ctx): Promise<readonly PlannedAction[]>

@@ -39,16 +39,9 @@ export function applyRootStep(cloudName: CloudName, root: RootName, ahead: PlanA
     openRoot(context, cloudName, root, id, variablesOf(context, cloudName, root), progress)
 
   const compare = async (context: Context): Promise<Comparison> => {
-    if (root === 'cluster') {
-      const known = ahead.take(variablesOf(context, cloudName, root))
-      return known ?? (await compareWithWorld(await open(context)))
-    }
-    const cluster = ahead.make(context)
-    try {
-      return await compareWithWorld(await open(context))
-    } finally {
-      await cluster
-    }
+    await ahead.make(context)
+    const known = ahead.take(root, variablesOf(context, cloudName, root))
+    return known ?? (await compareWithWorld(await open(context)))
   }
 
   return {
@@ -58,6 +51,7 @@ export function applyRootStep(cloudName: CloudName, root: RootName, ahead: PlanA
     needs,
     limits: [`terraform:${cloudName}-${root}`],
     inputs: context => inputsOf(context, cloudName, root),
+    ...(root === 'foundation' ? { ahead: ahead.make } : {}),
 
     async status(context): Promise<Status> {
       const missing = await missingBefore(context, cloudName, root)

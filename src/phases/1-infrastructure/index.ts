@@ -21,7 +21,7 @@ export const infrastructurePhase: Phase = {
     configuredClouds(config).flatMap(cloud => {
       const ahead = planAhead(cloud)
       return [
-        prepareStep(cloud),
+        prepareStep(cloud, ahead),
         applyRootStep(cloud, 'foundation', ahead),
         applyRootStep(cloud, 'cluster', ahead),
       ]

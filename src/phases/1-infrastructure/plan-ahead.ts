@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod'
-import type { CloudName } from '../../clouds/cloud.ts'
+import type { CloudName, RootName } from '../../clouds/cloud.ts'
 import { MlpError } from '../../engine/errors.ts'
 import type { JsonObject } from '../../engine/json.ts'
 import { type Comparison, compareWithWorld } from '../../tools/terraform/terraform.ts'
@@ -9,54 +9,79 @@ import type { Context } from '../phase.ts'
 import { openRoot, type RootVariables, rootFolders, rootVariables } from './root.ts'
 
 /**
- * A plan of the cluster root, made beside the foundation's instead of after it. It stands on what the foundation's
- * outputs were in the last run, so it counts only when the foundation is found unchanged with the same outputs; then
- * it is what a plan made afterwards would have been.
+ * Plans of a cloud's two roots, made side by side and as early as may be: most runs change nothing, and then terraform
+ * is what is waited for. The cluster's stands on what the foundation's outputs were in the last run, so it counts only
+ * when the foundation is found unchanged with the same outputs; then it is what a plan made afterwards would have been.
  */
 export interface PlanAhead {
-  /** Made at most once, and only where there was a last run. Ends when terraform has ended, and never rejects. */
+  /** Made at most once, and only of roots that a run had before. Ends when terraform has ended, and never rejects. */
   make(context: Context): Promise<void>
-  /** What was found under these values; undefined when that is not known. Gives it once. */
-  take(variables: RootVariables): Comparison | undefined
-  /** The foundation was changed: whatever was found before is out of date. */
+  /** What was found under these values, a moment ago; undefined when that is not known. Gives it once. */
+  take(root: RootName, variables: RootVariables): Comparison | undefined
+  /** Something is going to be changed: whatever was or is being found is out of date. */
   forget(): void
 }
+
+interface Found {
+  readonly variables: RootVariables
+  readonly comparison: Comparison
+  readonly atMs: number
+}
+
+/** A gate may wait for a person, and the world does not: then it is asked again. */
+const freshMs = 30_000
 
 const withFoundation = z.object({ foundation: z.record(z.string(), z.json()) })
 
 export function planAhead(cloud: CloudName): PlanAhead {
-  let isBegun = false
-  let found: { readonly variables: RootVariables; readonly comparison: Comparison } | undefined
+  const found = new Map<RootName, Found>()
+  let isOutOfDate = false
+  let making: Promise<unknown> | undefined
+
+  const plan = async (context: Context, root: RootName, variables: RootVariables): Promise<void> => {
+    try {
+      const scope = await openRoot(context, cloud, root, `1.${cloud}.apply-${root}`, variables)
+      const comparison = await compareWithWorld(scope)
+      found.set(root, { variables, comparison, atMs: performance.now() })
+    } catch (error) {
+      // The root's own step meets it again, if it stays, and tells it.
+      if (!(error instanceof MlpError)) throw error
+    }
+  }
+  const planBoth = async (context: Context): Promise<void> => {
+    const [foundation, cluster] = await Promise.all([
+      lastVariables(rootFolders(context, cloud, 'foundation').folder),
+      lastVariables(rootFolders(context, cloud, 'cluster').folder),
+    ])
+    const outputs = lastOutputs(cluster)
+    await Promise.all([
+      foundation === undefined
+        ? undefined
+        : plan(context, 'foundation', rootVariables(context, cloud, 'foundation', undefined)),
+      outputs === undefined
+        ? undefined
+        : plan(context, 'cluster', rootVariables(context, cloud, 'cluster', outputs)),
+    ])
+  }
+
   return {
     async make(context) {
-      if (isBegun) return
-      isBegun = true
-      const foundation = await lastFoundation(context, cloud)
-      if (foundation === undefined) return
-      const variables = rootVariables(context, cloud, 'cluster', foundation)
-      try {
-        const scope = await openRoot(context, cloud, 'cluster', `1.${cloud}.apply-cluster`, variables)
-        found = { variables, comparison: await compareWithWorld(scope) }
-      } catch (error) {
-        // The cluster's own step meets it again, if it stays, and tells it.
-        if (!(error instanceof MlpError)) throw error
-      }
+      making ??= planBoth(context)
+      await making
     },
-    take(variables) {
-      const taken = found
-      found = undefined
-      return taken !== undefined && isDeepStrictEqual(taken.variables, variables)
-        ? taken.comparison
-        : undefined
+    take(root, variables) {
+      const taken = found.get(root)
+      found.delete(root)
+      if (taken === undefined || isOutOfDate || performance.now() - taken.atMs > freshMs) return undefined
+      return isDeepStrictEqual(taken.variables, variables) ? taken.comparison : undefined
     },
     forget() {
-      found = undefined
+      isOutOfDate = true
     },
   }
 }
 
 /** The foundation's outputs as the last run gave them to the cluster root. */
-async function lastFoundation(context: Context, cloud: CloudName): Promise<JsonObject | undefined> {
-  const { folder } = rootFolders(context, cloud, 'cluster')
-  return withFoundation.safeParse(await lastVariables(folder)).data?.foundation
+function lastOutputs(cluster: unknown): JsonObject | undefined {
+  return withFoundation.safeParse(cluster).data?.foundation
 }

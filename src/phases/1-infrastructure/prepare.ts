@@ -1,9 +1,10 @@
 import type { CloudName } from '../../clouds/cloud.ts'
 import type { PlatformStep } from '../phase.ts'
 import { cloudOf } from './cloud-of.ts'
+import type { PlanAhead } from './plan-ahead.ts'
 
 /** What terraform cannot make for itself: enabled APIs, registered providers, billing, the bucket its state lives in. */
-export function prepareStep(cloudName: CloudName): PlatformStep {
+export function prepareStep(cloudName: CloudName, ahead: PlanAhead): PlatformStep {
   return {
     id: `1.${cloudName}.prepare`,
     cloud: cloudName,
@@ -20,6 +21,7 @@ export function prepareStep(cloudName: CloudName): PlatformStep {
         : { state: 'absent', why: `missing: ${missing.join(', ')}` }
     },
     async apply(context, progress) {
+      ahead.forget()
       await cloudOf(context, cloudName).prepare(context.signal, progress.report)
       return {}
     },
