@@ -3,15 +3,18 @@
 // One sandbox, started before anything is measured; then the arms take turns, so that a busy moment of the machine hits
 // both. By hand means `terraform plan` of each cloud's two roots, one after the other, the three clouds side by side, as
 // a person would. Phases 1 and 2 only: later ones have no counterpart by hand. The simulated clouds add no waiting of
-// their own unless MLP_SANDBOX_TIME_SCALE says so (0.01 is what they add for a person).
+// their own unless MLP_SANDBOX_TIME_SCALE says so (0.01 is what they add for a person). Each arm's processor time is told
+// beside its wall time: what the machine does besides changes the one little, and the other much.
 //
 // Two figures say what is mlp's own. The stricter one for the machine: the time in which mlp's event loop is active,
 // over the wall time; it counts work that is done while tools run beside it. The one for whoever waits, orchestration:
 // along the lane that ends last, from the start of the process to its end, the time that no tool and no request covers.
 // A child process counts until its output has ended, a request until its answer has. Of requests and processes only
 // the lane's own count: those of other clouds do not, but those of the shared record and of the sandbox's control socket
-// do. Starting, thinking, files, timers between two polls, and waiting for another lane are all orchestration.
+// do. Starting, thinking, files, timers between two polls, and waiting for another lane are all orchestration. Both are
+// taken by a probe inside of mlp, in runs of their own: it costs time, which the arms are not to pay.
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -23,19 +26,40 @@ const rounds = Number(process.argv[2] ?? 5)
 const limits = { secondRun: 1.2, orchestration: 0.05 }
 const run = promisify(execFile)
 const median = values => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]
-const seconds = ms => `${(ms / 1000).toFixed(1)} s`
+const seconds = ms => `${(ms / 1000).toFixed(2)} s`
 const probes = await mkdtemp(join(tmpdir(), 'mlp-bench-'))
 const probe = new URL('./activity-probe.mjs', import.meta.url).href
 
 const clouds = ['aws', 'gcp', 'azure']
 const bootstrap = ['bootstrap', '--to', '2', '--yes', '--json']
 
-/** One run of mlp, timed, with what the probe saw and when each step ended. */
+/** Ends as the command does, and tells on standard error what it and all that it waited for took of the processor. */
+const counted = ['sh', '-c', '"$@"; code=$?; times >&2; exit $code', 'counted']
+
+/** From what `times` of a POSIX shell says of its children, last. */
+function processorMs(stderr) {
+  const [, ...parts] = /(\d+)m([\d.]+)s (\d+)m([\d.]+)s\s*$/.exec(stderr) ?? []
+  if (parts.length === 0) throw new Error(`no processor time in:\n${stderr}`)
+  const [userMinutes, user, systemMinutes, system] = parts.map(Number)
+  return 1000 * (60 * (userMinutes + systemMinutes) + user + system)
+}
+
+async function succeeded(running) {
+  const finished = await running.finished
+  if (finished.exitCode !== 0) throw new Error(`mlp: exit ${finished.exitCode}\n${finished.stderr}`)
+  return finished
+}
+
+/** One run of mlp as people start it. */
+async function plain(playground, args = bootstrap) {
+  const { durationMs, stderr } = await succeeded(playground.start(args, {}, { wrapper: counted }))
+  return { wallMs: durationMs, cpuMs: processorMs(stderr) }
+}
+
+/** One run of mlp with what the probe saw and when each step ended. */
 async function measured(playground, args = bootstrap) {
   const running = playground.start(args, { MLP_ACTIVITY_FOLDER: probes, NODE_OPTIONS: `--import ${probe}` })
-  const finished = await running.finished
-  if (finished.exitCode !== 0)
-    throw new Error(`mlp ${args.join(' ')}: exit ${finished.exitCode}\n${finished.stderr}`)
+  const finished = await succeeded(running)
   const probed = JSON.parse(await readFile(join(probes, `${running.child.pid}.json`), 'utf8'))
   const steps = running.events().filter(({ type }) => type === 'step-finished')
   return { ...probed, steps, wallMs: finished.durationMs }
@@ -79,18 +103,40 @@ function orchestration(run, hosts) {
 /** The clouds side by side, the two roots of each in turn. */
 async function plansByHand(folder, target) {
   const startedAt = performance.now()
+  let cpuMs = 0
   await Promise.all(
-    ['aws', 'gcp', 'azure'].map(async cloud => {
+    clouds.map(async cloud => {
       const env = { ...process.env, ...target.environment, ...target.clouds[cloud].environment }
       for (const root of ['foundation', 'cluster']) {
         const args = [`-chdir=${join(folder, 'terraform', `${cloud}-${root}`)}`, 'plan', '-input=false']
-        const { stdout } = await run('terraform', args, { env, maxBuffer: 2 ** 26 })
+        const [shell, ...rest] = [...counted, 'terraform', ...args]
+        const { stdout, stderr } = await run(shell, rest, { env, maxBuffer: 2 ** 26 })
+        cpuMs += processorMs(stderr)
         if (!/No changes/.test(stdout))
           throw new Error(`terraform plans changes in ${cloud}-${root}:\n${stdout}`)
       }
     }),
   )
-  return performance.now() - startedAt
+  return { wallMs: performance.now() - startedAt, cpuMs }
+}
+
+/** What the sandbox's processes have taken of the processor so far, by /proc (proc_pid_stat(5)); 0 on other systems. */
+function sandboxMs({ pid, processes }) {
+  if (process.platform !== 'linux') return 0
+  const ticks = [pid, ...processes.map(one => one.pid)].map(each => {
+    const stat = readFileSync(`/proc/${each}/stat`, 'utf8')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return Number(fields[11]) + Number(fields[12])
+  })
+  return 10 * ticks.reduce((sum, each) => sum + each, 0)
+}
+
+/** An arm's run, with what the sandbox took of the processor meanwhile. */
+async function withSandbox(home, arm) {
+  const status = await sandboxStatus(home)
+  const before = sandboxMs(status)
+  const taken = await arm()
+  return { ...taken, sandboxMs: sandboxMs(status) - before }
 }
 
 const playground = await createPlayground({
@@ -107,16 +153,18 @@ try {
   const mlp = []
   const byHand = []
   for (let round = -1; round < rounds; round += 1) {
-    const again = await measured(playground)
-    const plans = await plansByHand(folder, target)
+    const again = await withSandbox(home, () => plain(playground))
+    const plans = await withSandbox(home, () => plansByHand(folder, target))
     // The first round warms both arms.
     if (round < 0) continue
     mlp.push(again)
     byHand.push(plans)
   }
-  const secondMs = median(mlp.map(({ wallMs }) => wallMs))
-  const plansMs = median(byHand)
-  const ratio = secondMs / plansMs
+  const probed = await measured(playground)
+  const medianOf = (arm, what) => median(arm.map(run => run[what]))
+  const ratio = medianOf(mlp, 'wallMs') / medianOf(byHand, 'wallMs')
+  const told = arm =>
+    `${seconds(medianOf(arm, 'wallMs'))} (processor ${seconds(medianOf(arm, 'cpuMs'))}, and the sandbox's ${seconds(medianOf(arm, 'sandboxMs'))}; medians of ${rounds})`
   const share = orchestration(first, hosts).ms / first.wallMs
   const percent = (ms, run) => `${seconds(ms)}, ${((100 * ms) / run.wallMs).toFixed(1)} %`
   const own = run => [
@@ -124,15 +172,15 @@ try {
     `  event loop active               ${percent(run.activeMs, run)}`,
     `  processor time of mlp alone     ${seconds(run.cpuMs)}`,
   ]
-  const middle = mlp.find(({ wallMs }) => wallMs === secondMs)
   process.stdout.write(
     [
       `first bootstrap, engines cached   ${seconds(first.wallMs)} (orchestration at most ${100 * limits.orchestration} %)`,
       ...own(first),
-      `second bootstrap, no change       ${seconds(secondMs)} (median of ${rounds}; below, that run)`,
-      ...own(middle),
-      `terraform plans by hand           ${seconds(plansMs)} (median of ${rounds})`,
+      `second bootstrap, no change       ${told(mlp)}`,
+      `terraform plans by hand           ${told(byHand)}`,
       `second bootstrap / plans by hand  ${ratio.toFixed(2)} (at most ${limits.secondRun})`,
+      `once more, with the probe         ${seconds(probed.wallMs)}`,
+      ...own(probed),
       '',
     ].join('\n'),
   )
