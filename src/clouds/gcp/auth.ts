@@ -60,7 +60,7 @@ export function openCredentials(target: CloudTarget): GoogleCredentials {
 }
 
 interface Opened {
-  readonly client: import('./auth-library.ts').AuthClient
+  readonly client: import('google-auth-library').AuthClient
   readonly foundByTools: boolean
 }
 
