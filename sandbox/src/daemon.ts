@@ -6,21 +6,26 @@ import { MlpError } from '../../src/engine/errors.ts'
 import { type EmulatorName, emulatorNames, emulatorProcessName, startEmulator } from './emulators.ts'
 import { createFaults, faultSchema } from './faults.ts'
 import { openHome, type PortName, type SandboxHome, writeAtomically } from './home.ts'
-import { startCloudListener } from './http/cloud-listener.ts'
+import { answerCloud, startCloudListener } from './http/cloud-listener.ts'
 import { startControl } from './http/control.ts'
 import { startHostProxy } from './http/host-proxy.ts'
 import { openClusterManager } from './kubernetes/cluster-manager.ts'
 import { reviewTokenRequest, tokenReviewUrl } from './kubernetes/token-review.ts'
 import { takeLock } from './lock.ts'
 import { openLog } from './log.ts'
+import { openEdge } from './outside/edge.ts'
+import { openOutside } from './outside/outside.ts'
 import { identify } from './processes/process-identity.ts'
 import { openSupervisor } from './processes/supervisor.ts'
 import type { Programs } from './programs.ts'
 import { setQuotas } from './quotas.ts'
 import { openImageStore } from './registry/image-store.ts'
 import { openRegistryListener } from './registry/listener.ts'
+import { type DataServers, openDataServers } from './servers/data-servers.ts'
+import { serverTypes } from './servers/wanted.ts'
 import type { SimulatedCloud } from './simulated-cloud.ts'
 import { type PartState, sandboxStatus } from './status.ts'
+import { observed } from './store/observed-store.ts'
 import { openSqliteStore } from './store/sqlite-store.ts'
 import { loadSchemas } from './terraform/schema.ts'
 import { startProviderServer } from './terraform/server.ts'
@@ -70,11 +75,19 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
   const lock = taken
   const home = await openHome(options.home)
   const log = openLog(join(home.folder, 'log', 'daemon.log'))
-  const store = openSqliteStore(join(home.folder, 'store.sqlite'))
+  const store = observed(openSqliteStore(join(home.folder, 'store.sqlite')), type => {
+    if (serverTypes.has(type)) dataServers?.changed()
+  })
   const faults = createFaults(given.MLP_SANDBOX_FAULTS)
   const processes = await openSupervisor(join(home.folder, 'processes'), log)
   const starting = new Map<string, PartState>()
   let timeScale = given.MLP_SANDBOX_TIME_SCALE
+  let dataServers: DataServers | undefined
+  const outside = openOutside({
+    socketFolder: home.socketFolder,
+    doors: cloud => dataServers?.doors(cloud) ?? [],
+    blobAccounts: () => store.listFacts(blobAccounts),
+  })
 
   const workloads = createWorkloads({
     world: () => world,
@@ -83,6 +96,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
     secrets: home.secrets,
     processes,
     images: () => images,
+    outside,
     timeScale: () => timeScale,
     log,
   })
@@ -108,7 +122,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
     clusters,
     async ensureBlobAccount(account) {
       store.putFact(blobAccounts, account, true)
+      outside.changed()
       await emulator('blob')
+    },
+    async settled(type) {
+      if (serverTypes.has(type)) await dataServers?.settled()
     },
     get timeScale() {
       return timeScale
@@ -149,10 +167,21 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
     log,
   })
   const registries = openRegistryListener(world, home.authority, images)
+  dataServers = await openDataServers({
+    home: home.folder,
+    socketFolder: home.socketFolder,
+    authority: home.authority,
+    world,
+    processes,
+    path: options.environment['PATH'],
+    bringUp,
+    onDoors: () => outside.changed(),
+  })
   /** All parts side by side; those that run already stay as they are. Failures are noted, see `status`. */
   function bringUpAll(): void {
     for (const name of emulatorNames) emulator(name).catch(() => undefined)
     bringUp('clusters', () => clusters.resume()).catch(() => undefined)
+    dataServers?.changed()
   }
 
   const reviewToken: Parameters<typeof startCloudListener>[0]['reviewToken'] = (request, response) =>
@@ -169,6 +198,18 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
     }
     servers.push(await startCloudListener(listener))
   }
+  const edge = await openEdge({
+    socket: outside.edgeSocket,
+    authority: home.authority,
+    world,
+    hasBlobAccount: name => store.getFact(blobAccounts, name) === true,
+    answerRegistry: registries.handle,
+    async answerCloud(name, request, response) {
+      const cloud = options.clouds.find(one => one.name === name)
+      if (cloud === undefined) response.writeHead(421).end()
+      else await answerCloud(request, response, { cloud, world, faults })
+    },
+  })
   servers.push(
     await startHostProxy({
       port: home.ports.proxy,
@@ -211,6 +252,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
       server.closeAllConnections()
     }
     control.close()
+    edge.close()
+    dataServers?.close()
     images.close()
     for (const provider of providers) await provider[Symbol.asyncDispose]()
     clusters.detach()
@@ -250,6 +293,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
         programs: options.programs,
         faults,
         runsPods,
+        dataServers: dataServers?.describe() ?? { real: [], missing: [] },
       }),
     target: () => ({
       name: 'sandbox',

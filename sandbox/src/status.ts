@@ -25,6 +25,7 @@ export interface StatusSources {
   readonly faults: Faults
   /** Whether pods of pushed images run on this machine. */
   readonly runsPods: boolean
+  readonly dataServers: { readonly real: readonly string[]; readonly missing: readonly string[] }
 }
 
 /** What is real here and what only behaves like it; shown as it is. */
@@ -38,7 +39,7 @@ const runningPods =
   'pods of images pushed to the sandbox: processes from the image, on a private network of their cluster'
 const simulated = [
   "the clouds' control planes: terraform providers and APIs over one resource store, on official schemas",
-  'databases, caches, networks, keys and identities: records without a service behind them',
+  'networks, keys and identities: records without a service behind them',
   `price lists: prices of ${listDate} in one region of each cloud, given for every region`,
 ]
 
@@ -68,8 +69,8 @@ export async function sandboxStatus(sources: StatusSources): Promise<object> {
     startedAt: sources.startedAt,
     timeScale: sources.timeScale,
     memoryBytes: process.memoryUsage.rss(),
-    real: sources.runsPods ? [...real, runningPods] : real,
-    simulated: [...simulated, sources.runsPods ? otherPods : allPods],
+    real: [...real, ...sources.dataServers.real, ...(sources.runsPods ? [runningPods] : [])],
+    simulated: [...simulated, ...sources.dataServers.missing, sources.runsPods ? otherPods : allPods],
     clouds: clouds.map(cloud => ({
       name: cloud.name,
       endpoint: `https://127.0.0.1:${home.ports[cloud.name]}`,

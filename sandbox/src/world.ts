@@ -1,3 +1,4 @@
+import type { ServiceAccountIdentity } from './kubernetes/service-account-token.ts'
 import type { ResourceStore } from './store/resource-store.ts'
 
 /** What every simulated cloud is given. */
@@ -26,6 +27,8 @@ export interface World {
    * waits until it does. Safe to repeat; survives restarts. Accounts come and go with ARM storage accounts.
    */
   ensureBlobAccount(account: string): Promise<void>
+  /** Resolves when what stands behind resources of this type (database and cache servers) is as the store says, or cannot be. */
+  settled(type: string): Promise<void>
   /** 0: no simulated durations; 0.01 by default; 1: the clouds' real ones. */
   readonly timeScale: number
   log(message: string): void
@@ -50,6 +53,8 @@ export interface ClusterManager {
   /** Starts etcd, kube-apiserver, controller-manager, scheduler and kwok and waits until /readyz answers. Safe to repeat. */
   create(key: string, spec: ClusterSpec, report: (message: string) => void): Promise<ClusterEndpoint>
   describe(key: string): ClusterEndpoint | undefined
+  /** Whose token it is, when one of the clusters issued it for this audience and it is valid now. */
+  serviceAccount(token: string, audience: string): Promise<ServiceAccountIdentity | undefined>
   /** Makes the nodes of one group exactly these. */
   setNodes(key: string, group: string, nodes: readonly NodeSpec[]): Promise<void>
   /** Applies cluster objects the cloud itself brings (add-ons, access bindings), as an administrator. */

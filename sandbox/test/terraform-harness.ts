@@ -226,6 +226,7 @@ export function fakeWorld(
     secrets: testSecrets,
     clusters: fakeClusters(),
     async ensureBlobAccount() {},
+    async settled() {},
     timeScale,
     log,
   }
@@ -259,6 +260,9 @@ function fakeClusters(): ClusterManager {
       return endpoint
     },
     describe: key => clusters.get(key),
+    async serviceAccount() {
+      return undefined
+    },
     async setNodes() {},
     async apply() {},
     async destroy(key) {

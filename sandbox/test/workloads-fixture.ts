@@ -1,10 +1,20 @@
+import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
+import { get } from 'node:https'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect as tlsConnect } from 'node:tls'
+import { promisify } from 'node:util'
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import type { ClusterAccess, ClusterToken } from '../../src/clouds/cloud.ts'
 import { startReviewer } from '../../test/support/control-plane.ts'
 import { program } from '../../test/support/programs.ts'
+import { materialise } from '../src/clouds/aws/object-store.ts'
+import { issueToken, storageAudience } from '../src/clouds/azure/tokens.ts'
+import { simulatedClouds } from '../src/clouds/index.ts'
+import { type EmulatorName, startEmulator } from '../src/emulators.ts'
 import { openHome } from '../src/home.ts'
 import { startHostProxy } from '../src/http/host-proxy.ts'
 import type { ApiClient } from '../src/kubernetes/api-client.ts'
@@ -12,17 +22,21 @@ import { openApiClient } from '../src/kubernetes/api-client.ts'
 import { clusterPaths } from '../src/kubernetes/cluster-files.ts'
 import { type Clusters, openClusterManager } from '../src/kubernetes/cluster-manager.ts'
 import { readRecords } from '../src/kubernetes/cluster-record.ts'
+import { openEdge } from '../src/outside/edge.ts'
+import { openOutside } from '../src/outside/outside.ts'
 import { openSupervisor } from '../src/processes/supervisor.ts'
 import { ecrAuthorization } from '../src/registry/ecr.ts'
 import { openImageStore } from '../src/registry/image-store.ts'
 import { openRegistryListener } from '../src/registry/listener.ts'
+import { type DataServers, openDataServers } from '../src/servers/data-servers.ts'
+import { serverTypes } from '../src/servers/wanted.ts'
+import { observed } from '../src/store/observed-store.ts'
 import { openSqliteStore } from '../src/store/sqlite-store.ts'
 import { createWorkloads, type RunningWorkloads } from '../src/workloads/workloads.ts'
 import type { World } from '../src/world.ts'
 import { type BuiltImage, pushImage } from './image-fixture.ts'
 import { fakeWorld } from './terraform-harness.ts'
 
-const key = 'aws/ml-platform-dev'
 const role = 'ml-platform-dev-nodes'
 
 export interface TestCluster {
@@ -43,16 +57,50 @@ export interface TestCluster {
   token(): ClusterToken
   processIds(): readonly number[]
   processId(name: string): number
+  /** Starts the data plane of an object store. */
+  startStore(name: EmulatorName): Promise<void>
+  /** As `dial`, by a name outside of the cluster. */
+  dialName(host: string, port: number): Promise<Socket>
+  /** As the sandbox's own user. */
+  putObject(bucket: string, key: string, content: string): Promise<void>
+  readBlob(account: string, container: string, name: string): Promise<string>
+  kubectl(...args: readonly string[]): Promise<string>
   destroy(): Promise<void>
   close(): Promise<void>
 }
 
 /** A real control plane with a node, a registry and the node agent: what the daemon puts together, without its clouds. */
-export async function startTestCluster(): Promise<TestCluster> {
+export async function startTestCluster(cloud: 'aws' | 'gcp' | 'azure' = 'aws'): Promise<TestCluster> {
+  const key = `${cloud}/ml-platform-dev`
   const folder = await mkdtemp(join(tmpdir(), 'mlp-pods-'))
   const home = await openHome(folder)
-  const store = openSqliteStore(join(folder, 'store.sqlite'))
-  const world = { ...fakeWorld(folder, store, 0, () => {}), secrets: home.secrets }
+  let dataServers: DataServers | undefined
+  const store = observed(openSqliteStore(join(folder, 'store.sqlite')), type => {
+    if (serverTypes.has(type)) dataServers?.changed()
+  })
+  const logged: string[] = []
+  const log = (line: string) => void logged.push(line)
+  const at = (port: number, scheme = 'http') => `${scheme}://127.0.0.1:${port}`
+  const world: World = {
+    ...fakeWorld(folder, store, 0, log),
+    secrets: home.secrets,
+    caPem: home.authority.certificatePem,
+    caFile: home.caFile,
+    endpoints: {
+      ...fakeWorld(folder, store, 0, log).endpoints,
+      s3: at(home.ports.s3),
+      gcs: at(home.ports.gcs),
+      blob: at(home.ports.blob, 'https'),
+    },
+    get clusters() {
+      return daemon.clusters
+    },
+    async ensureBlobAccount(account) {
+      store.putFact('blob-accounts', account, true)
+      daemon.outside.changed()
+    },
+    settled: async () => dataServers?.settled(),
+  }
   const account = home.secrets.awsAccountId
   const allowPulls = (allowed: boolean) => {
     const policy = 'arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryPullOnly'
@@ -70,9 +118,12 @@ export async function startTestCluster(): Promise<TestCluster> {
 
   const reviewer = await startReviewer()
   let running: RunningWorkloads | undefined
-  const logged: string[] = []
-  const log = (line: string) => void logged.push(line)
   const open = async () => {
+    const outside = openOutside({
+      socketFolder: home.socketFolder,
+      doors: cloud => dataServers?.doors(cloud) ?? [],
+      blobAccounts: () => store.listFacts('blob-accounts'),
+    })
     const supervisor = await openSupervisor(join(folder, 'processes'), log)
     const images = openImageStore({
       home: folder,
@@ -90,8 +141,34 @@ export async function startTestCluster(): Promise<TestCluster> {
       hasAccount: () => false,
       acceptRegistry: listener.accept,
     })
+    const edge = await openEdge({
+      socket: outside.edgeSocket,
+      authority: home.authority,
+      world,
+      hasBlobAccount: name => store.getFact('blob-accounts', name) === true,
+      answerRegistry: listener.handle,
+      async answerCloud(name, request, response) {
+        await simulatedClouds.find(cloud => cloud.name === name)?.handle(request, response, world)
+      },
+    })
+    const servers = await openDataServers({
+      home: folder,
+      socketFolder: home.socketFolder,
+      authority: home.authority,
+      world,
+      processes: supervisor,
+      path: process.env['PATH'],
+      bringUp: (name, start) =>
+        start().catch(error => {
+          log(`${name}: ${error instanceof Error ? error.stack : String(error)}`)
+          throw error
+        }),
+      onDoors: () => outside.changed(),
+    })
+    dataServers = servers
+    servers.changed()
     const workloads = createWorkloads({
-      ...{ home: folder, processes: supervisor, log, secrets: home.secrets },
+      ...{ home: folder, processes: supervisor, log, secrets: home.secrets, outside },
       world: () => world,
       socketFolder: home.socketFolder,
       images: () => images,
@@ -111,11 +188,11 @@ export async function startTestCluster(): Promise<TestCluster> {
         },
       },
     })
-    return { supervisor, images, proxy, clusters }
+    return { supervisor, images, proxy, clusters, outside, edge, servers }
   }
   let daemon = await open()
   const spec = {
-    cloud: 'aws',
+    cloud,
     name: 'ml-platform-dev',
     version: '1.35',
     serviceCidr: '172.20.0.0/16',
@@ -139,8 +216,16 @@ export async function startTestCluster(): Promise<TestCluster> {
 
   const endListening = () => {
     daemon.images.close()
+    daemon.edge.close()
+    daemon.servers.close()
     daemon.proxy.close()
     daemon.proxy.closeAllConnections()
+  }
+
+  const dialName: TestCluster['dialName'] = async (name, port) => {
+    const address = daemon.outside.table(cloud).names[name]
+    if (address === undefined || running === undefined) throw new Error(`${name} is not there`)
+    return running.dial(address, port)
   }
 
   return {
@@ -184,6 +269,52 @@ export async function startTestCluster(): Promise<TestCluster> {
       return pid
     },
     processIds: () => daemon.supervisor.list().flatMap(({ pid }) => (pid === undefined ? [] : [pid])),
+    startStore: name =>
+      startEmulator(
+        name,
+        home,
+        { find: tool => program(tool), progress: () => new Map() },
+        daemon.supervisor,
+      ),
+    dialName,
+    async putObject(bucket, key, content) {
+      await materialise(world, bucket)
+      const client = new S3Client({
+        endpoint: world.endpoints.s3,
+        region: 'us-east-1',
+        forcePathStyle: true,
+        credentials: {
+          accessKeyId: home.secrets.awsAccessKeyId,
+          secretAccessKey: home.secrets.awsSecretAccessKey,
+        },
+      })
+      await client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: content }))
+      client.destroy()
+    },
+    async readBlob(account, container, name) {
+      const host = `${account}.blob.core.windows.net`
+      const socket = await dialName(host, 443)
+      const { token } = issueToken(world, storageAudience)
+      const response = await new Promise<IncomingMessage>((resolve, reject) => {
+        get(
+          {
+            path: `/${container}/${name}`,
+            headers: { host, authorization: `Bearer ${token}`, 'x-ms-version': '2023-11-03' },
+            createConnection: () => tlsConnect({ socket, servername: host, ca: world.caPem }),
+          },
+          resolve,
+        ).on('error', reject)
+      })
+      const chunks: Buffer[] = []
+      for await (const chunk of response) chunks.push(Buffer.from(chunk))
+      return Buffer.concat(chunks).toString('utf8')
+    },
+    async kubectl(...args) {
+      const file = await program('kubectl')
+      const configuration = join(clusterPaths(folder, key).config, 'admin.kubeconfig')
+      const { stdout } = await promisify(execFile)(file, ['--kubeconfig', configuration, ...args])
+      return stdout
+    },
     destroy: () => daemon.clusters.destroy(key),
     async close() {
       admin.close()

@@ -40,9 +40,18 @@ export async function startCloudListener(options: CloudListenerOptions): Promise
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  { cloud, world, faults, reviewToken }: CloudListenerOptions,
+  options: CloudListenerOptions,
 ): Promise<void> {
-  if (request.url?.startsWith(tokenReviewPath)) return reviewToken(request, response)
+  if (request.url?.startsWith(tokenReviewPath)) return options.reviewToken(request, response)
+  return answerCloud(request, response, options)
+}
+
+/** The cloud's answer, or what a fault makes of it. */
+export async function answerCloud(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { cloud, world, faults }: Pick<CloudListenerOptions, 'cloud' | 'world' | 'faults'>,
+): Promise<void> {
   const fault = faults.takeForRequest(`${cloud.name}:${path(request)}`)
   if (fault === undefined) return cloud.handle(request, response, world)
   if (fault !== 'lostResponse') return sendFault(cloud, fault, request, response)

@@ -24,6 +24,7 @@ import { makeNodes } from './nodes.ts'
 import { findFreePorts } from './ports.ts'
 import type { ProcessSupervisor } from './process-supervisor.ts'
 import { clusterDefaults } from './rbac.ts'
+import { readServiceAccountToken } from './service-account-token.ts'
 import { requireSupportedVersion } from './versions.ts'
 
 /** Generous: on a busy two-core machine three control planes start at once. */
@@ -125,7 +126,8 @@ export async function openClusterManager(options: ClusterManagerOptions): Promis
     const authority = { certificatePem: caPem, keyPem: await readFile(join(paths.pki, 'ca.key'), 'utf8') }
     const { key, serviceCidr } = record
     const workloads =
-      known?.workloads ?? (await options.workloads?.start({ key, serviceCidr, client, authority }))
+      known?.workloads ??
+      (await options.workloads?.start({ key, serviceCidr, client, authority, apiPort: record.ports.api }))
     const cluster = { record, caPem, client, workloads }
     clusters.set(record.key, cluster)
     return cluster
@@ -186,6 +188,19 @@ export async function openClusterManager(options: ClusterManagerOptions): Promis
     describe(key) {
       const cluster = clusters.get(key)
       return cluster === undefined ? undefined : endpointOf(cluster)
+    },
+    async serviceAccount(token, audience) {
+      const issuers = await Promise.all(
+        [...records.values()].map(async record => ({
+          cluster: record.key,
+          issuer: apiUrl(record),
+          publicKeyPem: await readFile(
+            join(clusterPaths(home, record.key).pki, 'service-account.pub'),
+            'utf8',
+          ),
+        })),
+      )
+      return readServiceAccountToken(token, audience, issuers)
     },
     setNodes: (key, group, nodes) =>
       exclusively(key, () => makeNodes(running(key).client, group, nodes, readyTimeoutMs)),

@@ -9,6 +9,8 @@ export interface ProcessSpec {
   readonly env: Readonly<Record<string, string>>
   readonly cwd: string
   readonly logFile: string
+  /** What asks it to end; SIGTERM unless it says otherwise. */
+  readonly stopSignal?: 'SIGINT'
 }
 
 /** What the control planes need of whatever keeps the sandbox's processes. */

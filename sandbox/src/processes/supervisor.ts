@@ -15,6 +15,7 @@ const recordSchema = z.strictObject({
   startedAt: z.string(),
   specification: z.string(),
   logFile: z.string(),
+  stopSignal: z.literal('SIGINT').optional(),
 })
 type ProcessRecord = z.output<typeof recordSchema>
 
@@ -94,6 +95,7 @@ export async function openSupervisor(folder: string, log: (message: string) => v
         ...identity,
         specification: entry.specification,
         logFile: spec.logFile,
+        ...(spec.stopSignal === undefined ? {} : { stopSignal: spec.stopSignal }),
       }
       records.set(spec.name, record)
       await writeRecord(folder, record)
@@ -128,8 +130,9 @@ export async function openSupervisor(folder: string, log: (message: string) => v
 
   async function end(name: string): Promise<void> {
     const running = supervised.get(name)?.running ?? records.get(name)
+    const signal = supervised.get(name)?.spec.stopSignal ?? records.get(name)?.stopSignal ?? 'SIGTERM'
     supervised.delete(name)
-    if (running !== undefined) await endProcess(running)
+    if (running !== undefined) await endProcess(running, signal)
     records.delete(name)
     await rm(recordFile(folder, name), { force: true })
   }
@@ -206,15 +209,15 @@ async function isSame(identity: ProcessIdentity): Promise<boolean> {
   return (await identify(identity.pid))?.startedAt === identity.startedAt
 }
 
-/** SIGTERM to the process group, SIGKILL when it does not listen. */
-async function endProcess(identity: ProcessIdentity): Promise<void> {
+/** Asks the process group to end, SIGKILL when it does not listen. */
+async function endProcess(identity: ProcessIdentity, signal: NodeJS.Signals): Promise<void> {
   const deadline = Date.now() + stopDeadlineMs
   let killed = false
   for (let first = true; await isSame(identity); first = false) {
     const late = Date.now() > deadline
     if (late && killed && Date.now() > deadline + stopDeadlineMs)
       throw new Error(`process ${identity.pid} survives SIGKILL`)
-    if (first) signalGroup(identity.pid, 'SIGTERM')
+    if (first) signalGroup(identity.pid, signal)
     else if (late && !killed) {
       signalGroup(identity.pid, 'SIGKILL')
       killed = true

@@ -22,6 +22,8 @@ export interface RegistryListener {
   readonly server: Server
   /** Speaks TLS on a connection as the registry of that name; false when there is no such registry. */
   accept(host: string, client: Duplex): boolean
+  /** Answers a request that came over another listener; false when its host is no registry that exists. */
+  handle(request: IncomingMessage, response: ServerResponse): Promise<boolean>
 }
 
 /** All clouds' registries, without a port: connections come through the proxy that knows their names. */
@@ -62,6 +64,11 @@ export function openRegistryListener(world: World, authority: KeyPair, images: I
   server.requestTimeout = 0
   return {
     server,
+    async handle(request, response) {
+      if (findRegistry((request.headers.host ?? '').replace(/:443$/, ''), world) === undefined) return false
+      await answer(request, response, world, images)
+      return true
+    },
     accept(host, client) {
       if (findRegistry(host, world) === undefined) return false
       client.write('HTTP/1.1 200 Connection Established\r\n\r\n')

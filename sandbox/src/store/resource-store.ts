@@ -20,6 +20,8 @@ export interface ResourceStore {
   delete(type: string, id: string): void
   /** Durable small facts that are no resource (issued tokens, counters, object metadata), by namespace and key. */
   getFact(namespace: string, key: string): unknown
+  /** All keys of a namespace. */
+  listFacts(namespace: string): readonly string[]
   putFact(namespace: string, key: string, value: unknown): void
   deleteFact(namespace: string, key: string): void
 }

@@ -19,6 +19,7 @@ const resourceRow = z
     }),
   )
 const factRow = z.object({ value: z.string() })
+const factKeyRow = z.object({ key: z.string() })
 
 /**
  * The resource store in one SQLite file (mode 0600). `synchronous=FULL` with a write-ahead log: what a call wrote
@@ -50,6 +51,7 @@ export function openSqliteStore(file: string): ResourceStore & Disposable {
   )
   const remove = database.prepare('DELETE FROM resources WHERE type = ? AND id = ?')
   const fact = database.prepare('SELECT value FROM facts WHERE namespace = ? AND key = ?')
+  const factKeys = database.prepare('SELECT key FROM facts WHERE namespace = ? ORDER BY key')
   const upsertFact = database.prepare(
     'INSERT INTO facts VALUES (?, ?, ?) ON CONFLICT (namespace, key) DO UPDATE SET value = excluded.value',
   )
@@ -72,6 +74,11 @@ export function openSqliteStore(file: string): ResourceStore & Disposable {
       const row = fact.get(namespace, key)
       return row === undefined ? undefined : JSON.parse(factRow.parse(row).value)
     },
+    listFacts: namespace =>
+      z
+        .array(factKeyRow)
+        .parse(factKeys.all(namespace))
+        .map(({ key }) => key),
     putFact(namespace, key, value) {
       upsertFact.run(namespace, key, JSON.stringify(value ?? null))
     },

@@ -88,7 +88,10 @@ export async function deleteResource(
     store.delete(behaviour.type, id)
     store.deleteFact(computedBlocksFact, `${behaviour.type}/${id}`)
   }
-  const waited = await simulatedTime(behaviour.seconds.delete, context)
+  const [waited] = await Promise.all([
+    simulatedTime(behaviour.seconds.delete, context),
+    context.scope.world.settled(behaviour.type),
+  ])
   if (fault === 'lostResponse' || !waited) return { state: prior, error: lost(waited) }
   return { state: null }
 }
@@ -144,7 +147,10 @@ async function finish(
   for (const path of unaskedBlocks(schema.block, planned, state, '')) computed.add(path)
   store.put(behaviour.type, id, { ...ownFacts(made), ...state })
   store.putFact(computedBlocksFact, key, [...computed])
-  const waited = await simulatedTime(seconds, context)
+  const [waited] = await Promise.all([
+    simulatedTime(seconds, context),
+    context.scope.world.settled(behaviour.type),
+  ])
   if (fault === 'lostResponse') return { state: null, error: lost(true) }
   return waited ? { state } : { state, error: lost(false) }
 }

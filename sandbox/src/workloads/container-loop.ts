@@ -108,7 +108,7 @@ export function startContainerLoop(
 
   async function execCommand(command: readonly string[]): Promise<readonly string[] | undefined> {
     const first = record.process === undefined ? undefined : await firstProcess(record.process.pid)
-    return first === undefined ? undefined : [...execArguments(first, record), ...command]
+    return first === undefined ? undefined : [...execArguments(first, context.network.holder()), ...command]
   }
 
   /** Pulls until it succeeds; each failure is told and waited out, longer each time. */

@@ -113,20 +113,17 @@ export async function firstProcess(keeper: number): Promise<number | undefined> 
   return first === '' ? undefined : Number(first)
 }
 
-/** What runs a command inside a running container, for exec and exec probes. */
-export function execArguments(first: number, spec: Pick<ContainerSpec, 'uid' | 'gid'>): readonly string[] {
+/**
+ * What runs a command inside a running container, for exec and exec probes. Whoever is not root may enter the
+ * container's namespaces only from the one that they were made in, the network's, and the container's own user last:
+ * nsenter does that by itself. Its user is then who it is on this machine, under the container's name for it.
+ */
+export function execArguments(first: number, holder: number): readonly string[] {
   return [
-    ...[
-      '/usr/bin/nsenter',
-      '--target',
-      String(first),
-      '--user',
-      '--preserve-credentials',
-      '--mount',
-      '--net',
-    ],
-    ...['--pid', '--uts', '--ipc', `--root=/proc/${first}/root`, `--wd=/proc/${first}/cwd`],
-    ...['--setuid', String(spec.uid), '--setgid', String(spec.gid)],
+    ...['/usr/bin/nsenter', '--target', String(holder), '--user', '--preserve-credentials', '--'],
+    ...['/usr/bin/nsenter', '--target', String(first), '--user', '--preserve-credentials'],
+    ...['--mount', '--net', '--pid', '--uts', '--ipc'],
+    ...[`--root=/proc/${first}/root`, `--wd=/proc/${first}/cwd`],
   ]
 }
 

@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
+import { addressAt } from '../addresses.ts'
 import type { ApiClient } from '../kubernetes/api-client.ts'
 import type { ProcessSupervisor } from '../kubernetes/process-supervisor.ts'
 import { createEventRecorder } from './events.ts'
@@ -25,6 +26,12 @@ export interface NodeAgentOptions {
   readonly images: ImageSource
   /** Regular expression of the images that really run. */
   readonly localImages: string
+  /** What lies outside of the cluster and is reached from inside. */
+  readonly outside: Parameters<typeof watchServices>[1]
+  /** What the cloud's admission webhook adds to a pod. */
+  admit(pod: Pod): Promise<Pod>
+  /** PEM file of the certificate authority that stands for the public ones. */
+  readonly caFile: string
   timeScale(): number
   log(message: string): void
 }
@@ -32,6 +39,8 @@ export interface NodeAgentOptions {
 export interface NodeAgent {
   /** The pod's worker by namespace and name, when it runs here. */
   worker(namespace: string, name: string): PodWorker | undefined
+  /** The same by its address. */
+  workerAt(address: string): PodWorker | undefined
   /** A TCP connection from the cluster's network; throws while no pod has needed one. */
   dial: PrivateNetwork['dial']
   /** The InternalIP of a node that this cluster has. */
@@ -90,16 +99,15 @@ export function startNodeAgent(options: NodeAgentOptions): NodeAgent {
       dns,
       processes: options.processes,
     })
-    watchServices(client, opened.publish, signal, log)
+    watchServices(client, options.outside, opened.publish, signal, log)
     return opened
   }
 
   /** From the top of the node's range: kwok gives its pods addresses from the bottom. */
   function freeAddress(podCidr: string): string {
-    const [base = '', bits = '24'] = podCidr.split('/')
-    const size = 2 ** (32 - Number(bits))
+    const size = 2 ** (32 - Number(podCidr.split('/')[1] ?? 24))
     for (let offset = size - 2; offset > 0; offset--) {
-      const address = addressAt(`${base}/`, offset)
+      const address = addressAt(podCidr, offset)
       if (!reserved.has(address)) return address
     }
     throw new Error(`no address is free in ${podCidr}`)
@@ -127,7 +135,9 @@ export function startNodeAgent(options: NodeAgentOptions): NodeAgent {
     await reserving
     const ip = known?.ip ?? freeAddress(node.spec.podCIDR)
     reserved.add(ip)
-    const worker = startPodWorker(pod, known, {
+    const admitted = await options.admit(pod)
+    const worker = startPodWorker(admitted, known, {
+      caFile: options.caFile,
       ...{ client, objects, events, dns, serviceEnvironment, isLocal, ip, hostIp, log },
       network: opened,
       images: options.images,
@@ -223,6 +233,7 @@ export function startNodeAgent(options: NodeAgentOptions): NodeAgent {
 
   return {
     worker: (namespace, name) => workers.get(`${namespace}/${name}`),
+    workerAt: address => [...workers.values()].find(({ ip }) => ip === address),
     dial: async (address, port, abort) => (await network()).dial(address, port, abort),
     async hasNode(address) {
       const list = z
@@ -251,11 +262,4 @@ function isOver(pod: Pod): boolean {
     (pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed') &&
     pod.metadata.deletionTimestamp === undefined
   )
-}
-
-/** The address so many places after the first of a range. */
-function addressAt(cidr: string, offset: number): string {
-  const base = (cidr.split('/')[0] ?? '').split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
-  const number = base + offset
-  return [24, 16, 8, 0].map(shift => Math.floor(number / 2 ** shift) % 256).join('.')
 }

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import * as z from 'zod'
 import { writeAtomically } from '../home.ts'
 import type { ApiClient } from '../kubernetes/api-client.ts'
+import { caPath } from './admission.ts'
 import { type ContainerLoop, type PodContext, startContainerLoop } from './container-loop.ts'
 import { killContainer, type Mount } from './containers.ts'
 import type { EventRecorder } from './events.ts'
@@ -51,6 +52,8 @@ export interface PodWorkerOptions {
   readonly hostIp: string
   readonly dns: string
   readonly serviceEnvironment: Readonly<Record<string, string>>
+  /** PEM file of the certificate authority that stands for the public ones. */
+  readonly caFile: string
   /** Of images that really run; a container of another image is only said to run. */
   isLocal(image: string): boolean
   timeScale(): number
@@ -221,11 +224,12 @@ export function startPodWorker(
     }
     await mkdir(join(folder, 'etc'), { recursive: true })
     for (const [name, content] of Object.entries(files)) await writeFile(join(folder, 'etc', name), content)
-    return Object.keys(files).map(name => ({
+    const own = Object.keys(files).map(name => ({
       source: join(folder, 'etc', name),
       target: `/etc/${name}`,
       readOnly: true,
     }))
+    return [...own, { source: options.caFile, target: caPath, readOnly: true }]
   }
 
   /** Waits until the volumes can be made, and from then on keeps them up to date: ConfigMaps, Secrets and tokens. */
@@ -299,7 +303,8 @@ export function startPodWorker(
   return {
     update(now) {
       const before = pod
-      pod = now ?? {
+      // Its spec is as it was admitted.
+      pod = (now && { ...now, spec: pod.spec }) ?? {
         ...pod,
         metadata: { ...pod.metadata, deletionTimestamp: seconds(new Date()), deletionGracePeriodSeconds: 0 },
       }

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import type { ApiClient } from '../kubernetes/api-client.ts'
-import type { ServiceTable } from './network/service-table.ts'
+import type { Outside } from '../outside/outside.ts'
+import type { OutsideTable, ServiceTable } from './network/service-table.ts'
 import { watchAll } from './watched.ts'
 
 const serviceSchema = z.looseObject({
@@ -47,6 +48,7 @@ const gatherMs = 20
 /** Publishes a cluster's Services as kube-proxy and its DNS know them, until the signal ends it. */
 export function watchServices(
   client: ApiClient,
+  outside: Pick<Outside, 'watch'> & { table(): OutsideTable },
   publish: (table: ServiceTable) => Promise<void>,
   signal: AbortSignal,
   log: (message: string) => void,
@@ -60,7 +62,10 @@ export function watchServices(
     setTimeout(() => {
       pending = false
       if (signal.aborted) return
-      publish(serviceTable([...services.values()], [...slices.values()])).catch((error: unknown) => {
+      publish({
+        ...serviceTable([...services.values()], [...slices.values()]),
+        outside: outside.table(),
+      }).catch((error: unknown) => {
         log(`publishing services: ${error instanceof Error ? error.message : String(error)}`)
         setTimeout(changed, 1000).unref()
       })
@@ -73,6 +78,7 @@ export function watchServices(
       else map.set(key, schema.parse(object))
       changed()
     }
+  outside.watch(changed, signal)
   void watchAll(client, '/api/v1/services', keep(services, serviceSchema), changed, signal, log)
   void watchAll(
     client,
@@ -85,8 +91,8 @@ export function watchServices(
 }
 
 /** https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/ and its kube-proxy's rules. */
-function serviceTable(services: readonly Service[], slices: readonly Slice[]): ServiceTable {
-  const table: ServiceTable = { services: [], names: {} }
+function serviceTable(services: readonly Service[], slices: readonly Slice[]): Omit<ServiceTable, 'outside'> {
+  const table: Omit<ServiceTable, 'outside'> = { services: [], names: {} }
   for (const { metadata, spec } of services) {
     const name = `${metadata.name}.${metadata.namespace}`
     const own = slices.filter(
@@ -110,17 +116,21 @@ function serviceTable(services: readonly Service[], slices: readonly Slice[]): S
     }
     if (!/^\d/.test(spec.clusterIP)) continue
     table.names[name] = [spec.clusterIP]
+    // The cluster's API has no endpoints; it is outside of the network.
+    if (name === 'kubernetes.default') continue
     for (const port of spec.ports) {
-      if (port.protocol !== 'TCP') continue
+      if (port.protocol !== 'TCP' && port.protocol !== 'UDP') continue
       const targets = ready.flatMap(slice => {
-        const target = slice.ports.find(one => (one.name ?? '') === port.name)?.port
+        const target = slice.ports.find(
+          one => (one.name ?? '') === port.name && (one.protocol ?? 'TCP') === port.protocol,
+        )?.port
         return target == null
           ? []
           : slice.endpoints.flatMap(endpoint =>
               endpoint.addresses.map(address => ({ address, port: target })),
             )
       })
-      table.services.push({ address: spec.clusterIP, port: port.port, targets })
+      table.services.push({ address: spec.clusterIP, port: port.port, protocol: port.protocol, targets })
     }
   }
   return table

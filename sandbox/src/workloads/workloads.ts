@@ -1,12 +1,18 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { addressAt } from '../addresses.ts'
 import type { ApiClient } from '../kubernetes/api-client.ts'
 import type { KeyPair } from '../kubernetes/pki.ts'
 import type { ProcessSupervisor } from '../kubernetes/process-supervisor.ts'
+import { openClusterDoors } from '../outside/cluster-doors.ts'
+import { borrowedAccount } from '../outside/google-account.ts'
+import type { Outside } from '../outside/outside.ts'
 import type { ImageStore } from '../registry/image-store.ts'
 import type { World } from '../world.ts'
+import { admit, annotations } from './admission.ts'
 import { createImageSource, localImages } from './image-source.ts'
 import { openEgress } from './kubelet/egress.ts'
+import type { OutsideTable } from './network/service-table.ts'
 import { startNodeAgent } from './node-agent.ts'
 
 /** What runs pods for real on the sandbox's clusters. */
@@ -26,6 +32,8 @@ interface WorkloadCluster {
   readonly client: ApiClient
   /** Signs the kubelets' certificates. */
   readonly authority: KeyPair
+  /** Where kube-apiserver listens on this machine. */
+  readonly apiPort: number
 }
 
 export interface RunningWorkloads {
@@ -45,33 +53,55 @@ export interface WorkloadsOptions {
   readonly secrets: World['secrets']
   readonly processes: ProcessSupervisor
   images(): ImageStore
+  readonly outside: Outside
   timeScale(): number
   log(message: string): void
 }
 
 export function createWorkloads(options: WorkloadsOptions): Workloads {
-  const { home, socketFolder, processes, timeScale, log } = options
+  const { home, socketFolder, processes, outside, timeScale, log } = options
   const images = localImages(options.secrets)
   const socketOf = (key: string, end: string) =>
     join(socketFolder, `${key.replaceAll('/', '-').slice(0, 40)}.${end}`)
   return {
     localImages: images,
     egressSocket: key => socketOf(key, 'egress'),
-    async start({ key, serviceCidr, client, authority }) {
+    async start({ key, serviceCidr, client, authority, apiPort }) {
+      const [cloud = ''] = key.split('/')
+      const world = options.world()
+      const doors = await openClusterDoors({
+        ...{ key, world, apiPort },
+        apiAddress: addressAt(serviceCidr, 1),
+        socketOf: end => socketOf(key, end),
+        async googleAccountAt(address) {
+          const pod = agent.workerAt(address)?.pod
+          if (pod === undefined) return undefined
+          return borrowedAccount(world, {
+            namespace: pod.metadata.namespace,
+            name: pod.spec.serviceAccountName,
+            annotations: await annotations(pod, client),
+          })
+        },
+      })
       const agent = startNodeAgent({
         ...{ key, home, serviceCidr, client, processes, timeScale, log, localImages: images },
         networkSocket: socketOf(key, 'net'),
-        images: createImageSource(options.world(), options.images(), key),
+        images: createImageSource(world, options.images(), key),
+        outside: { watch: outside.watch, table: () => joined(outside.table(cloud), doors.table) },
+        admit: pod => admit(pod, world, key, client),
+        caFile: world.caFile,
       })
       const egress = await openEgress(socketOf(key, 'egress'), agent, authority)
       return {
         dial: agent.dial,
         close() {
           egress.close()
+          doors.close()
           agent.close()
         },
         async stop() {
           egress.close()
+          doors.close()
           await agent.stop()
         },
       }
@@ -84,5 +114,13 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
       const left = await Promise.all(clouds.map(cloud => readdir(join(folder, cloud))))
       if (left.flat().length === 0) await rm(folder, { recursive: true, force: true })
     },
+  }
+}
+
+function joined(one: OutsideTable, other: OutsideTable): OutsideTable {
+  return {
+    endpoints: [...one.endpoints, ...other.endpoints],
+    names: { ...one.names, ...other.names },
+    suffixes: [...one.suffixes, ...other.suffixes],
   }
 }

@@ -1,8 +1,14 @@
 import type { World } from '../../world.ts'
+import { readSession, type SessionClaims, sessionSecret } from './sessions.ts'
 import { type Claim, claimedScope, type SignableRequest, signatureFits } from './sigv4.ts'
 
 export type Verdict =
-  | { readonly allowed: true; readonly claim: Claim }
+  | {
+      readonly allowed: true
+      readonly claim: Claim
+      /** Of a role's temporary credentials; undefined for the sandbox's one user. */
+      readonly session: SessionClaims | undefined
+    }
   | { readonly allowed: false; readonly why: Refusal; readonly message: string; readonly service: string }
 
 /** Why a request is refused; each service has its own code for it. */
@@ -10,15 +16,22 @@ export type Refusal = 'missing' | 'unknown-key' | 'wrong-signature' | 'expired' 
 
 const clockToleranceMs = 5 * 60_000
 
-/** Checks a request's SigV4 signature for real, against the sandbox's one access key. */
+/** Checks a request's SigV4 signature for real, against the sandbox's one access key or a role's temporary one. */
 export function authorise(request: SignableRequest, payloadHash: string, world: World, now: Date): Verdict {
   const claim = claimedScope(request)
   if (claim === undefined)
     return refuse('missing', 'Request is missing Authentication Token', serviceGuess(request))
   const { service } = claim.scope
-  if (claim.scope.accessKeyId !== world.secrets.awsAccessKeyId)
+  const token =
+    request.headers['x-amz-security-token'] ??
+    new URLSearchParams(request.target.split('?')[1] ?? '').get('X-Amz-Security-Token') ??
+    undefined
+  const { accessKeyId } = claim.scope
+  const isUser = accessKeyId === world.secrets.awsAccessKeyId
+  const session = isUser || token === undefined ? undefined : readSession(world, accessKeyId, token)
+  if (!isUser && session === undefined)
     return refuse('unknown-key', 'The security token included in the request is invalid.', service)
-  if (request.headers['x-amz-security-token'] !== undefined)
+  if (isUser ? token !== undefined : (session?.exp ?? 0) <= now.getTime())
     return refuse('expired', 'The security token included in the request is expired', service)
   const signedAt = parseTimestamp(claim.timestamp)
   if (Number.isNaN(signedAt) || !claim.timestamp.startsWith(claim.scope.date))
@@ -31,13 +44,14 @@ export function authorise(request: SignableRequest, payloadHash: string, world: 
       `Signature expired: ${claim.timestamp} is now earlier or later than allowed`,
       service,
     )
-  if (!signatureFits(request, claim, payloadHash, world.secrets.awsSecretAccessKey))
+  const secret = isUser ? world.secrets.awsSecretAccessKey : sessionSecret(world, accessKeyId)
+  if (!signatureFits(request, claim, payloadHash, secret))
     return refuse(
       'wrong-signature',
       'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.',
       service,
     )
-  return { allowed: true, claim }
+  return { allowed: true, claim, session }
 }
 
 function refuse(why: Refusal, message: string, service: string): Verdict {

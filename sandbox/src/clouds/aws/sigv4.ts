@@ -89,11 +89,11 @@ export function signedHeaders(
   request: SignableRequest,
   scope: Omit<Scope, 'date'>,
   secret: string,
-  payload: string,
+  payload: string | { readonly hash: string },
   now: Date,
 ): Record<string, string> {
   const timestamp = now.toISOString().replace(/[-:]|\.\d+/g, '')
-  const payloadHash = sha256(payload)
+  const payloadHash = typeof payload === 'string' ? sha256(payload) : payload.hash
   const headers = { ...request.headers, 'x-amz-date': timestamp, 'x-amz-content-sha256': payloadHash }
   const claimed: Claim = {
     scope: { ...scope, date: timestamp.slice(0, 8) },

@@ -5,6 +5,9 @@ import { servicePrincipalObjectId } from './principal.ts'
 
 /** The AKS server application: the audience of every token that an Entra-integrated cluster accepts. */
 export const aksAudience = '6dae42f8-4368-4678-94ff-3960e28e3630'
+export const storageAudience = 'https://storage.azure.com'
+export const databaseAudience = 'https://ossrdbms-aad.database.windows.net'
+export const redisAudience = 'https://redis.azure.com'
 const lifetimeSeconds = 3599
 
 const claimsSchema = z.object({
@@ -26,14 +29,21 @@ export type Verdict =
       readonly expiredAt?: Date
     }
 
+/** Who a token is for: the sandbox's own service principal, or a managed identity. */
+interface Principal {
+  readonly objectId: string
+  readonly clientId: string
+}
+
 /** Issues what Entra issues to a service principal: a signed JWT for one audience. */
 export function issueToken(
   world: World,
   audience: string,
+  principal: Principal = { objectId: servicePrincipalObjectId(world), clientId: world.secrets.azureClientId },
 ): { readonly token: string; readonly expiresInSeconds: number } {
   const now = Math.floor(Date.now() / 1000)
-  const objectId = servicePrincipalObjectId(world)
-  const { azureTenantId, azureClientId } = world.secrets
+  const { objectId, clientId } = principal
+  const { azureTenantId } = world.secrets
   const header = { typ: 'JWT', alg: 'RS256', kid: keyId(world) }
   const claims = {
     aud: audience,
@@ -41,7 +51,7 @@ export function issueToken(
     iat: now,
     nbf: now - 300,
     exp: now + lifetimeSeconds,
-    appid: azureClientId,
+    appid: clientId,
     appidacr: '1',
     idtyp: 'app',
     oid: objectId,

@@ -1,4 +1,5 @@
 import { createSocket } from 'node:dgram'
+import type { OutsideTable, ServiceTable } from './service-table.ts'
 
 const suffix = '.svc.cluster.local'
 const ttlSeconds = 5
@@ -48,9 +49,11 @@ function readQuestion(message: Buffer): Question | undefined {
   }
 }
 
-/** Names of the cluster; all others do not exist, since the network leads nowhere else. */
-export function answerDns(question: Question, names: Readonly<Record<string, readonly string[]>>): Buffer {
-  const addresses = question.name.endsWith(suffix) ? names[question.name.slice(0, -suffix.length)] : undefined
+/** Names of the cluster and those of the clouds; all others do not exist, since the network leads nowhere else. */
+export function answerDns(question: Question, { names, outside }: Omit<ServiceTable, 'services'>): Buffer {
+  const addresses = question.name.endsWith(suffix)
+    ? names[question.name.slice(0, -suffix.length)]
+    : outsideAddress(question.name, outside)
   const wantsAddress = question.type === typeA || question.type === typeAny
   const records = wantsAddress ? (addresses ?? []) : []
   const isQuery = (question.flags & 0x7800) === 0
@@ -62,6 +65,11 @@ export function answerDns(question: Question, names: Readonly<Record<string, rea
   header.writeUInt16BE(1, 4)
   header.writeUInt16BE(records.length, 6)
   return Buffer.concat([header, question.bytes, ...records.map(addressRecord)])
+}
+
+function outsideAddress(name: string, { names, suffixes }: OutsideTable): readonly string[] | undefined {
+  const found = names[name] ?? suffixes.find(one => name.endsWith(one.suffix))?.address
+  return found === undefined ? undefined : [found]
 }
 
 function addressRecord(address: string): Buffer {

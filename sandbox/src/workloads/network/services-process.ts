@@ -1,52 +1,83 @@
 /**
  * Runs inside a cluster's network namespace: `node services-process.ts SOCKET DNS_ADDRESS`. Forwards each Service's
- * address to its pods and answers the cluster's DNS, both from the table that the daemon puts; and tunnels (CONNECT)
- * from the unix socket, which crosses namespaces, to addresses inside. Goes on with the last table without a daemon.
+ * address to its pods, and addresses outside of the cluster to unix sockets, which cross namespaces; answers the
+ * cluster's DNS; all from the table that the daemon puts. And tunnels (CONNECT) from its own unix socket to addresses
+ * inside. Goes on with the last table without a daemon.
  */
 
+import { execFile } from 'node:child_process'
 import { chmod, rm } from 'node:fs/promises'
 import { createServer as createHttpServer } from 'node:http'
-import { connect, createServer, type Server } from 'node:net'
+import { connect } from 'node:net'
+import { promisify } from 'node:util'
 import * as z from 'zod'
 import { answerDns, startDns } from './dns.ts'
+import { forwardTcp, toOutside, toPod } from './forward-tcp.ts'
+import { forwardUdp } from './forward-udp.ts'
 import { type ServiceTable, serviceTableSchema } from './service-table.ts'
 
+const run = promisify(execFile)
 const dialTimeoutMs = 10_000
 const [socketPath, dnsAddress] = z.tuple([z.string(), z.ipv4()]).parse(process.argv.slice(2))
 
-let table: ServiceTable = { services: [], names: {} }
-const forwarders = new Map<string, Server>()
+let table: ServiceTable = {
+  services: [],
+  names: {},
+  outside: { endpoints: [], names: {}, suffixes: [] },
+}
+const forwarders = new Map<string, { close(): void }>()
 const turns = new Map<string, number>()
+/** Addresses outside of the cluster that are this namespace's own by now. */
+const taken = new Set<string>()
 
-function forward(next: ServiceTable): void {
+async function put(next: ServiceTable): Promise<void> {
+  for (const { address } of next.outside.endpoints) {
+    if (taken.has(address)) continue
+    taken.add(address)
+    await run('ip', ['address', 'replace', `${address}/32`, 'dev', 'lo'])
+  }
   table = next
-  const wanted = new Map(next.services.map(service => [`${service.address}:${service.port}`, service]))
-  for (const [key, server] of forwarders) {
+  const wanted = new Map<string, () => { close(): void }>()
+  for (const { address, port, protocol } of next.services) {
+    const key = `${protocol} ${address}:${port}`
+    const target = () => nextTarget(key, address, port, protocol)
+    wanted.set(key, () =>
+      protocol === 'UDP'
+        ? forwardUdp(address, port, target)
+        : forwardTcp({
+            address,
+            port,
+            target() {
+              const chosen = target()
+              return chosen && toPod(chosen)
+            },
+          }),
+    )
+  }
+  for (const { address, port, socket, tellsSource } of next.outside.endpoints)
+    wanted.set(`TCP ${address}:${port} ${socket}`, () =>
+      forwardTcp({ address, port, target: client => toOutside(socket, tellsSource, client) }),
+    )
+  for (const [key, forwarder] of forwarders) {
     if (wanted.has(key)) continue
-    server.close()
+    forwarder.close()
     forwarders.delete(key)
   }
-  for (const [key, { address, port }] of wanted) {
-    if (forwarders.has(key)) continue
-    const server = createServer({ allowHalfOpen: true }, client => {
-      const targets = table.services.find(one => one.address === address && one.port === port)?.targets ?? []
-      const turn = turns.get(key) ?? 0
-      turns.set(key, turn + 1)
-      const target = targets[turn % targets.length]
-      client.on('error', () => client.destroy())
-      if (target === undefined) return client.resetAndDestroy()
-      const upstream = connect({ host: target.address, port: target.port, allowHalfOpen: true })
-      upstream.on('error', () => client.resetAndDestroy())
-      client.on('close', () => upstream.destroy())
-      client.pipe(upstream).pipe(client)
-      return undefined
-    })
-    server.on('error', error => process.stderr.write(`service ${key}: ${error.message}\n`))
-    server.listen(port, address)
-    forwarders.set(key, server)
-  }
+  for (const [key, start] of wanted) if (!forwarders.has(key)) forwarders.set(key, start())
 }
 
+/** The pods of a Service take turns. */
+function nextTarget(key: string, address: string, port: number, protocol: string) {
+  const service = table.services.find(
+    one => one.address === address && one.port === port && one.protocol === protocol,
+  )
+  const targets = service?.targets ?? []
+  const turn = turns.get(key) ?? 0
+  turns.set(key, turn + 1)
+  return targets[turn % targets.length]
+}
+
+let putting: Promise<void> = Promise.resolve()
 await rm(socketPath, { force: true })
 const control = createHttpServer((request, response) => {
   if (request.method !== 'PUT') return response.writeHead(200).end()
@@ -56,8 +87,15 @@ const control = createHttpServer((request, response) => {
     text += chunk
   })
   request.on('end', () => {
-    forward(serviceTableSchema.parse(JSON.parse(text)))
-    response.writeHead(200).end()
+    putting = putting.then(async () => {
+      try {
+        await put(serviceTableSchema.parse(JSON.parse(text)))
+        response.writeHead(200).end()
+      } catch (error) {
+        process.stderr.write(`table: ${String(error)}\n`)
+        response.writeHead(500).end()
+      }
+    })
   })
   return undefined
 })
@@ -78,4 +116,4 @@ control.on('connect', (request, client, head) => {
   client.on('close', () => upstream.destroy())
 })
 control.listen(socketPath, () => void chmod(socketPath, 0o600))
-startDns(dnsAddress, question => answerDns(question, table.names))
+startDns(dnsAddress, question => answerDns(question, table))

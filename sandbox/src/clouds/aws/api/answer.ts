@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import type { World } from '../../../world.ts'
+import type { SessionClaims } from '../sessions.ts'
 
 /** What an operation is given beside its own parameters. */
 export interface ApiScope {
   readonly world: World
   readonly region: string
+  /** Of the role whose temporary credentials signed the request; undefined for the sandbox's one user, who may all. */
+  readonly session?: SessionClaims | undefined
 }
 
 export interface Answer {

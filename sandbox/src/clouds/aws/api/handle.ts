@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { CloudError } from '../../../behaviour.ts'
 import type { World } from '../../../world.ts'
-import { isObject } from '../attributes.ts'
+import { isObject, text } from '../attributes.ts'
 import { authorise } from '../authorise.ts'
 import { parseJson } from '../naming.ts'
 import { type SignableRequest, sha256 } from '../sigv4.ts'
@@ -12,7 +12,8 @@ import { eksAnswer } from './eks.ts'
 import { errorAnswer, protocolOf, refusalAnswer } from './errors.ts'
 import { jsonServices } from './json-services.ts'
 import { elasticacheOperations, iamOperations, rdsOperations, stsOperations } from './query-services.ts'
-import { bucketAnswer, forward } from './s3.ts'
+import { requireRight, requireS3Right } from './rights.ts'
+import { bucketAnswer, forward, pathStyle } from './s3.ts'
 
 const largestBodyBytes = 1 << 20
 
@@ -34,13 +35,15 @@ export async function handle(
   const service = verdict.allowed ? verdict.claim.scope.service : verdict.service
   const protocol = protocolOf(service) ?? 'rest-json'
   if (!verdict.allowed) return send(response, refusalAnswer(protocol, verdict.why, verdict.message))
-  const scope: ApiScope = { world, region: verdict.claim.scope.region }
+  const scope: ApiScope = { world, region: verdict.claim.scope.region, session: verdict.session }
   try {
+    const target = pathStyle(signable)
+    if (service === 's3') requireS3Right(signable.method, target, scope)
     const answer =
       service === 's3'
-        ? await bucketAnswer(request, signable.target, () => bodyOf(request).then(String), scope)
+        ? await bucketAnswer(request, target, () => bodyOf(request).then(String), scope)
         : answerOf(service, signable, String(body), scope)
-    if (answer === undefined) await forward(request, response, scope)
+    if (answer === undefined) await forward(request, response, target, scope)
     else send(response, answer)
   } catch (error) {
     if (!(error instanceof CloudError)) throw error
@@ -52,16 +55,20 @@ function answerOf(service: string, request: SignableRequest, body: string, scope
   const [path = '/', query = ''] = request.target.split('?')
   switch (protocolOf(service)) {
     case 'rest-json':
+      requireRight(`${service}:${request.method}`, '*', scope)
       return json(eksAnswer(request.method, path, new URLSearchParams(query), scope), 200, 'application/json')
     case 'json': {
       const operation = (request.headers['x-amz-target'] ?? '').split('.').at(-1) ?? ''
       const run = jsonServices[service]?.[operation]
       const input = parseJson(body)
-      return json(known(run, operation)(isObject(input) ? input : {}, scope))
+      const asked = isObject(input) ? input : {}
+      requireRight(`${service}:${operation}`, text(asked, 'SecretId') ?? '*', scope)
+      return json(known(run, operation)(asked, scope))
     }
     case 'ec2': {
       const input = new URLSearchParams(body || query)
       const operation = input.get('Action') ?? ''
+      requireRight(`ec2:${operation}`, '*', scope)
       return xmlAnswer(
         toXml(`${operation}Response`, {
           requestId: randomUUID(),
@@ -73,6 +80,8 @@ function answerOf(service: string, request: SignableRequest, body: string, scope
       const input = new URLSearchParams(body || query)
       const operation = input.get('Action') ?? ''
       const run = known(queryServices[service]?.[operation], operation)
+      // Everybody may ask who they are.
+      if (operation !== 'GetCallerIdentity') requireRight(`${service}:${operation}`, '*', scope)
       return xmlAnswer(
         toXml(`${operation}Response`, {
           [`${operation}Result`]: run(input, scope),

@@ -2,7 +2,9 @@ import { CloudError } from '../../../behaviour.ts'
 import type { Attributes, StoredResource } from '../../../store/resource-store.ts'
 import { firstObject, integer, objects, text, texts } from '../attributes.ts'
 import { pendingKeyType } from '../behaviours/kms.ts'
+import { masterPassword } from '../behaviours/rds.ts'
 import { inRegion, tagsOf } from '../naming.ts'
+import { sha256 } from '../sigv4.ts'
 import type { ApiScope } from './answer.ts'
 import { ecrOperations } from './ecr.ts'
 import type { Operation } from './operation.ts'
@@ -11,6 +13,12 @@ import { quotaOperations } from './quotas.ts'
 
 function seconds(timestamp: string | undefined): number | undefined {
   return timestamp === undefined ? undefined : Date.parse(timestamp) / 1000
+}
+
+/** The same for the same text. */
+function stableUuid(text: string): string {
+  const hex = sha256(text)
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
 function tagList(resource: StoredResource | undefined): readonly { Key: string; Value: string }[] {
@@ -94,6 +102,25 @@ const logs: Readonly<Record<string, Operation>> = {
 }
 
 const secrets: Readonly<Record<string, Operation>> = {
+  /** https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html: the user and its password. */
+  GetSecretValue: (input, { world, region }) => {
+    const wanted = text(input, 'SecretId') ?? ''
+    for (const { attributes, createdAt } of inRegion(world, 'aws_db_instance', region)) {
+      const secret = text(firstObject(attributes, 'master_user_secret'), 'secret_arn')
+      const name = secret?.split(':').at(-1)?.slice(0, -7)
+      if (secret === undefined || (wanted !== secret && wanted !== name)) continue
+      const username = text(attributes, 'username') ?? 'postgres'
+      return {
+        ARN: secret,
+        Name: name,
+        VersionId: stableUuid(secret),
+        SecretString: JSON.stringify({ username, password: masterPassword(world, attributes) }),
+        VersionStages: ['AWSCURRENT'],
+        CreatedDate: seconds(createdAt),
+      }
+    }
+    throw new CloudError('ResourceNotFoundException', "Secrets Manager can't find the specified secret.", 400)
+  },
   ListSecrets: (_input, { world, region }) => ({
     SecretList: inRegion(world, 'aws_db_instance', region)
       .map(db => ({ db, secret: text(firstObject(db.attributes, 'master_user_secret'), 'secret_arn') }))

@@ -2,7 +2,7 @@ import { CloudError } from '../../../behaviour.ts'
 import type { StoredResource } from '../../../store/resource-store.ts'
 import { firstObject, flag, integer, isObject, objects, text, texts } from '../attributes.ts'
 import { deleteInstance, snapshotType } from '../behaviours/rds.ts'
-import { inRegion, tagsOf } from '../naming.ts'
+import { globalArn, inRegion, tagsOf } from '../naming.ts'
 import { callerArn } from '../token.ts'
 import { type ApiScope, members, XmlList, type XmlValue } from './answer.ts'
 
@@ -27,9 +27,12 @@ function asked(
 }
 
 export const stsOperations: Readonly<Record<string, Operation>> = {
-  GetCallerIdentity: (_input, { world }) => ({
-    Arn: callerArn(world),
-    UserId: 'AIDASANDBOX0000000000',
+  GetCallerIdentity: (_input, { world, session }) => ({
+    Arn:
+      session === undefined
+        ? callerArn(world)
+        : globalArn(world, 'sts', `assumed-role/${session.role}/${session.session}`),
+    UserId: session === undefined ? 'AIDASANDBOX0000000000' : `AROASANDBOX0000000000:${session.session}`,
     Account: world.secrets.awsAccountId,
   }),
 }

@@ -1,10 +1,17 @@
-import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
+import {
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { CloudError } from '../../../behaviour.ts'
+import type { World } from '../../../world.ts'
 import { firstObject, flag, text } from '../attributes.ts'
 import { bucketAttributes, forgetSettings, mustBeFreeBucket } from '../behaviours/s3.ts'
-import { tagsOf } from '../naming.ts'
+import { defaultRegion, tagsOf } from '../naming.ts'
 import { dematerialise, materialise } from '../object-store.ts'
+import { type SignableRequest, signedHeaders } from '../sigv4.ts'
 import { type Answer, type ApiScope, toXml, XmlList, xmlAnswer } from './answer.ts'
 
 /** Sub-resources of a bucket that are settings, kept in the resource store; the data plane knows nothing of them. */
@@ -217,23 +224,36 @@ async function taggingAnswer(
   )
 }
 
-/** Hands the request to the data plane unchanged: same Host header, same signature. */
+/** The target with the bucket in its path, where the client has it in the host's name. */
+export function pathStyle({ target, headers }: Pick<SignableRequest, 'target' | 'headers'>): string {
+  const bucket = /^([a-z0-9][a-z0-9.-]+)\.s3[.-]([a-z0-9-]+\.)?amazonaws\.com(:\d+)?$/.exec(
+    headers['host'] ?? '',
+  )?.[1]
+  return bucket === undefined ? target : `/${bucket}${target}`
+}
+
+/**
+ * Hands the request to the data plane: unchanged where it was signed for its address by the user that it knows, signed
+ * anew otherwise (a bucket in the host's name, a role's temporary credentials). Bodies pass through as they come.
+ */
 export async function forward(
   request: IncomingMessage,
   response: ServerResponse,
+  target: string,
   scope: ApiScope,
 ): Promise<void> {
   const { world } = scope
   const base = new URL(world.endpoints.s3)
   const send = base.protocol === 'https:' ? httpsRequest : httpRequest
+  const isOurs = target !== request.url || scope.session !== undefined || !isLoopback(request.headers.host)
   await new Promise<void>((resolve, reject) => {
     const upstream = send(
       {
         host: base.hostname,
         port: base.port,
         method: request.method,
-        path: request.url,
-        headers: request.headers,
+        path: isOurs ? unsignedQuery(target) : request.url,
+        headers: isOurs ? signedAnew(request, unsignedQuery(target), base.host, world) : request.headers,
         ca: world.caPem,
       },
       answer => {
@@ -247,4 +267,38 @@ export async function forward(
     request.on('error', reject)
     request.pipe(upstream)
   })
+}
+
+function isLoopback(host: string | undefined): boolean {
+  return /^(127\.0\.0\.1|localhost)(:\d+)?$/.test(host ?? '')
+}
+
+/** Without what a presigned URL adds. */
+function unsignedQuery(target: string): string {
+  const [path = '/', query = ''] = target.split('?')
+  const kept = query.split('&').filter(part => part !== '' && !/^X-Amz-/i.test(part))
+  return kept.length === 0 ? path : `${path}?${kept.join('&')}`
+}
+
+function signedAnew(
+  request: IncomingMessage,
+  target: string,
+  host: string,
+  world: World,
+): IncomingHttpHeaders {
+  const {
+    'x-amz-security-token': _token,
+    'x-amz-content-sha256': payloadHash = 'UNSIGNED-PAYLOAD',
+    authorization: _authorization,
+    expect: _expect,
+    ...rest
+  } = request.headers
+  const signed = signedHeaders(
+    { method: request.method ?? 'GET', target, headers: { host } },
+    { accessKeyId: world.secrets.awsAccessKeyId, region: defaultRegion, service: 's3' },
+    world.secrets.awsSecretAccessKey,
+    { hash: String(payloadHash) },
+    new Date(),
+  )
+  return { ...rest, ...signed }
 }

@@ -1,6 +1,7 @@
-import { randomUUID } from 'node:crypto'
+import { createHmac, randomUUID } from 'node:crypto'
 import { type Behaviour, type BehaviourScope, CloudError } from '../../../behaviour.ts'
 import type { Attributes } from '../../../store/resource-store.ts'
+import type { World } from '../../../world.ts'
 import { flag, integer, objects, requiredText, text, texts } from '../attributes.ts'
 import { arn, mustBeFree, mustExist, regionOf, stableLetters, upperId, withTags } from '../naming.ts'
 import { mustHaveSubnets } from './vpc.ts'
@@ -183,6 +184,15 @@ const instance: Behaviour = {
   // terraform imports it by its identifier.
   importId: (importId, scope) =>
     scope.world.store.list('aws_db_instance').find(db => db.attributes['identifier'] === importId)?.id,
+}
+
+/** The master user's: what was configured, or what RDS made for Secrets Manager, which follows from the instance. */
+export function masterPassword(world: World, attributes: Attributes): string {
+  const configured = text(attributes, 'password')
+  if (configured !== undefined && !flag(attributes, 'manage_master_user_password')) return configured
+  return createHmac('sha256', world.secrets.tokenSigningKeyPem)
+    .update(`rds:${requiredText(attributes, 'resource_id')}`)
+    .digest('base64url')
 }
 
 /** What DeleteDBInstance refuses and leaves behind; used by terraform's behaviour and by the API alike. */

@@ -1,16 +1,28 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto'
 import { acrAudience } from '../../../registry/acr.ts'
 import type { World } from '../../../world.ts'
-import { aksAudience, issueToken, publicKeys } from '../tokens.ts'
+import { isWithin } from '../arm-id.ts'
+import { requiredText, text, texts } from '../attributes.ts'
+import {
+  aksAudience,
+  databaseAudience,
+  issueToken,
+  publicKeys,
+  redisAudience,
+  storageAudience,
+} from '../tokens.ts'
 import type { ArmRequest, ArmResponse } from './exchange.ts'
+
+export const loginHost = 'login.microsoftonline.com'
 
 /** Names that Azure's clients use for the sandbox's one tenant where they do not know it. */
 const anyTenant = ['common', 'organizations']
 
 /** Entra's part of the listener; undefined when the path is not one of its. */
-export function entra(request: ArmRequest, world: World): ArmResponse | undefined {
+export async function entra(request: ArmRequest, world: World): Promise<ArmResponse | undefined> {
   const { path } = request
-  const base = world.endpoints.azure
+  // Pods reach it by its own name.
+  const base = request.headers.host === loginHost ? `https://${loginHost}` : world.endpoints.azure
   if (path === '/common/discovery/instance') return instanceDiscovery(base, world)
   const [, tenant, rest] = /^\/([^/]+)(\/.*)$/.exec(path) ?? []
   if (tenant === undefined) return undefined
@@ -30,7 +42,7 @@ export function entra(request: ArmRequest, world: World): ArmResponse | undefine
 }
 
 /** https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow */
-function token(request: ArmRequest, world: World): ArmResponse {
+async function token(request: ArmRequest, world: World): Promise<ArmResponse> {
   if (request.method !== 'POST')
     return entraError(400, 'invalid_request', 900561, 'The endpoint only accepts POST requests.')
   const form = new URLSearchParams(request.body)
@@ -38,6 +50,11 @@ function token(request: ArmRequest, world: World): ArmResponse {
   const clientId = form.get('client_id') ?? ''
   if (form.get('grant_type') !== 'client_credentials')
     return entraError(400, 'unsupported_grant_type', 70003, 'The app requested an unsupported grant type.')
+  const assertion = form.get('client_assertion')
+  if (assertion !== null) {
+    const identity = await federatedIdentity(clientId, assertion, world)
+    return 'status' in identity ? identity : issued(form, world, identity)
+  }
   if (clientId !== azureClientId)
     return entraError(
       400,
@@ -52,6 +69,15 @@ function token(request: ArmRequest, world: World): ArmResponse {
       7000215,
       `Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '${clientId}'.`,
     )
+  return issued(form, world)
+}
+
+/** The token, when it is asked for something that there is. */
+function issued(
+  form: URLSearchParams,
+  world: World,
+  principal?: Parameters<typeof issueToken>[2],
+): ArmResponse {
   const resource =
     form.get('resource') ??
     (form.get('scope') ?? '')
@@ -65,17 +91,65 @@ function token(request: ArmRequest, world: World): ArmResponse {
       70011,
       `The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. The scope ${form.get('scope')} is not valid.`,
     )
-  const issued = issueToken(world, resource)
+  const made = issueToken(world, resource, principal)
   return {
     status: 200,
     headers: { 'cache-control': 'no-store' },
     body: {
       token_type: 'Bearer',
-      expires_in: issued.expiresInSeconds,
-      ext_expires_in: issued.expiresInSeconds,
-      access_token: issued.token,
+      expires_in: made.expiresInSeconds,
+      ext_expires_in: made.expiresInSeconds,
+      access_token: made.token,
     },
   }
+}
+
+const assertionAudience = 'api://AzureADTokenExchange'
+
+/**
+ * The managed identity that trusts a pod's token by a federated credential; otherwise Entra's refusal.
+ * https://learn.microsoft.com/entra/workload-id/workload-identity-federation
+ */
+async function federatedIdentity(
+  clientId: string,
+  assertion: string,
+  world: World,
+): Promise<{ readonly objectId: string; readonly clientId: string } | ArmResponse> {
+  const identity = world.store
+    .list('azurerm_user_assigned_identity')
+    .find(({ attributes }) => text(attributes, 'client_id') === clientId)
+  if (identity === undefined)
+    return entraError(
+      400,
+      'unauthorized_client',
+      700016,
+      `Application with identifier '${clientId}' was not found in the directory 'mlp sandbox'.`,
+    )
+  const account = await world.clusters.serviceAccount(assertion, assertionAudience)
+  if (account === undefined)
+    return entraError(
+      401,
+      'invalid_client',
+      700027,
+      `The certificate with identifier used to sign the client assertion is not registered on application, or the assertion has expired or is not for '${assertionAudience}'.`,
+    )
+  const isTrusted = world.store
+    .list('azurerm_federated_identity_credential')
+    .some(
+      ({ id, attributes }) =>
+        isWithin(id, identity.id) &&
+        text(attributes, 'issuer') === account.issuer &&
+        text(attributes, 'subject') === account.subject &&
+        texts(attributes, 'audience').includes(assertionAudience),
+    )
+  if (!isTrusted)
+    return entraError(
+      401,
+      'invalid_client',
+      700213,
+      `No matching federated identity record found for presented assertion subject '${account.subject}'. Please check your federated identity credential Subject, Audience and Issuer against the presented assertion.`,
+    )
+  return { objectId: requiredText(identity.attributes, 'principal_id'), clientId }
 }
 
 /** What tokens can be had for here: ARM under its names, AKS, storage, Redis, and registries. */
@@ -88,13 +162,7 @@ export function armAudiences(world: World): readonly string[] {
 }
 
 function audiences(world: World): readonly string[] {
-  return [
-    ...armAudiences(world),
-    aksAudience,
-    'https://storage.azure.com',
-    'https://redis.azure.com',
-    acrAudience,
-  ]
+  return [...armAudiences(world), aksAudience, storageAudience, redisAudience, databaseAudience, acrAudience]
 }
 
 function openIdConfiguration(base: string, world: World): ArmResponse {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { CloudError } from '../../../behaviour.ts'
 import type { World } from '../../../world.ts'
+import { servicePrincipalObjectId } from '../principal.ts'
 import { checkToken } from '../tokens.ts'
 import { arm } from './arm.ts'
 import { armAudiences, entra } from './entra.ts'
@@ -25,7 +26,7 @@ export async function handle(
 async function answer(request: ArmRequest, world: World): Promise<ArmResponse> {
   if (request.path === '/metadata/endpoints') return cloudMetadata(world)
   if (request.path === retailPricesPath) return retailPrices(request, world)
-  return entra(request, world) ?? refusal(request, world) ?? arm(request, world)
+  return (await entra(request, world)) ?? refusal(request, world) ?? arm(request, world)
 }
 
 /** ARM's own words for each way a token can be wrong; undefined when it is right. */
@@ -38,7 +39,16 @@ function refusal(request: ArmRequest, world: World): ArmResponse | undefined {
       "Authentication failed. The 'Authorization' header is missing.",
     )
   const verdict = checkToken(world, token, armAudiences(world))
-  if (verdict.valid) return undefined
+  if (verdict.valid) {
+    const { oid } = verdict.claims
+    if (oid === servicePrincipalObjectId(world)) return undefined
+    // None of phase 1's identities has a role of Resource Manager.
+    return armError(
+      403,
+      'AuthorizationFailed',
+      `The client '${oid}' with object id '${oid}' does not have authorization to perform action on '${request.path}' or the scope is invalid.`,
+    )
+  }
   switch (verdict.reason) {
     case 'expired':
       return unauthorized(

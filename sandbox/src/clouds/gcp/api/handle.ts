@@ -3,6 +3,7 @@ import { CloudError } from '../../../behaviour.ts'
 import type { World } from '../../../world.ts'
 import { bucketType } from '../behaviours/storage.ts'
 import { objectStore } from '../object-store.ts'
+import { requireGoogleRight } from '../rights.ts'
 import { type Claims, readToken } from '../tokens.ts'
 import { computeRoutes } from './compute-api.ts'
 import { containerRoutes } from './container-api.ts'
@@ -64,6 +65,7 @@ export async function handle(
     const url = new URL(request.url ?? '/', 'https://localhost')
     if (await answerOauth(url.pathname, request, response, world)) return
     const claims = authenticate(request, world)
+    requireGoogleRight(world, claims.email, request.method ?? 'GET', url.pathname)
     const found = findRoute(request.method ?? 'GET', url.pathname)
     if (found === undefined) {
       if (!isObjectPath(url.pathname, world))

@@ -1,0 +1,75 @@
+import { CloudError } from '../../behaviour.ts'
+import type { World } from '../../world.ts'
+import { text } from './attributes.ts'
+import { operatorEmail } from './tokens.ts'
+
+type Permission = 'list' | 'get' | 'create' | 'delete' | 'update'
+
+/** https://cloud.google.com/storage/docs/access-control/iam-roles */
+const rolePermissions: Readonly<Record<string, readonly Permission[]>> = {
+  'roles/storage.objectViewer': ['list', 'get'],
+  'roles/storage.objectCreator': ['create'],
+  'roles/storage.objectUser': ['list', 'get', 'create', 'delete', 'update'],
+  'roles/storage.objectAdmin': ['list', 'get', 'create', 'delete', 'update'],
+  'roles/storage.admin': ['list', 'get', 'create', 'delete', 'update'],
+}
+
+/** Whether a service account has a role on the project. */
+export function hasProjectRole(world: World, email: string, role: string): boolean {
+  return world.store
+    .list('google_project_iam_member')
+    .some(
+      ({ attributes }) =>
+        text(attributes, 'member') === `serviceAccount:${email}` && text(attributes, 'role') === role,
+    )
+}
+
+/**
+ * Throws what Google answers to a service account that may not do this. The operator owns the project; service accounts
+ * may do to objects what their roles on the bucket or the project say, and nothing else.
+ */
+export function requireGoogleRight(world: World, email: string, method: string, path: string): void {
+  if (email === operatorEmail) return
+  // The session's own address is the right to go on with it.
+  if (path.startsWith('/resumable/')) return
+  const asked = objectPermission(method, path)
+  if (asked === undefined)
+    throw new CloudError('forbidden', `Permission denied: ${email} has no role for ${method} ${path}.`, 403)
+  const { bucket, permission } = asked
+  const onBucket = world.store
+    .list('google_storage_bucket_iam_member')
+    .filter(
+      ({ attributes }) =>
+        text(attributes, 'bucket')?.replace(/^b\//, '') === bucket &&
+        text(attributes, 'member') === `serviceAccount:${email}`,
+    )
+    .map(({ attributes }) => text(attributes, 'role') ?? '')
+  const may =
+    onBucket.some(role => rolePermissions[role]?.includes(permission)) ||
+    Object.entries(rolePermissions).some(
+      ([role, permissions]) => permissions.includes(permission) && hasProjectRole(world, email, role),
+    )
+  if (may) return
+  throw new CloudError(
+    'forbidden',
+    `${email} does not have storage.objects.${permission} access to the Google Cloud Storage ${permission === 'list' ? 'bucket' : 'object'}. Permission 'storage.objects.${permission}' denied on resource (or it may not exist).`,
+    403,
+  )
+}
+
+function objectPermission(
+  method: string,
+  path: string,
+): { readonly bucket: string; readonly permission: Permission } | undefined {
+  const [, kind, bucketInApi, object] =
+    /^(?:\/(upload|download))?\/storage\/v1\/b\/([^/]+)\/o(?:\/(.+))?$/.exec(path) ?? []
+  const bucket = bucketInApi ?? (path.startsWith('/storage/') ? undefined : path.split('/')[1])
+  if (bucket === undefined || bucket === '') return undefined
+  const permission = (): Permission => {
+    if (kind === 'upload' || method === 'POST' || method === 'PUT') return 'create'
+    if (method === 'DELETE') return 'delete'
+    if (method === 'PATCH') return 'update'
+    return bucketInApi !== undefined && object === undefined ? 'list' : 'get'
+  }
+  return { bucket: decodeURIComponent(bucket), permission: permission() }
+}
