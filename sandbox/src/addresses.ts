@@ -7,9 +7,9 @@ interface Range {
 
 /** The range that an address with a prefix lies in; undefined when it is none. */
 export function parseRange(cidr: string): Range | undefined {
-  const [, address = '', bits] = /^([\d.]+)\/(\d{1,2})$/.exec(cidr) ?? []
+  const [, address = '', bits = '33'] = /^([\d.]+)\/(\d{1,2})$/.exec(cidr) ?? []
   const number = toNumber(address)
-  const prefix = Number(bits ?? 33)
+  const prefix = Number(bits)
   if (number === undefined || prefix > 32) return undefined
   const size = 2 ** (32 - prefix)
   const first = number - (number % size)
@@ -32,11 +32,11 @@ export function contains(outer: string, inner: string): boolean {
   return whole !== undefined && part !== undefined && whole.first <= part.first && part.last <= whole.last
 }
 
-/** The address so many places after the first of a range; throws when it is no range. */
+/** The address so many places after the first of a range, from its beginning again after its end. */
 export function addressAt(cidr: string, offset: number): string {
   const range = parseRange(cidr)
   if (range === undefined) throw new Error(`${cidr} is no IPv4 range`)
-  const number = range.first + offset
+  const number = range.first + (offset % 2 ** (32 - range.prefix))
   return [24, 16, 8, 0].map(shift => Math.floor(number / 2 ** shift) % 256).join('.')
 }
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { cidrContains, cidrsOverlap, parseCidr } from '../src/clouds/aws/cidr.ts'
+import { contains, overlap, parseRange } from '../src/addresses.ts'
 import { aws } from '../src/clouds/aws/index.ts'
 import { instanceType } from '../src/clouds/aws/instance-types.ts'
 import { type Harness, startHarness } from './terraform-harness.ts'
@@ -92,14 +92,14 @@ test.each([
   ['10.0.0.0/16', '10.0.4.0/24', true, true],
   ['10.0.4.0/24', '10.0.0.0/16', false, true],
   ['10.0.0.0/16', '10.1.0.0/16', false, false],
-])('%s contains %s: %s, overlaps: %s', (outer, inner, contains, overlaps) => {
-  expect(cidrContains(outer, inner)).toBe(contains)
-  expect(cidrsOverlap(outer, inner)).toBe(overlaps)
+])('%s contains %s: %s, overlaps: %s', (outer, inner, isInside, isShared) => {
+  expect(contains(outer, inner)).toBe(isInside)
+  expect(overlap(outer, inner)).toBe(isShared)
 })
 
 test('only IPv4 ranges parse', () => {
   for (const text of ['10.0.0.0', '300.0.0.0/8', '10.0.0.0/33', 'fd00::/8'])
-    expect(parseCidr(text)).toBeUndefined()
+    expect(parseRange(text)).toBeUndefined()
 })
 
 test('instance types are what EC2 says', () => {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { addressAt, parseRange } from '../../addresses.ts'
 import { type Behaviour, type BehaviourScope, CloudError } from '../../behaviour.ts'
 import type { Attributes, StoredResource } from '../../store/resource-store.ts'
 import type { World } from '../../world.ts'
@@ -142,21 +143,6 @@ export function now(): string {
 
 /** A stable address within a range, for endpoints that Google places. */
 export function addressIn(cidr: string, name: string): string {
-  const [base = '10.0.0.0', prefix = '24'] = cidr.split('/')
-  const size = 2 ** (32 - Number(prefix))
-  const start = base.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
-  const address = start + 2 + (Number(stableNumber(name, 9)) % Math.max(1, size - 4))
-  return [24, 16, 8, 0].map(shift => Math.floor(address / 2 ** shift) % 256).join('.')
-}
-
-/** Two IPv4 ranges share an address. */
-export function overlaps(a: string, b: string): boolean {
-  const [first, second] = [rangeOf(a), rangeOf(b)]
-  return first.start <= second.end && second.start <= first.end
-}
-
-function rangeOf(cidr: string): { readonly start: number; readonly end: number } {
-  const [base = '0.0.0.0', prefix = '32'] = cidr.split('/')
-  const start = base.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
-  return { start, end: start + 2 ** (32 - Number(prefix)) - 1 }
+  const { first, last } = parseRange(cidr) ?? { first: 0, last: 0 }
+  return addressAt(cidr, 2 + (Number(stableNumber(name, 9)) % Math.max(1, last - first - 3)))
 }

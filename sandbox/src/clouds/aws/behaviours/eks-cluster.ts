@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { parseRange } from '../../../addresses.ts'
 import { type Behaviour, type BehaviourScope, CloudError } from '../../../behaviour.ts'
 import type { Attributes } from '../../../store/resource-store.ts'
 import { firstObject, flag, requiredText, text, texts } from '../attributes.ts'
-import { parseCidr } from '../cidr.ts'
 import { arn, ec2Id, globalArn, mustBeFree, mustExist, regionOf, withTags } from '../naming.ts'
 import { mustHaveRoleArn } from './iam.ts'
 import { mustHaveSubnets, rangesOfVpc } from './vpc.ts'
@@ -50,7 +50,7 @@ const cluster: Behaviour = {
     const vpcId = vpcOf(planned, scope)
     const servicesCidr =
       text(firstObject(planned, 'kubernetes_network_config'), 'service_ipv4_cidr') ?? '172.20.0.0/16'
-    const prefix = parseCidr(servicesCidr)?.prefix ?? 0
+    const prefix = parseRange(servicesCidr)?.prefix ?? 0
     if (prefix < 12 || prefix > 24)
       throw new CloudError(
         'InvalidParameterException',

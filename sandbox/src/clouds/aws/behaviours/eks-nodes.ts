@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
+import { addressAt } from '../../../addresses.ts'
 import { type Behaviour, type BehaviourScope, CloudError } from '../../../behaviour.ts'
 import type { Attributes } from '../../../store/resource-store.ts'
 import type { NodeSpec } from '../../../world.ts'
 import { firstObject, integer, objects, requiredText, text, textMap, texts } from '../attributes.ts'
-import { addressIn } from '../cidr.ts'
 import { instanceType } from '../instance-types.ts'
 import { arn, mustBeFree, mustExist, regionOf, withTags } from '../naming.ts'
 import { clusterKey, mustHaveCluster } from './eks-cluster.ts'
@@ -158,7 +158,7 @@ function nodeOf(group: Attributes, index: number, scope: BehaviourScope): NodeSp
   const seed = createHash('sha256')
     .update(`${text(group, 'id')} ${index}`)
     .digest()
-  const address = addressIn(text(subnet, 'cidr_block') ?? '10.0.0.0/16', 10 + (seed.readUInt16BE(0) % 4000))
+  const address = addressAt(text(subnet, 'cidr_block') ?? '10.0.0.0/16', 10 + (seed.readUInt16BE(0) % 4000))
   const zone = text(subnet, 'availability_zone') ?? `${region}a`
   const typeName = texts(group, 'instance_types')[0] ?? 't3.medium'
   const type = instanceType(typeName) ?? { vcpus: 2, memoryGib: 4, gpus: 0 }

@@ -1,6 +1,6 @@
+import { addressAt } from '../../../addresses.ts'
 import { type Behaviour, CloudError } from '../../../behaviour.ts'
 import { requiredText, text, texts } from '../attributes.ts'
-import { addressIn } from '../cidr.ts'
 import { arn, ec2Id, mustExist, regionOf, withTags } from '../naming.ts'
 import { mustHaveSubnets, mustHaveVpc } from './vpc.ts'
 
@@ -64,7 +64,7 @@ const address: Behaviour = {
     const id = ec2Id('eipalloc')
     const taken = new Set(store.list('aws_eip').map(other => text(other.attributes, 'public_ip')))
     const publicIp = ['203.0.113.0/24']
-      .flatMap(range => Array.from({ length: 250 }, (_, index) => addressIn(range, index + 4)))
+      .flatMap(range => Array.from({ length: 250 }, (_, index) => addressAt(range, index + 4)))
       .find(candidate => !taken.has(candidate))
     const region = regionOf(scope)
     return {
@@ -126,7 +126,7 @@ const natGateway: Behaviour = {
     return {
       secondary_private_ip_address_count: 0,
       secondary_private_ip_addresses: [],
-      private_ip: addressIn(cidr, 10),
+      private_ip: addressAt(cidr, 10),
       ...withTags(planned, scope),
       id: ec2Id('nat'),
       association_id: ec2Id('eipassoc'),

@@ -1,6 +1,6 @@
+import { contains, isNetworkAddress, overlap, parseRange } from '../../../addresses.ts'
 import { type Behaviour, type BehaviourScope, CloudError } from '../../../behaviour.ts'
 import { requiredText, text, texts } from '../attributes.ts'
-import { cidrContains, cidrsOverlap, parseCidr } from '../cidr.ts'
 import { arn, ec2Id, mustExist, regionOf, withTags } from '../naming.ts'
 import { zonesOf } from '../zones.ts'
 
@@ -59,7 +59,7 @@ const secondaryRange: Behaviour = {
     const vpcId = requiredText(planned, 'vpc_id')
     const cidr = requiredText(planned, 'cidr_block')
     mustHaveVpc(scope, vpcId)
-    if (rangesOfVpc(scope, vpcId).some(range => cidrsOverlap(range, cidr)))
+    if (rangesOfVpc(scope, vpcId).some(range => overlap(range, cidr)))
       throw new CloudError(
         'InvalidVpc.Range',
         `The CIDR '${cidr}' conflicts with another range of the VPC '${vpcId}'.`,
@@ -73,7 +73,7 @@ const secondaryRange: Behaviour = {
       .some(
         subnet =>
           subnet.attributes['vpc_id'] === prior['vpc_id'] &&
-          cidrContains(cidr, text(subnet.attributes, 'cidr_block') ?? ''),
+          contains(cidr, text(subnet.attributes, 'cidr_block') ?? ''),
       )
     if (used)
       throw new CloudError(
@@ -95,14 +95,13 @@ const subnet: Behaviour = {
     const cidr = requiredText(planned, 'cidr_block')
     mustHaveVpc(scope, vpcId)
     const zone = zoneOf(text(planned, 'availability_zone'), scope)
-    if (!rangesOfVpc(scope, vpcId).some(range => cidrContains(range, cidr)))
+    if (!rangesOfVpc(scope, vpcId).some(range => contains(range, cidr)))
       throw new CloudError('InvalidSubnet.Range', `The CIDR '${cidr}' is invalid.`)
     const clash = scope.world.store
       .list('aws_subnet')
       .some(
         other =>
-          other.attributes['vpc_id'] === vpcId &&
-          cidrsOverlap(text(other.attributes, 'cidr_block') ?? '', cidr),
+          other.attributes['vpc_id'] === vpcId && overlap(text(other.attributes, 'cidr_block') ?? '', cidr),
       )
     if (clash)
       throw new CloudError('InvalidSubnet.Conflict', `The CIDR '${cidr}' conflicts with another subnet`)
@@ -199,8 +198,8 @@ function zoneOf(name: string | undefined, scope: BehaviourScope): { name: string
 
 function cidrProblems(cidr: string | undefined, largest: number, smallest: number) {
   if (cidr === undefined) return []
-  const parsed = parseCidr(cidr)
-  if (parsed === undefined || parsed.address !== parsed.network)
+  const parsed = parseRange(cidr)
+  if (parsed === undefined || !isNetworkAddress(cidr))
     return [{ path: 'cidr_block', message: `"${cidr}" is not a valid IPv4 CIDR block` }]
   if (parsed.prefix < largest || parsed.prefix > smallest)
     return [

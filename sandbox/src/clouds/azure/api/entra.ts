@@ -13,7 +13,7 @@ import {
 } from '../tokens.ts'
 import type { ArmRequest, ArmResponse } from './exchange.ts'
 
-export const loginHost = 'login.microsoftonline.com'
+const loginHost = 'login.microsoftonline.com'
 
 /** Names that Azure's clients use for the sandbox's one tenant where they do not know it. */
 const anyTenant = ['common', 'organizations']

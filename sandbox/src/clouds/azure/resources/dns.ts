@@ -1,8 +1,8 @@
+import { addressAt } from '../../../addresses.ts'
 import { CloudError } from '../../../behaviour.ts'
 import { isWithin, sameId } from '../arm-id.ts'
 import { blocks, flag, requiredText, text, texts } from '../attributes.ts'
 import { azureType, resourceGroupIdOf } from '../azure-type.ts'
-import { addressAt } from '../cidr.ts'
 
 export const privateDnsZone = azureType({
   type: 'azurerm_private_dns_zone',

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
+import { addressAt, contains, overlap } from '../../../addresses.ts'
 import { CloudError } from '../../../behaviour.ts'
 import type { Attributes } from '../../../store/resource-store.ts'
 import type { ClusterEndpoint, World } from '../../../world.ts'
 import { block, blocks, count, flag, requiredText, text, texts } from '../attributes.ts'
 import { azureType, requireExisting, resourceGroupIdOf } from '../azure-type.ts'
-import { addressAt, contains, overlaps } from '../cidr.ts'
 import { keyExists } from './key-vault.ts'
 import { applyPool, checkPool, clusterKey, startingNodes } from './node-groups.ts'
 
@@ -268,7 +268,7 @@ function checkNetwork(planned: Attributes, world: World): void {
   const serviceCidr = text(network, 'service_cidr')
   const podCidr = text(network, 'pod_cidr')
   const dns = text(network, 'dns_service_ip')
-  if (serviceCidr !== undefined && podCidr !== undefined && overlaps(serviceCidr, podCidr))
+  if (serviceCidr !== undefined && podCidr !== undefined && overlap(serviceCidr, podCidr))
     throw new CloudError(
       'ServiceCidrOverlapPodCidr',
       `The specified service CIDR ${serviceCidr} is conflicted with pod CIDR ${podCidr}.`,
@@ -281,7 +281,7 @@ function checkNetwork(planned: Attributes, world: World): void {
   if (subnetId === undefined) return
   const subnet = requireExisting(subnetId, 'default_node_pool.vnet_subnet_id', world.store)
   const clash = texts(subnet.attributes, 'address_prefixes').find(
-    prefix => serviceCidr !== undefined && overlaps(prefix, serviceCidr),
+    prefix => serviceCidr !== undefined && overlap(prefix, serviceCidr),
   )
   if (clash !== undefined)
     throw new CloudError(

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
+import { contains, overlap } from '../../../addresses.ts'
 import { CloudError } from '../../../behaviour.ts'
 import type { Attributes, ResourceStore } from '../../../store/resource-store.ts'
 import { sameId } from '../arm-id.ts'
 import { blocks, count, flag, requiredText, text, texts } from '../attributes.ts'
 import { azureType, resourceGroupIdOf } from '../azure-type.ts'
-import { contains, overlaps } from '../cidr.ts'
 import { subnetUsers } from './subnet-users.ts'
 
 const nameRule = {
@@ -66,7 +66,7 @@ export const subnet = azureType({
         .find(
           other =>
             sameId(other.id.replace(/\/subnets\/[^/]+$/i, ''), networkId) &&
-            texts(other.attributes, 'address_prefixes').some(taken => overlaps(taken, prefix)),
+            texts(other.attributes, 'address_prefixes').some(taken => overlap(taken, prefix)),
         )
       if (clash !== undefined)
         throw new CloudError(

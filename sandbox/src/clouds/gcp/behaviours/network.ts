@@ -1,3 +1,4 @@
+import { overlap } from '../../../addresses.ts'
 import { type Behaviour, type BehaviourScope, CloudError } from '../../../behaviour.ts'
 import type { Attributes } from '../../../store/resource-store.ts'
 import type { World } from '../../../world.ts'
@@ -9,7 +10,6 @@ import {
   inUse,
   lastSegment,
   now,
-  overlaps,
   projectOf,
   refuseExisting,
   regionOf,
@@ -148,7 +148,7 @@ function refuseOverlap(planned: Attributes, networkOf: string, world: World): vo
     .filter(({ attributes }) => relativeName(requiredText(attributes, 'network')) === networkOf)
     .flatMap(({ attributes }) => rangesOf(attributes))
   const clash = own.find((range, index) =>
-    [...taken, ...own.slice(0, index)].some(other => overlaps(range, other)),
+    [...taken, ...own.slice(0, index)].some(other => overlap(range, other)),
   )
   if (clash === undefined) return
   throw new CloudError(
