@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
@@ -38,6 +39,8 @@ export interface DaemonOptions {
   readonly home: string
   /** What tells this code from another version's, for clients to compare. */
   readonly code: string
+  /** File that is taken away when the sandbox is stopped before this daemon serves it. */
+  readonly ticket?: string | undefined
   readonly clouds: readonly SimulatedCloud[]
   readonly programs: Programs
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -69,8 +72,7 @@ const blobAccounts = 'blob-accounts'
  */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon | undefined> {
   const given = settings.parse(options.environment)
-  await mkdir(options.home, { recursive: true, mode: 0o700 })
-  const taken = takeLock(join(options.home, 'daemon.lock'))
+  const taken = await takeHome(options)
   if (taken === undefined) return undefined
   const lock = taken
   const home = await openHome(options.home)
@@ -330,6 +332,21 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
   log(`daemon ${process.pid} serves ${home.folder}`)
 
   return { stop: () => endOnce({ processes: 'ended' }) }
+}
+
+/** The home's lock; undefined when another daemon holds it, or the sandbox was stopped since this one was started. */
+async function takeHome({ home, ticket }: DaemonOptions): Promise<Disposable | undefined> {
+  if (ticket === undefined) await mkdir(home, { recursive: true, mode: 0o700 })
+  else if (!existsSync(ticket)) return undefined
+  const lock = takeLock(join(home, 'daemon.lock'))
+  if (lock === undefined || ticket === undefined) return lock
+  // Only now nobody else can take it away.
+  if (existsSync(ticket)) {
+    await rm(ticket)
+    return lock
+  }
+  lock[Symbol.dispose]()
+  return undefined
 }
 
 function explain(error: unknown): string {

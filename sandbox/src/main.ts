@@ -1,8 +1,11 @@
 /**
- * The sandbox's daemon: `node main.ts HOME serve CODE` serves until it is told to stop, and tells whoever asks that it
- * is of this code; exits 0 at once when another daemon serves this home. `node main.ts HOME stop` waits for a daemon that
- * is ending, and ends what one that died left running.
+ * The sandbox's daemon: `node main.ts HOME serve CODE TICKET` serves until it is told to stop, and tells whoever asks
+ * that it is of this code; exits 0 at once when another daemon serves this home, or when the sandbox was stopped since it
+ * was started: HOME/starting/TICKET is gone then. `node main.ts HOME stop` waits for a daemon that is ending, and ends
+ * what one that died left running.
  */
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import * as z from 'zod'
@@ -11,9 +14,19 @@ import { openLog } from './log.ts'
 import { openSupervisor } from './processes/supervisor.ts'
 import { endAllContainers } from './workloads/leftovers.ts'
 
-const [home, action, code] = z
-  .tuple([z.string().startsWith('/'), z.enum(['serve', 'stop']), z.string().default('')])
+const [home, action, code, ticketName] = z
+  .tuple([
+    z.string().startsWith('/'),
+    z.enum(['serve', 'stop']),
+    z.string().default(''),
+    z.string().default(''),
+  ])
   .parse(process.argv.slice(2))
+
+const tickets = join(home, 'starting')
+const ticket = ticketName === '' ? undefined : join(tickets, ticketName)
+// Not even a log is written into a folder that was removed meanwhile.
+if (ticket !== undefined && !existsSync(ticket)) process.exit(0)
 
 /** Three control planes end within seconds; a busy machine takes longer. */
 const endingTimeoutMs = 60_000
@@ -37,6 +50,7 @@ async function stopLeftovers(): Promise<void> {
     await delay(50)
     lock = takeLock(join(home, 'daemon.lock'))
   }
+  await rm(tickets, { recursive: true, force: true })
   const supervisor = await openSupervisor(join(home, 'processes'), log)
   await endAllContainers(home)
   await supervisor.stopAll()
@@ -52,11 +66,13 @@ async function serve(): Promise<void> {
   const daemon = await startDaemon({
     home,
     code,
+    ticket,
     clouds: simulatedClouds,
     programs: openPrograms(process.env, log),
     environment: process.env,
     onStopped: () => process.exit(0),
   })
-  const end = () => void daemon?.stop().then(() => process.exit(0))
+  if (daemon === undefined) process.exit(0)
+  const end = () => void daemon.stop().then(() => process.exit(0))
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, end)
 }

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer as createHttpServer } from 'node:http'
 import { connect, createServer } from 'node:net'
@@ -78,6 +79,35 @@ test('stop ends what a killed daemon left running, and is no error when nothing 
     expect(pid === null ? undefined : await identify(pid)).toBeUndefined()
   await stopSandbox(home)
 })
+
+test('a reset ends a daemon that is only starting: it neither serves nor leaves anything', async () => {
+  const leaving = new AbortController()
+  const starting = ensureSandbox({ home, signal: leaving.signal, report: () => undefined })
+  const pids = await eventually('a daemon to start', async () => {
+    const found = await daemonsOf(home)
+    return found.length === 0 ? undefined : found
+  })
+  leaving.abort()
+  await expect(starting).rejects.toThrow('aborted')
+  await removeSandbox(home)
+  for (const pid of pids)
+    await eventually('the daemon to end', async () =>
+      (await identify(pid)) === undefined ? true : undefined,
+    )
+  expect(existsSync(home)).toBe(false)
+})
+
+/** Processes that serve this home, or are about to. */
+async function daemonsOf(folderOfDaemon: string): Promise<readonly number[]> {
+  const pids = (await readdir('/proc')).filter(name => /^\d+$/.test(name))
+  const lines = await Promise.all(
+    pids.map(async pid => [pid, await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')] as const),
+  )
+  return lines.flatMap(([pid, line]) => {
+    const words = line.split('\0')
+    return words.includes(folderOfDaemon) && words.includes('serve') ? [Number(pid)] : []
+  })
+}
 
 describe('a daemon of other code', () => {
   const noted: string[] = []

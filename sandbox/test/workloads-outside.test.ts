@@ -264,7 +264,8 @@ describe.runIf(supported)('what a pod reaches outside of its cluster', () => {
       const { state } = z.looseObject({ state: z.string() }).parse(body)
       return ['queued', 'running', 'pending', 'waiting'].includes(state) ? undefined : body
     })
-    expect(ended).toMatchObject({ state: 'succeeded' })
+    const log = () => cluster.kubectl('--namespace', 'ml-platform', 'logs', 'data-sync', '--tail=8')
+    expect(ended, `${JSON.stringify(ended)}\n${await log()}`).toMatchObject({ state: 'succeeded' })
     expect(await cluster.readBlob('mltarget', 'data', 'copies/a.txt')).toBe('from one cloud to another')
   }, 400_000)
 })

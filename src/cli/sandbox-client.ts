@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { closeSync, existsSync, openSync, readdirSync, statSync } from 'node:fs'
-import { readFile, rm } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import * as z from 'zod'
@@ -194,7 +195,8 @@ async function tellToStop(home: string): Promise<boolean> {
 export async function removeSandbox(home: string): Promise<boolean> {
   if (!existsSync(home)) return false
   await stopSandbox(home)
-  await rm(home, { recursive: true, force: true })
+  // A daemon that was only starting may write its last words meanwhile.
+  await rm(home, { recursive: true, force: true, maxRetries: 5 })
   return true
 }
 
@@ -219,7 +221,11 @@ interface DaemonStart {
 async function startDaemon(home: string, code: string): Promise<DaemonStart> {
   const before = outputSize(home)
   const output = await openOutput(home)
-  const child = spawn(process.execPath, [daemonProgram(), home, 'serve', code], {
+  // Whoever stops the sandbox takes it away: a daemon that is only starting by then finds it gone, and ends.
+  const ticket = randomUUID()
+  await makeFolder(join(home, 'starting'))
+  await writeFile(join(home, 'starting', ticket), '')
+  const child = spawn(process.execPath, [daemonProgram(), home, 'serve', code, ticket], {
     cwd: home,
     detached: true,
     stdio: ['ignore', output, output],

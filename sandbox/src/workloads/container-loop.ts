@@ -17,6 +17,7 @@ import { containerEnvironment, expand, type PodFacts } from './environment.ts'
 import type { EventRecorder } from './events.ts'
 import type { ImageSource } from './image-source.ts'
 import { type PulledImage, userOf } from './images.ts'
+import { noteLogTimes, timesFile } from './kubelet/log-times.ts'
 import { systemPath } from './network/private-network.ts'
 import type { ObjectReader } from './object-reader.ts'
 import { type Container, ContainerProblem, type Pod, podKey } from './pod.ts'
@@ -319,6 +320,7 @@ export function startContainerLoop(
         context.log(`${podKey(context.pod())}/${container.name}: probing: ${String(error)}`)
     })
     context.changed()
+    noteLogTimes(logOf(record.restartCount), signal)
     const startedAt = 'running' in record.state ? record.state.running.startedAt : seconds(new Date())
     let exitCode: number
     try {
@@ -368,7 +370,9 @@ export function startContainerLoop(
     }
     record.restartCount += 1
     // The last run's log stays, for `kubectl logs --previous`.
-    if (record.restartCount > 1) await rm(logOf(record.restartCount - 2), { force: true })
+    if (record.restartCount > 1)
+      for (const file of [logOf(record.restartCount - 2), timesFile(logOf(record.restartCount - 2))])
+        await rm(file, { force: true })
   }
 
   async function run(): Promise<number | undefined> {

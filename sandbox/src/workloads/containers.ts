@@ -185,7 +185,7 @@ function startScript(spec: ContainerSpec): string {
   return `${lines.join('\n')}\n`
 }
 
-const devices = ['null', 'zero', 'full', 'random', 'urandom']
+const devices = ['null', 'zero', 'full', 'random', 'urandom', 'tty']
 
 function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`

@@ -195,6 +195,8 @@ export function startPodWorker(
 
   /** What cannot run here is said to, as kwok says of whole pods. */
   function play(container: Container): void {
+    const message = `Nothing runs in this container: ${container.image} is not from the sandbox's registries`
+    options.events.record(pod, 'Normal', 'Simulated', message, container.name)
     const state = newContainerRecord('ContainerCreating')
     state.state = { running: { startedAt: seconds(new Date()) } }
     state.ready = true

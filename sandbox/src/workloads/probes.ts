@@ -2,6 +2,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect as tlsConnect } from 'node:tls'
+import { grpcHealth } from './grpc-health.ts'
 import type { Container, Handler, Probe } from './pod.ts'
 
 /** How a container is reached from its node. */
@@ -72,7 +73,7 @@ export async function runHandler(
   target: ProbeTarget,
   signal: AbortSignal,
 ): Promise<Verdict> {
-  const { exec, httpGet, tcpSocket, sleep } = handler
+  const { exec, httpGet, tcpSocket, grpc, sleep } = handler
   if (exec !== undefined) {
     const { code, output } = await target.exec(exec.command, signal)
     return code === 0 ? { ok: true } : { ok: false, output: output || `command ended with ${code}` }
@@ -93,7 +94,12 @@ export async function runHandler(
     await delay(sleep.seconds * 1000, undefined, { signal })
     return { ok: true }
   }
-  return { ok: false, output: 'the sandbox has no gRPC probes' }
+  if (grpc !== undefined) {
+    const socket = await target.dial(target.podIp, grpc.port, signal)
+    const problem = await grpcHealth(socket, `${target.podIp}:${grpc.port}`, grpc.service, signal)
+    return problem === undefined ? { ok: true } : { ok: false, output: problem }
+  }
+  return { ok: false, output: 'the handler names nothing to do' }
 }
 
 async function httpStatus(

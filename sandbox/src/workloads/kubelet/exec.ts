@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
+import * as z from 'zod'
 import { systemPath } from '../network/private-network.ts'
 import type { PodWorker } from '../pod-worker.ts'
 
@@ -8,25 +9,30 @@ export interface ExecStreams {
   readonly stdin: Readable | undefined
   readonly stdout: Writable | undefined
   readonly stderr: Writable | undefined
+  /** Of a terminal: its sizes, as JSON one after another. */
+  readonly resize: Readable | undefined
   /** How it ended, as a Status object. */
   readonly error: Writable
 }
 
 export interface ExecRequest {
   readonly command: readonly string[]
-  /** Of `stdin`, `stdout` and `stderr`. */
+  readonly terminal: boolean
+  /** Of `stdin`, `stdout`, `stderr` and `resize`. */
   readonly streams: readonly string[]
 }
 
-/** From the kubelet's own query parameters. A terminal is not given to the command: its errors join its output. */
+/** From the kubelet's own query parameters. In a terminal, errors are output. */
 export function execRequest(query: URLSearchParams): ExecRequest {
   const isAsked = (name: string) => ['1', 'true'].includes(query.get(name) ?? '')
   return {
     command: query.getAll('command'),
+    terminal: isAsked('tty'),
     streams: [
       ...(isAsked('input') ? ['stdin'] : []),
       ...(isAsked('output') ? ['stdout'] : []),
       ...(isAsked('error') && !isAsked('tty') ? ['stderr'] : []),
+      ...(isAsked('tty') ? ['resize'] : []),
     ],
   }
 }
@@ -54,16 +60,62 @@ export async function runInContainer(
   child.on('error', error =>
     end(streams, { status: 'Failure', reason: 'InternalError', message: error.message }),
   )
-  child.on('close', code => {
-    if (code === 0) return end(streams, { status: 'Success' })
-    const shown = String(code ?? 137)
-    return end(streams, {
-      status: 'Failure',
-      reason: 'NonZeroExitCode',
-      message: `command terminated with exit code ${shown}`,
-      details: { causes: [{ reason: 'ExitCode', message: shown }] },
-    })
+  child.on('close', code => end(streams, outcome(code ?? 137)))
+}
+
+const sizeSchema = z.object({ Width: z.int().positive(), Height: z.int().positive() })
+
+/** The same in a terminal of its own, whose size follows the client's. */
+export async function runInTerminal(
+  worker: PodWorker,
+  container: string,
+  command: readonly string[],
+  streams: ExecStreams,
+  left: AbortSignal,
+): Promise<void> {
+  const line = await worker.loop(container)?.execCommand(command)
+  const [file, ...args] = line ?? []
+  if (file === undefined)
+    return end(streams, { status: 'Failure', reason: 'InternalError', message: 'container not running' })
+  // A library of native code, which only this needs.
+  const { spawn: spawnInTerminal } = await import('@lydell/node-pty')
+  const terminal = spawnInTerminal(file, args, {
+    name: 'xterm-256color',
+    cols: 80,
+    rows: 24,
+    cwd: '/',
+    env: { PATH: systemPath, TERM: 'xterm-256color' },
+    encoding: null,
   })
+  left.addEventListener('abort', () => terminal.kill('SIGKILL'), { once: true })
+  terminal.onData(data => void streams.stdout?.write(data))
+  streams.stdin?.on('data', (chunk: Buffer) => terminal.write(chunk.toString('utf8')))
+  // One message a size: clients send no two at once.
+  streams.resize?.on('data', (chunk: Buffer) => {
+    const size = sizeSchema.safeParse(parseJson(chunk.toString('utf8')))
+    if (size.success) terminal.resize(size.data.Width, size.data.Height)
+  })
+  terminal.onExit(({ exitCode, signal }) =>
+    end(streams, outcome(signal === undefined || signal === 0 ? exitCode : 128 + signal)),
+  )
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text.trim().split('\n').at(-1) ?? '')
+  } catch {
+    return undefined
+  }
+}
+
+function outcome(code: number): object {
+  if (code === 0) return { status: 'Success' }
+  return {
+    status: 'Failure',
+    reason: 'NonZeroExitCode',
+    message: `command terminated with exit code ${code}`,
+    details: { causes: [{ reason: 'ExitCode', message: String(code) }] },
+  }
 }
 
 function connect(from: Readable, to: Writable | undefined): void {

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:https'
 import type { Duplex } from 'node:stream'
 import type { NodeAgent } from '../node-agent.ts'
 import type { PodWorker } from '../pod-worker.ts'
-import { execRequest, runInContainer } from './exec.ts'
+import { execRequest, runInContainer, runInTerminal } from './exec.ts'
 import { readLog } from './logs.ts'
 import { type SpdyStream, serveSpdy } from './spdy.ts'
 import { acceptPortForward } from './websocket.ts'
@@ -64,10 +64,18 @@ async function answerLogs(
     follow: url.searchParams.get('follow') === 'true',
     tailLines: number('tailLines'),
     limitBytes: number('limitBytes'),
+    timestamps: url.searchParams.get('timestamps') === 'true',
+    since: sinceOf(url.searchParams),
   }
   for await (const block of readLog(file, asked, () => !previous && loop.isRunning(), closed.signal))
     response.write(block)
   response.end()
+}
+
+function sinceOf(query: URLSearchParams): number | undefined {
+  const [seconds, time] = [query.get('sinceSeconds'), query.get('sinceTime')]
+  if (seconds !== null) return Date.now() - Number(seconds) * 1000
+  return time === null ? undefined : Date.parse(time)
 }
 
 function simulated(namespace: string, name: string, container: string): string {
@@ -144,18 +152,16 @@ function execute(
   const asked = execRequest(query)
   const streams = new Map<string, Duplex>()
   const left = new AbortController()
+  let begun = false
   socket.on('close', () => left.abort())
   return ({ headers, duplex }) => {
     streams.set(headers.get('streamtype') ?? '', duplex)
     const error = streams.get('error')
-    if (headers.get('streamtype') === 'resize') duplex.resume()
-    else if (error !== undefined && asked.streams.every(name => streams.has(name)))
-      runInContainer(
-        worker,
-        container,
-        asked.command,
-        { error, stdin: streams.get('stdin'), stdout: streams.get('stdout'), stderr: streams.get('stderr') },
-        left.signal,
-      ).catch(() => socket.destroy())
+    if (error === undefined || begun || !asked.streams.every(name => streams.has(name))) return
+    begun = true
+    const [stdin, stdout] = [streams.get('stdin'), streams.get('stdout')]
+    const given = { error, stdin, stdout, stderr: streams.get('stderr'), resize: streams.get('resize') }
+    const run = asked.terminal ? runInTerminal : runInContainer
+    run(worker, container, asked.command, given, left.signal).catch(() => socket.destroy())
   }
 }

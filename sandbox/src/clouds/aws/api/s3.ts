@@ -293,8 +293,12 @@ function signedAnew(
     expect: _expect,
     ...rest
   } = request.headers
+  // The data plane wants each of these signed, as S3 does.
+  const amazon = Object.entries(rest).flatMap(([name, value]) =>
+    name.startsWith('x-amz-') && name !== 'x-amz-date' ? [[name, String(value)] as const] : [],
+  )
   const signed = signedHeaders(
-    { method: request.method ?? 'GET', target, headers: { host } },
+    { method: request.method ?? 'GET', target, headers: { host, ...Object.fromEntries(amazon) } },
     { accessKeyId: world.secrets.awsAccessKeyId, region: defaultRegion, service: 's3' },
     world.secrets.awsSecretAccessKey,
     { hash: String(payloadHash) },
