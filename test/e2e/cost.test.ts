@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as z from 'zod'
 import { control } from '../../sandbox/test/core-daemon-process.ts'
 import { planDocument } from '../../src/cli/contract.ts'
-import { createPlayground, type Finished, type Playground, parseEvents } from '../support/mlp.ts'
+import { createPlayground, type Finished, mlpPath, type Playground, parseEvents } from '../support/mlp.ts'
+import { openTerminal } from '../support/terminal.ts'
 
 const budgetGate = (finished: Finished) =>
   parseEvents(finished.stdout)
@@ -105,6 +106,32 @@ describe('what the platform costs', () => {
       unknown: [expect.stringContaining('prices could not be read')],
       budget: { verdict: 'unknown' },
     })
+    await nothingChanged()
+  })
+
+  it.each([
+    ['', 'n\r', /^\? about 265 USD .* \(simulated prices\)\. Build it\? \(y\/N\)/, 'Or accept it: --yes'],
+    [
+      'budget:\n  amount: 200\n',
+      'whatever\r',
+      /^\? about 265 USD .*, above the budget of 200 USD .*\. Go on\? Type costly:/,
+      'Or accept it: --accept-cost',
+    ],
+  ] as const)('a person is asked under the table: %j', async (budget, keys, question, remedy) => {
+    await platform(budget)
+    const terminal = openTerminal({
+      file: process.execPath,
+      args: [mlpPath, 'bootstrap', '--to', '1'],
+      cwd: playground.folder,
+      env: { ...process.env, ...playground.env },
+      columns: 250,
+      rows: 60,
+    })
+    await terminal.until(() => terminal.all().some(line => question.test(line)), 60_000)
+    expect(terminal.all()).toContain('      nodes system, Standard_D2s_v5                 2  140.16 USD')
+    terminal.type(keys)
+    expect(await terminal.ended).toBe(5)
+    expect(terminal.all().join('\n')).toContain(remedy)
     await nothingChanged()
   })
 

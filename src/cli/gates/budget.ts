@@ -49,7 +49,7 @@ async function askBudget(costs: readonly CloudCosts[], context: Context): Promis
   }
   const question = {
     id: 'cost',
-    message: `Go on? ${detail}`,
+    message: `${told({ outcome: 'warned', detail }, context).detail}. Go on?`,
     details: table(costs, context),
     safe: false,
     flag,
@@ -72,7 +72,7 @@ function withoutBudget(costs: readonly CloudCosts[]): Answer {
 async function askToBegin(costs: readonly CloudCosts[], answer: Answer, context: Context): Promise<Answer> {
   const question = {
     id: 'begin',
-    message: `Build it? ${answer.detail}`,
+    message: `${told(answer, context).detail}. Build it?`,
     details: table(costs, context),
     safe: true,
     flag: '--yes',

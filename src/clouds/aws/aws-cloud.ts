@@ -15,7 +15,6 @@ import { inventory } from './inventory.ts'
 import { type AwsPlatform, awsPlatform } from './platform.ts'
 import { policy } from './policy.ts'
 import { missingPreparations, preparations, prepare } from './preparation.ts'
-import { prices } from './prices.ts'
 import { quotas } from './quotas.ts'
 import { recordStore } from './record.ts'
 import { registry, registryHost } from './registry.ts'
@@ -33,7 +32,8 @@ export function createAwsCloud(options: CloudOptions): Cloud {
     identity: signal => identity(platform, signal),
     policy: () => policy(platform),
     quotas: (needs, signal) => quotas(platform, needs, signal),
-    prices: signal => prices(platform, signal),
+    // Loaded when it is asked: most runs ask no price.
+    prices: async signal => (await import('./prices.ts')).prices(platform, signal),
     missingPreparations: signal => missingPreparations(platform, signal),
     prepare: (signal, report) => prepare(platform, signal, report),
     preparations: signal => preparations(platform, signal),
