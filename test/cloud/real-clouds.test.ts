@@ -24,7 +24,7 @@ describe('a platform on the real clouds', () => {
     const day = cost.most.reduce((sum, { amount }) => sum + amount, 0) / (730 / 24)
     if (!(day <= cap)) throw new Error(`a day may cost ${day} USD: more than MLP_CLOUD_TEST_BUDGET (${cap})`)
     project = config.project
-  })
+  }, 600_000)
 
   // Whatever happened before: nothing may go on costing.
   afterAll(async () => {
