@@ -183,6 +183,8 @@ async function runRclone(source, scheme, bucket) {
 async function runDataSync(source, scheme, bucket) {
   await using service = await startService(emulators, {
     OBJECTS_AT_ONCE: String(objectsAtOnce),
+    // As deployed; the tests' are shorter.
+    ...{ LEASE_TTL_MS: '15000', POLL_INTERVAL_MS: '1000' },
     ...(process.env['PROFILE'] === undefined ? {} : { NODE_OPTIONS: process.env['PROFILE'] }),
   })
   const job = await service.makeJob({

@@ -7,6 +7,12 @@ const hourMs = 3_600_000
 /** An object that travels whole, and what its request takes. */
 const smallestBudgetMiB = smallestPartBytes / mebibyte + 1
 
+/** Less where the process may take little: beside content there is the program, and what the collector is behind with. */
+function defaultBudgetMiB(): number {
+  const limitMiB = process.constrainedMemory() / mebibyte
+  return Math.max(smallestBudgetMiB, Math.min(64, Math.floor((limitMiB - 128) / 4)))
+}
+
 const path = z.string().startsWith('/', 'expected an absolute path')
 
 const settingsShape = sharedSettings(8081).extend({
@@ -29,7 +35,7 @@ const settingsShape = sharedSettings(8081).extend({
   API_TOKEN: z.string().min(16).optional(),
 
   /** Content in memory at once, over all runs. An object larger than 10,000 times this can't be copied to S3. */
-  MEMORY_BUDGET_MIB: wholeNumber(smallestBudgetMiB, 65_536).default(64),
+  MEMORY_BUDGET_MIB: wholeNumber(smallestBudgetMiB, 65_536).default(defaultBudgetMiB),
   OBJECTS_AT_ONCE: wholeNumber(1, 1_000).default(16),
   RUNS_AT_ONCE: wholeNumber(1, 100).default(2),
   /** How long a dead replica's runs wait before another goes on with them. */

@@ -168,6 +168,27 @@ describe.each(['s3', 'gcs', 'azure'] as const)('to %s', kind => {
   })
 })
 
+test('S3 says that a bucket is elsewhere: it is looked for again, and every object arrives', async () => {
+  const name = 'moved'
+  await emulators.makeBuckets(name)
+  const objects = Object.fromEntries(
+    Array.from({ length: 20 }, (_, index) => [`object-${index}`, randomBytes(1_000)]),
+  )
+  await fill(open(stores, `gs://${name}`), objects)
+  const proxy = await proxyBefore('s3')
+  let moved = 0
+  proxy.fault = ({ method, index }) =>
+    method === 'PUT' && index % 7 === 6 && ++moved < 4 ? { status: 301 } : undefined
+  const service = await serve(name, { s3: proxy }, { OBJECTS_AT_ONCE: '1' })
+  const job = await service.makeJob({ name, source: `gs://${name}`, destinations: [`s3://${name}`] })
+  const run = await service.ended((await service.startRun(job.id)).id)
+  expect(run).toMatchObject({ state: 'succeeded', progress: { destinations: [{ copied: 20, failed: 0 }] } })
+  expect(moved).toBeGreaterThan(1)
+  for (const [key, content] of Object.entries(objects)) {
+    expect((await contentOf(open(stores, `s3://${name}`), key)).equals(content), key).toBe(true)
+  }
+})
+
 test('a store that is down fails the run in words, and nothing is deleted', async () => {
   await emulators.makeBuckets('down')
   await fill(open(stores, 's3://down'), { 'a.txt': Buffer.from('a') })

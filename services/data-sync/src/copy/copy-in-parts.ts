@@ -3,6 +3,7 @@ import type { Attributes, Part, Store, StoredObject, Upload } from '../stores/st
 import { StoreError } from '../stores/store-error.ts'
 import type { CopyContext, CopyResult } from './copy-context.ts'
 import { combineCrc32c } from './crc32c-combine.ts'
+import { giveBack } from './part-buffers.ts'
 import { hashOfParts, type PartPlan, planParts, rangeOfPart } from './parts.ts'
 import { copyAttributes, markOf, sourceMark } from './provenance.ts'
 import { readPart } from './read.ts'
@@ -181,6 +182,7 @@ async function sendPart(
         }
       }),
     )
+    if (sessions.every(session => session.done.has(number))) giveBack(bytes)
   } catch (error) {
     if (!(error instanceof StoreError)) throw error
     failAll(error)

@@ -1,6 +1,7 @@
 import type { Attributes, ByteRange, Store, StoredObject } from '../stores/store.ts'
 import { StoreError } from '../stores/store-error.ts'
 import { type Digests, digest } from './digests.ts'
+import { takeBuffer } from './part-buffers.ts'
 
 export interface Content {
   readonly bytes: Buffer
@@ -17,7 +18,7 @@ export async function readWhole(
   signal: AbortSignal,
 ): Promise<Content> {
   const opened = await store.open(object, undefined, signal)
-  const bytes = await collect(opened.body, object.bytes, object.key)
+  const bytes = await collect(opened.body, Buffer.allocUnsafe(object.bytes), object.key)
   const digests = digest(bytes, needsMd5 || store.needsMd5)
   const crc32c = opened.crc32c ?? object.crc32c
   const md5 = store.needsMd5 ? object.md5 : undefined
@@ -38,12 +39,13 @@ export async function readPart(
   signal: AbortSignal,
 ): Promise<Content> {
   const opened = await store.open(object, range, signal)
-  const bytes = await collect(opened.body, range.length, object.key)
+  const bytes = await collect(opened.body, takeBuffer(range.length), object.key)
   return { bytes, digests: digest(bytes, needsMd5), attributes: undefined }
 }
 
-async function collect(body: AsyncIterable<Uint8Array>, expected: number, key: string): Promise<Buffer> {
-  const content = Buffer.allocUnsafe(expected)
+/** Fills the buffer with the body, which has to be just as long. */
+async function collect(body: AsyncIterable<Uint8Array>, content: Buffer, key: string): Promise<Buffer> {
+  const expected = content.length
   let at = 0
   try {
     for await (const chunk of body) {
