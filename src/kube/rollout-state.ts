@@ -93,11 +93,12 @@ const configurationReasons = new Set([
 /** How far a Deployment's rollout is, from the object and the pods of its newest ReplicaSet; asks nobody. */
 export function rolloutState(deployment: KubeObject, newPods: readonly KubeObject[]): RolloutState {
   const { metadata, spec, status } = deploymentSchema.parse(deployment)
-  const pods = newPods
+  const observed = status.observedGeneration >= metadata.generation
+  // Until the controller has seen the change, the newest pods are those of the change before: nothing to judge by.
+  const pods = (observed ? newPods : [])
     .map(pod => podSchema.parse(pod))
     .filter(pod => pod.metadata.deletionTimestamp === undefined)
   const failure = status.conditions.find(({ type, status: is }) => type === 'ReplicaFailure' && is === 'True')
-  const observed = status.observedGeneration >= metadata.generation
   return {
     done:
       observed &&

@@ -218,9 +218,14 @@ describe('where new pods keep ending', () => {
         },
       },
     }) as unknown as Context
+  const patient = (object: KubeObject): KubeObject => ({
+    ...object,
+    spec: { ...z.record(z.string(), z.json()).parse(object['spec']), minReadySeconds: 500 },
+  })
   const broken = async (name: string, rollback: boolean | 'nobody') => {
     const first = deployment(name, 'example.com/one:1')
-    const second = deployment(name, 'example.com/one:2')
+    // What plays the pods here makes every new one ready; for minutes that does not count.
+    const second = patient(deployment(name, 'example.com/one:2'))
     await client.apply(first)
     await say(await podOf(first), running)
     await watch(first).rollout

@@ -70,6 +70,12 @@ test.each([
   expect(rolloutState(deployment({}), [pod(status)]).troubles).toMatchObject([{ kind, reason }])
 })
 
+test('pods of the change before are no trouble of a change that the controller has not seen yet', () => {
+  const crashed = pod(container({ restartCount: 3, state: { waiting: { reason: 'CrashLoopBackOff' } } }))
+  expect(rolloutState(deployment({}, 3), [crashed])).toMatchObject({ done: false, troubles: [] })
+  expect(rolloutState(deployment({}, 2), [crashed]).troubles).toHaveLength(1)
+})
+
 test('a pod in which nothing runs is told apart from one that is ready', () => {
   const conditions = [{ type: 'Ready', status: 'True' }]
   const played = [...conditions, { type: 'mlp.dev/simulated', status: 'True' }]
