@@ -149,6 +149,8 @@ export const planDocument = z.object({
     added: z.array(amountOfMoney),
     /** The sandbox's prices, which nobody bills. */
     simulated: z.boolean(),
+    /** Clouds whose `overrides/terraform` may make it cost something else: mlp's own templates are priced. */
+    overridden: z.array(cloud),
     /** What costs and is in no sum, with its reason. */
     unknown: z.array(z.string()),
     lines: z.array(

@@ -1,13 +1,22 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Cloud, CloudName } from '../clouds/cloud.ts'
 import type { CostLine } from '../clouds/cost-line.ts'
 import type { Config } from '../config/schema.ts'
 import { MlpError } from '../engine/errors.ts'
+import type { Context } from '../phases/phase.ts'
 
 /** Three clouds are asked side by side; the largest list takes a dozen pages. */
 const timeoutMs = 60_000
 
 /** What one cloud costs a month, or why that is not known. */
-export type CloudCosts = { readonly cloud: CloudName; readonly title: string; readonly region: string } & (
+export type CloudCosts = {
+  readonly cloud: CloudName
+  readonly title: string
+  readonly region: string
+  /** The operator's own templates may make it another platform than the one that was priced. */
+  readonly isOverridden: boolean
+} & (
   | { readonly state: 'read'; readonly lines: readonly CostLine[] }
   | { readonly state: 'unread'; readonly why: string }
 )
@@ -19,12 +28,20 @@ export interface Monthly {
 }
 
 /** Asks each cloud's price list. Rejects for an interrupt and for a bug only. */
-export function readCosts(clouds: Iterable<Cloud>, signal: AbortSignal): Promise<readonly CloudCosts[]> {
-  return Promise.all([...clouds].map(cloud => readCloudCosts(cloud, signal)))
+export function readCosts(
+  clouds: Iterable<Cloud>,
+  { platformFolder, signal }: Pick<Context, 'platformFolder' | 'signal'>,
+): Promise<readonly CloudCosts[]> {
+  return Promise.all([...clouds].map(cloud => readCloudCosts(cloud, platformFolder, signal)))
 }
 
-async function readCloudCosts(cloud: Cloud, signal: AbortSignal): Promise<CloudCosts> {
-  const named = { cloud: cloud.name, title: cloud.title, region: cloud.region }
+async function readCloudCosts(
+  cloud: Cloud,
+  platformFolder: string,
+  signal: AbortSignal,
+): Promise<CloudCosts> {
+  const isOverridden = existsSync(join(platformFolder, 'overrides', 'terraform', cloud.name))
+  const named = { cloud: cloud.name, title: cloud.title, region: cloud.region, isOverridden }
   const deadline = AbortSignal.timeout(timeoutMs)
   try {
     return { ...named, state: 'read', lines: await cloud.prices(AbortSignal.any([signal, deadline])) }

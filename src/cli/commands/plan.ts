@@ -40,14 +40,15 @@ async function costsOf(
   wanted: readonly Phase[],
   actions: readonly PlannedAction[],
 ): Promise<PlanCosts> {
-  const { config, target } = session.makeContext(() => undefined)
+  const context = session.makeContext(() => undefined)
+  const { config, target } = context
   const billed = new Set(
     wanted
       .filter(({ isBilled }) => isBilled === true)
       .flatMap(phase => phase.steps(config).map(({ id }) => id)),
   )
   const isAsked = actions.some(({ step }) => billed.has(step))
-  const clouds = isAsked ? await readCosts(session.clouds.values(), session.signal) : []
+  const clouds = isAsked ? await readCosts(session.clouds.values(), context) : []
   return {
     clouds,
     added: addedBy(actions, clouds),

@@ -20,7 +20,7 @@ export function budgetGate(clouds: readonly Cloud[], isFirst: boolean): Gate<Con
     id: 'budget',
     cloud: 'all',
     async ask(context) {
-      const costs = await readCosts(clouds, context.signal)
+      const costs = await readCosts(clouds, context)
       const answer = await askBudget(costs, context)
       if (answer?.outcome === 'refused' || answer?.agreed === true || !isFirst) {
         return told(answer ?? withoutBudget(costs), context)

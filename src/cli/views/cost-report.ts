@@ -57,6 +57,9 @@ function cloudTable(costs: CloudCosts, { columns, palette: colours }: Options): 
     colours.quiet(cut(`${heading}: ${sourcesOf(costs.lines)}`, columns)),
     ...rows.map(({ line, money }) => row(line.what, line.amount, money)),
     ...sums.map(sum => colours.strong(row('together', '', sum))),
+    ...(costs.isOverridden ? overridden(costs).flatMap(text => wrap(text, columns, '    ')) : []).map(
+      colours.warn,
+    ),
     ...unpriced(costs.lines).flatMap(text => wrap(text, columns, '    ').map(colours.warn)),
     ...byUse(costs.lines).flatMap(text => wrap(text, columns, '    ').map(colours.quiet)),
   ]
@@ -77,6 +80,12 @@ function sourcesOf(lines: readonly CostLine[]): string {
     return newest === undefined || newest === '' ? source : `${source}, last changed ${newest}`
   })
   return bySource.length === 0 ? 'no price is known' : bySource.join('; ')
+}
+
+function overridden({ cloud }: CloudCosts): readonly string[] {
+  return [
+    `${marks.warn} these are the prices of mlp's own templates: overrides/terraform/${cloud} may change them`,
+  ]
 }
 
 function unpriced(lines: readonly CostLine[]): readonly string[] {
@@ -124,6 +133,7 @@ export function costJson({ clouds, added, budget, prices }: PlanCosts): PlanDocu
     most: [...mostOf(clouds)],
     added: [...added],
     simulated: prices === 'simulated',
+    overridden: clouds.filter(({ isOverridden }) => isOverridden).map(({ cloud }) => cloud),
     unknown: [...unknownOf(clouds)],
     lines: clouds.flatMap(each =>
       each.state === 'unread' ? [] : each.lines.map(line => lineJson(each.cloud, line)),

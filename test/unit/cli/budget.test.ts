@@ -32,10 +32,11 @@ const perGb: CostLine['cost'] = {
   per: 'GB a month',
 }
 const read = (...lines: readonly CostLine[]): CloudCosts => ({
-  ...{ cloud: 'aws', title: 'AWS', region: 'us-east-1', state: 'read', lines },
+  ...{ cloud: 'aws', title: 'AWS', region: 'us-east-1', isOverridden: false, state: 'read', lines },
 })
 const unread: CloudCosts = {
-  ...{ cloud: 'gcp', title: 'Google Cloud', region: 'us-central1', state: 'unread', why: 'no answer' },
+  ...{ cloud: 'gcp', title: 'Google Cloud', region: 'us-central1', isOverridden: false },
+  ...{ state: 'unread', why: 'no answer' },
 }
 const budget = { amount: 500, currency: 'USD' }
 
@@ -113,6 +114,7 @@ describe('the gate', () => {
     })
     const context = {
       config: whole,
+      platformFolder: '/nowhere',
       target: { name: target },
       signal: new AbortController().signal,
       emit: (event: EventBody) => events.push(event),
@@ -259,6 +261,14 @@ describe('a plan', () => {
       unknown: [expect.stringContaining('gpu'), expect.stringContaining('Google Cloud')],
       budget: { verdict: 'unknown' },
     })
+  })
+
+  test('of templates that were changed says so', () => {
+    const changed = { ...read(line('db', usd(50))), isOverridden: true }
+    const lines = costTables([changed], 'real', { columns: 100, palette: palette(false) })
+    expect(lines).toContain(
+      "    ‼ these are the prices of mlp's own templates: overrides/terraform/aws may change them",
+    )
   })
 
   test('that has nothing to do asks no price and says nothing of cost', () => {
