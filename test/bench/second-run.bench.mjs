@@ -84,20 +84,27 @@ function laneOf({ where }, hosts) {
   return hosts.get(host)
 }
 
-/** Of the lane that ends last: its name, and the time that nothing outside covers. */
+/** Of the lane that ends last: its name, the time that nothing outside covers, and the longest pieces of it. */
 function orchestration(run, hosts) {
   const lane = run.steps.findLast(({ cloud }) => clouds.includes(cloud)).cloud
   const spans = run.spans
     .filter(span => ['all', lane].includes(laneOf(span, hosts)))
     .toSorted((a, b) => a.fromMs - b.fromMs)
-  let uncoveredMs = 0
+  // The probe's clock starts with the process's own start, a few milliseconds after its parent asked for it.
+  const end = { fromMs: run.wallMs, toMs: run.wallMs, where: 'the end' }
+  const gaps = []
   let coveredUntilMs = 0
-  for (const { fromMs, toMs } of spans) {
-    uncoveredMs += Math.max(0, fromMs - coveredUntilMs)
+  for (const { fromMs, toMs, where } of [...spans, end]) {
+    if (fromMs > coveredUntilMs) gaps.push({ ms: fromMs - coveredUntilMs, before: where })
     coveredUntilMs = Math.max(coveredUntilMs, toMs)
   }
-  // The probe's clock starts with the process's own start, a few milliseconds after its parent asked for it.
-  return { lane, ms: uncoveredMs + Math.max(0, run.wallMs - coveredUntilMs) }
+  const ms = gaps.reduce((sum, gap) => sum + gap.ms, 0)
+  return { lane, ms, longest: gaps.toSorted((a, b) => b.ms - a.ms).slice(0, 6) }
+}
+
+/** A request or a command in few words: only its end tells it from others. */
+function short(where) {
+  return where.length > 60 ? `…${where.slice(-60)}` : where
 }
 
 /** The clouds side by side, the two roots of each in turn. */
@@ -176,6 +183,9 @@ try {
     [
       `first bootstrap, engines cached   ${seconds(first.wallMs)} (orchestration at most ${100 * limits.orchestration} %)`,
       ...own(first),
+      ...orchestration(first, hosts).longest.map(
+        ({ ms, before }) => `    ${seconds(ms)} before ${short(before)}`,
+      ),
       `second bootstrap, no change       ${told(mlp)}`,
       `terraform plans by hand           ${told(byHand)}`,
       `second bootstrap / plans by hand  ${ratio.toFixed(2)} (at most ${limits.secondRun})`,
