@@ -137,7 +137,7 @@ describe('RDS', () => {
     await master.query('GRANT SELECT ON kept TO data_sync')
     await master.end()
     await expect(sql('aws', 'ml_admin', 'wrong')).rejects.toMatchObject({ code: '28P01' })
-    await expect(sql('aws', 'rdsadmin', '')).rejects.toMatchObject({ code: '28P01' })
+    await expect(sql('aws', 'sandbox_superuser', '')).rejects.toMatchObject({ code: '28P01' })
     await expect(
       sql('aws', 'ml_admin', masterPassword(world, attributes), 'platform', false),
     ).rejects.toMatchObject({ code: '28000', message: expect.stringContaining('no encryption') })

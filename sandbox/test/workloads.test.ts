@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
-import { readdir, readlink, stat } from 'node:fs/promises'
+import { readdir, readFile, readlink, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -18,6 +18,8 @@ const server = `
 import { createServer, get } from 'node:http'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { lookup } from 'node:dns/promises'
+import { createSocket } from 'node:dgram'
+import { createServer as createHttp2 } from 'node:http2'
 console.log('started as', process.getuid(), 'with', process.env.GREETING)
 if (process.env.CRASH) { console.log('crashing'); process.exit(Number(process.env.CRASH)) }
 let ready = process.env.READY !== 'no'
@@ -40,7 +42,25 @@ const answers = {
   '/ready': (_url, response) => { if (!ready) response.statusCode = 503; return ready },
   '/unready': () => { ready = false; return 'unready' },
   '/exit': () => process.exit(3),
+  '/udp': url => new Promise((resolve, reject) => {
+    const socket = createSocket('udp4')
+    socket.on('message', message => { socket.close(); resolve(String(message)) })
+    socket.on('error', reject)
+    socket.send('ping', 53, url.searchParams.get('host'))
+    setTimeout(() => resolve('nothing'), 2000).unref()
+  }),
+  '/serving': url => { serving = url.searchParams.get('is') === 'true'; return 'ok' },
 }
+const udp = createSocket('udp4')
+udp.on('message', (message, from) => udp.send(message + ' of ' + process.env.HOSTNAME, from.port, from.address))
+udp.bind(5353)
+// The health of gRPC's own protocol.
+let serving = true
+createHttp2().on('stream', stream => {
+  stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
+  stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }))
+  stream.end(Buffer.from([0, 0, 0, 0, 2, 8, serving ? 1 : 2]))
+}).listen(9090)
 createServer(async (request, response) => {
   const url = new URL(request.url, 'http://pod')
   const answer = answers[url.pathname]
@@ -301,6 +321,14 @@ describe.runIf(supported)('pods of images in the sandbox’s registries', () => 
         },
       },
     })
+    // What has no image of the sandbox's own is only played, and says so.
+    await cluster.admin.call('POST', `${namespace}/pods`, {
+      metadata: { name: 'played' },
+      spec: { containers: [{ name: 'other', image: 'docker.io/library/nginx:1' }] },
+    })
+    await eventually('an event of a played pod', async () =>
+      (await events('played')).includes('"Simulated"') ? true : undefined,
+    )
     await eventually('the job to complete', async () => {
       const job = await cluster.admin.call('GET', '/apis/batch/v1/namespaces/default/jobs/steps')
       return (
@@ -333,6 +361,87 @@ describe.runIf(supported)('pods of images in the sandbox’s registries', () => 
       { path: '/' },
     )
     expect(answer).toEqual({ status: 200, text: 'hello from plain' })
+  })
+
+  test('tell when each line was printed, and the lines since a time', async () => {
+    const line = (await kubectl('logs', 'plain', '--timestamps')).trim()
+    const [, time = ''] = /^(\S+Z) started as 65532 with image$/.exec(line) ?? []
+    const startedAt = z
+      .looseObject({ running: z.looseObject({ startedAt: z.string() }) })
+      .parse(state((await pod('plain')) ?? podSchema.parse({}))).running.startedAt
+    expect(Math.abs(Date.parse(time) - Date.parse(startedAt))).toBeLessThan(60_000)
+    const at = (ms: number) => new Date(Date.parse(time) + ms).toISOString()
+    expect(await kubectl('logs', 'plain', `--since-time=${at(-1000)}`)).toContain('started as')
+    expect(await kubectl('logs', 'plain', `--since-time=${at(2000)}`)).toBe('')
+  })
+
+  test('give commands a terminal of the client’s size', async () => {
+    const code = 'console.log([process.stdin.isTTY, process.stdout.columns].join()); process.exit(5)'
+    const args = ['--kubeconfig', cluster.kubeconfig, 'exec', '-it', 'plain', '--', '/bin/node', '-e']
+    const { spawn: spawnInTerminal } = await import('@lydell/node-pty')
+    const shown = await new Promise<{ text: string; exitCode: number }>((resolve, reject) => {
+      program('kubectl').then(file => {
+        const terminal = spawnInTerminal(file, [...args, `setTimeout(() => { ${code} }, 300)`], {
+          cols: 132,
+          rows: 43,
+        })
+        let text = ''
+        terminal.onData(data => {
+          text += data
+        })
+        terminal.onExit(({ exitCode }) => resolve({ text, exitCode }))
+      }, reject)
+    })
+    expect(shown).toEqual({ text: expect.stringContaining('true,132'), exitCode: 5 })
+  })
+
+  test('are reached by UDP through Services, and asked for their health by gRPC', async () => {
+    await run(
+      'health',
+      {},
+      { readinessProbe: { grpc: { port: 9090 }, periodSeconds: 1, failureThreshold: 1 } },
+      { app: 'health' },
+    )
+    await ready('health')
+    await cluster.admin.call('POST', `${namespace}/services`, {
+      metadata: { name: 'echo' },
+      spec: { selector: { app: 'health' }, ports: [{ port: 53, targetPort: 5353, protocol: 'UDP' }] },
+    })
+    await eventually('an echo', async () =>
+      (await ask('plain', '/udp?host=echo.default.svc.cluster.local')) === 'ping of health'
+        ? true
+        : undefined,
+    )
+    await ask('health', '/serving?is=false')
+    await until('health', 'not ready', one => !isReady(one))
+    expect(await events('health')).toContain('NOT_SERVING')
+  })
+
+  test('whose processes are killed start again, with the exit code of a kill', async () => {
+    await run('killed', {}, { name: 'web' })
+    const restarts = (one: PodView) => one.status.containerStatuses[0]?.restartCount ?? 0
+    await ready('killed')
+    const record = async () => {
+      const uid = z
+        .looseObject({ metadata: z.looseObject({ uid: z.string() }) })
+        .parse(await cluster.admin.call('GET', `${namespace}/pods/killed`)).metadata.uid
+      const file = join(cluster.home, 'workloads/aws/ml-platform-dev/pods', uid, 'pod.json')
+      const known = z
+        .looseObject({
+          containers: z.object({ web: z.looseObject({ process: z.object({ pid: z.int() }) }) }),
+        })
+        .parse(JSON.parse(await readFile(file, 'utf8')))
+      return known.containers.web.process.pid
+    }
+    // The container's own first process, then who waits for it.
+    const keeper = await record()
+    const children = await readFile(`/proc/${keeper}/task/${keeper}/children`, 'utf8')
+    process.kill(Number(children.trim().split(' ')[0]), 'SIGKILL')
+    const once = await until('killed', 'restarted', one => restarts(one) === 1 && isReady(one))
+    expect(once.status.containerStatuses[0]?.lastState).toMatchObject({ terminated: { exitCode: 137 } })
+    process.kill(await record(), 'SIGKILL')
+    await until('killed', 'restarted again', one => restarts(one) === 2 && isReady(one))
+    expect(await ask('killed', '/')).toBe('hello from killed')
   })
 
   test('are asked to end, waited for, and ended when they do not', async () => {

@@ -10,7 +10,7 @@ import { issueCertificate, type KeyPair } from '../kubernetes/pki.ts'
 import type { Supervisor } from '../processes/supervisor.ts'
 import type { World } from '../world.ts'
 import { findPostgres, findRedis } from './find-programs.ts'
-import { connectAsSuperuser, startPostgres } from './postgres.ts'
+import { connectAsSuperuser, startPostgres, superuser } from './postgres.ts'
 import { fitsVerifier, welcomeToPostgres } from './postgres-front.ts'
 import { startRedis } from './redis.ts'
 import { welcomeToRedis } from './redis-front.ts'
@@ -133,10 +133,10 @@ export async function openDataServers(options: DataServersOptions): Promise<Data
   }
 
   async function admits(server: PostgresServer, own: string, user: string, secret: string): Promise<boolean> {
-    if (user === server.superuser) return false
+    if (user === superuser) return false
     let admin: pg.Client | undefined
     try {
-      admin = await connectAsSuperuser(own, server.superuser)
+      admin = await connectAsSuperuser(own)
       const { rows } = await admin.query(
         `SELECT rolpassword, rolcanlogin, pg_has_role(rolname, $2, 'USAGE') AS by_token
          FROM pg_authid WHERE rolname = $1`,

@@ -12,11 +12,13 @@ const run = promisify(execFile)
 const readyTimeoutMs = 60_000
 const pollMs = 25
 const { escapeIdentifier, escapeLiteral } = pg
+/** The provider's own, as rdsadmin is RDS': nobody signs in as it. */
+export const superuser = 'sandbox_superuser'
 
 export interface PostgresPlace {
   /** Absolute folder of this one server. */
   readonly folder: string
-  /** Absolute folder of data that no server has written to yet, shared by all. */
+  /** Absolute folder of data that no server has written to yet, from which all begin. */
   readonly pristine: string
   /** Short folder for its unix socket, which whoever may read it may enter by. */
   readonly socketFolder: string
@@ -47,7 +49,7 @@ export async function startPostgres(
   processes: ProcessSupervisor,
 ): Promise<void> {
   const data = join(place.folder, 'data')
-  if (!(await exists(data))) await makeData(data, place.pristine, programs, server.superuser)
+  if (!(await exists(data))) await makeData(data, place.pristine, programs)
   await mkdir(place.socketFolder, { recursive: true, mode: 0o700 })
   const flags = { ...settings, unix_socket_directories: place.socketFolder }
   const line = asOrdinaryUser([
@@ -66,9 +68,9 @@ export async function startPostgres(
     stopSignal: 'SIGINT',
   }
   await processes.ensure(spec)
-  const admin = await connectPatiently(place.socketFolder, server.superuser)
+  const admin = await connectPatiently(place.socketFolder)
   try {
-    await setUp(admin, server, place.socketFolder)
+    await setUp(admin, server)
   } finally {
     await admin.end()
   }
@@ -83,13 +85,7 @@ function asOrdinaryUser(line: readonly string[]): readonly string[] {
 let making: Promise<void> | undefined
 
 /** `initdb` takes a second of a processor, so its work is copied. */
-async function makeData(
-  data: string,
-  pristine: string,
-  programs: PostgresPrograms,
-  superuser: string,
-): Promise<void> {
-  const source = `${pristine}-${superuser}`
+async function makeData(data: string, source: string, programs: PostgresPrograms): Promise<void> {
   // One after another: two servers that are made at once share what the first one made.
   const turn = (making ?? Promise.resolve()).then(async () => {
     if (await exists(source)) return
@@ -111,23 +107,19 @@ async function makeData(
 }
 
 /** As the server's own superuser, which no client can be. */
-export async function connectAsSuperuser(
-  socketFolder: string,
-  user: string,
-  database = 'postgres',
-): Promise<pg.Client> {
-  const client = new pg.Client({ host: socketFolder, port: 5432, user, database })
+export async function connectAsSuperuser(socketFolder: string): Promise<pg.Client> {
+  const client = new pg.Client({ host: socketFolder, port: 5432, user: superuser, database: 'postgres' })
   // A server that ends takes its connections along; the next question finds out.
   client.on('error', () => undefined)
   await client.connect()
   return client
 }
 
-async function connectPatiently(socketFolder: string, user: string): Promise<pg.Client> {
+async function connectPatiently(socketFolder: string): Promise<pg.Client> {
   const deadline = Date.now() + readyTimeoutMs
   for (;;) {
     try {
-      return await connectAsSuperuser(socketFolder, user)
+      return await connectAsSuperuser(socketFolder)
     } catch (error) {
       if (Date.now() > deadline) throw error
       await delay(pollMs)
@@ -136,7 +128,7 @@ async function connectPatiently(socketFolder: string, user: string): Promise<pg.
 }
 
 /** What a managed server comes with, and what terraform asked for. Safe to repeat; nothing is taken away. */
-async function setUp(admin: pg.Client, server: PostgresServer, socketFolder: string): Promise<void> {
+async function setUp(admin: pg.Client, server: PostgresServer): Promise<void> {
   const { administrators, tokenRole } = server
   await ensureRole(admin, administrators, 'NOLOGIN CREATEDB CREATEROLE')
   await ensureRole(admin, tokenRole, 'NOLOGIN')
@@ -160,7 +152,7 @@ async function setUp(admin: pg.Client, server: PostgresServer, socketFolder: str
     if (rowCount === 0)
       await admin.query(`CREATE DATABASE ${escapeIdentifier(name)} OWNER ${escapeIdentifier(owner)}`)
   }
-  if (server.cloud === 'azure') await addEntraFunctions(socketFolder, server)
+  if (server.cloud === 'azure') await addEntraFunctions(admin)
 }
 
 async function ensureRole(admin: pg.Client, name: string, rights: string): Promise<void> {
@@ -174,24 +166,19 @@ async function majorVersion(admin: pg.Client): Promise<number> {
 }
 
 /** https://learn.microsoft.com/azure/postgresql/security/security-manage-entra-users */
-async function addEntraFunctions(socketFolder: string, server: PostgresServer): Promise<void> {
-  const admin = await connectAsSuperuser(socketFolder, server.superuser, 'postgres')
-  try {
-    await admin.query(`
-      CREATE OR REPLACE FUNCTION public.pgaadauth_create_principal(rolename text, isadmin boolean, ismfa boolean)
-      RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
-      BEGIN
-        IF NOT pg_has_role(session_user, 'azure_pg_admin', 'USAGE') THEN
-          RAISE EXCEPTION 'permission denied for function pgaadauth_create_principal' USING ERRCODE = '42501';
-        END IF;
-        EXECUTE format('CREATE ROLE %I LOGIN', rolename);
-        EXECUTE format('GRANT azure_ad_user TO %I', rolename);
-        IF isadmin THEN EXECUTE format('GRANT azure_pg_admin TO %I', rolename); END IF;
-        RETURN 'Created role for ' || quote_ident(rolename);
-      END $$`)
-  } finally {
-    await admin.end()
-  }
+async function addEntraFunctions(admin: pg.Client): Promise<void> {
+  await admin.query(`
+    CREATE OR REPLACE FUNCTION public.pgaadauth_create_principal(rolename text, isadmin boolean, ismfa boolean)
+    RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+    BEGIN
+      IF NOT pg_has_role(session_user, 'azure_pg_admin', 'USAGE') THEN
+        RAISE EXCEPTION 'permission denied for function pgaadauth_create_principal' USING ERRCODE = '42501';
+      END IF;
+      EXECUTE format('CREATE ROLE %I LOGIN', rolename);
+      EXECUTE format('GRANT azure_ad_user TO %I', rolename);
+      IF isadmin THEN EXECUTE format('GRANT azure_pg_admin TO %I', rolename); END IF;
+      RETURN 'Created role for ' || quote_ident(rolename);
+    END $$`)
 }
 
 async function exists(path: string): Promise<boolean> {

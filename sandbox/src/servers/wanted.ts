@@ -21,8 +21,6 @@ interface Server {
 /** A PostgreSQL server that a resource of a cloud stands for. */
 export interface PostgresServer extends Server {
   readonly kind: 'postgres'
-  /** The provider's own superuser, whom nobody can sign in as. */
-  readonly superuser: string
   /** Whose members sign in with a token of the cloud's identity. */
   readonly tokenRole: string
   /** What stands for a superuser here. */
@@ -99,7 +97,7 @@ function rds(world: World): readonly PostgresServer[] {
         kind: 'postgres',
         cloud: 'aws',
         ...{ id, attributes, address: addressOf(id), hosts: [text(attributes, 'address') ?? ''], port: 5432 },
-        ...{ superuser: 'rdsadmin', tokenRole: 'rds_iam', administrators: 'rds_superuser' },
+        ...{ tokenRole: 'rds_iam', administrators: 'rds_superuser' },
         roles: [
           {
             name: master,
@@ -155,7 +153,6 @@ function cloudSql(world: World): readonly PostgresServer[] {
         cloud: 'gcp',
         ...{ id: `gcp/${name}`, attributes, address, port: 5432 },
         hosts: [address, ...[text(attributes, 'dns_name') ?? ''].filter(host => host !== '')],
-        superuser: 'cloudsqladmin',
         tokenRole: 'cloudsqliamserviceaccount',
         administrators: 'cloudsqlsuperuser',
         roles: below('google_sql_user').map(user => ({
@@ -209,7 +206,7 @@ function flexibleServers(world: World): readonly PostgresServer[] {
       kind: 'postgres',
       cloud: 'azure',
       ...{ id, attributes, address: addressOf(id), hosts: [text(attributes, 'fqdn') ?? ''], port: 5432 },
-      ...{ superuser: 'azuresu', tokenRole: 'azure_ad_user', administrators: 'azure_pg_admin' },
+      ...{ tokenRole: 'azure_ad_user', administrators: 'azure_pg_admin' },
       roles: [
         ...below('azurerm_postgresql_flexible_server_active_directory_administrator').map(one => ({
           ...administrator,
