@@ -44,8 +44,14 @@ async function listedRate(
   { service, attributes, usage }: Extract<Product, { kind: 'listed' }>,
   signal: AbortSignal,
 ): Promise<Rate | undefined> {
-  const wanted = { ...attributes, regionCode: platform.aws.region }
-  const found = await productsOf(platform, service, wanted, signal)
+  const exactly = { ...attributes, regionCode: platform.aws.region }
+  const filters = [
+    ...Object.entries(exactly).map(([Field, Value]) => ({ Type: 'TERM_MATCH', Field, Value })),
+    // Some services have a product for each type of machine: only what the usage names is asked for.
+    // https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_pricing_Filter.html
+    ...(usage === undefined ? [] : [{ Type: 'CONTAINS', Field: 'usagetype', Value: usage }]),
+  ]
+  const found = await productsOf(platform, service, filters, signal)
   const [first] = found
     .filter(each => isUsage(each.product.attributes['usagetype'] ?? '', usage))
     .flatMap(({ terms, publicationDate }) =>
@@ -81,7 +87,7 @@ function isUsage(usageType: string, wanted: string | undefined): boolean {
 async function productsOf(
   platform: AwsPlatform,
   service: string,
-  attributes: Readonly<Record<string, string>>,
+  filters: readonly object[],
   signal: AbortSignal,
 ): Promise<readonly z.output<typeof product>[]> {
   const what = `asking for prices of ${service}`
@@ -93,7 +99,7 @@ async function productsOf(
       {
         ServiceCode: service,
         FormatVersion: 'aws_v1',
-        Filters: Object.entries(attributes).map(([Field, Value]) => ({ Type: 'TERM_MATCH', Field, Value })),
+        Filters: filters,
         ...(token === undefined ? {} : { NextToken: token }),
       },
       what,

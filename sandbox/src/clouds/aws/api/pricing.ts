@@ -33,16 +33,19 @@ export const pricingOperations: Readonly<Record<string, Operation>> = {
       field: text(filter, 'Field') ?? '',
       value: text(filter, 'Value') ?? '',
     }))
-    if (filters.some(({ type }) => type !== 'TERM_MATCH'))
-      throw new CloudError('InvalidParameterException', 'The sandbox filters by TERM_MATCH only.')
+    if (filters.some(({ type }) => type !== 'TERM_MATCH' && type !== 'CONTAINS'))
+      throw new CloudError(
+        'InvalidParameterException',
+        'The sandbox filters by TERM_MATCH and CONTAINS only.',
+      )
     const region = filters.find(({ field }) => field === 'regionCode')?.value ?? 'us-east-1'
     const found = products(region).filter(
       ({ serviceCode, product }) =>
         serviceCode === service &&
-        filters.every(
-          ({ field, value }) =>
-            value === (field === 'productFamily' ? product.productFamily : product.attributes[field]),
-        ),
+        filters.every(({ type, field, value }) => {
+          const found = field === 'productFamily' ? product.productFamily : product.attributes[field]
+          return type === 'CONTAINS' ? found?.includes(value) === true : found === value
+        }),
     )
     const size = integer(input, 'MaxResults') ?? largestPage
     const start = Number(text(input, 'NextToken') ?? 0)
