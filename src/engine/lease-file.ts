@@ -47,13 +47,18 @@ export async function followClaim(file: string, after: number, holder: LeaseHold
   })
 }
 
+/** Whether no higher claim stands, and this one was not removed by hand. */
+export async function isInForce(file: string, fence: number): Promise<boolean> {
+  return (await claimNumbers(file)).at(-1) === fence
+}
+
 /** Only for the process that made the claim. False when a higher one stands: the lease is lost. */
 export async function rewriteClaim(file: string, claim: Claim): Promise<boolean> {
-  if ((await claimNumbers(file)).at(-1) !== claim.fence) return false
+  if (!(await isInForce(file, claim.fence))) return false
   await writing('MLP5224', file, () =>
     writeFileAtomically(claimFile(file, claim.fence), textOf(claim.holder)),
   )
-  return (await claimNumbers(file)).at(-1) === claim.fence
+  return await isInForce(file, claim.fence)
 }
 
 async function claimNumbers(file: string): Promise<readonly number[]> {

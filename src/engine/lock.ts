@@ -1,5 +1,5 @@
 import { MlpError } from './errors.ts'
-import { currentClaim, followClaim, rewriteClaim } from './lease-file.ts'
+import { currentClaim, followClaim, isInForce, rewriteClaim } from './lease-file.ts'
 import {
   type Claim,
   describe,
@@ -10,6 +10,9 @@ import {
   newHolder,
   tookOver,
 } from './lease-holder.ts'
+
+/** Steps follow one another quickly where there is nothing to do; a write waits for the disk. */
+const betweenWritesMs = 1_000
 
 export interface LeaseOptions {
   readonly file: string
@@ -27,7 +30,10 @@ export interface Lease extends AsyncDisposable {
   /** Id of the dead holder that was taken over, and what to tell of it. */
   readonly tookOver: string | undefined
   readonly notice: string | undefined
-  /** Names the step at work in the lock. Throws MlpError MLP5221 when the lock is no longer ours: begin nothing. */
+  /**
+   * Names the step at work in the lock, a moment later where another was named just now. Throws MlpError MLP5221 when the
+   * lock is no longer ours: begin nothing.
+   */
   working(step: string): Promise<void>
   /** Throws MlpError MLP5224 when it cannot be written; disposal does not: once this process is gone, the next takes over. */
   release(): Promise<void>
@@ -100,20 +106,34 @@ function holdLease(
   let holder = claimed.holder
   let ended = false
   let last: Promise<void> = Promise.resolve()
-  const rewrite = (change: Partial<LeaseHolder>): Promise<void> => {
+  let writtenAtMs = Number.NEGATIVE_INFINITY
+  let soon: NodeJS.Timeout | undefined
+  const rewrite = (): Promise<void> => {
     const next = last.then(async () => {
       if (ended) return
-      holder = { ...holder, ...change, renewedAt: now().toISOString() }
+      clearTimeout(soon)
+      soon = undefined
+      holder = { ...holder, renewedAt: now().toISOString() }
       if (!(await rewriteClaim(options.file, { fence: claimed.fence, holder }))) throw leaseLost(holder)
+      writtenAtMs = performance.now()
     })
     last = next.catch(() => undefined)
     return next
   }
   // A renewal that fails is met again, and told, by working() before the next step; it is no reason to stop this one.
-  const timer = setInterval(() => void rewrite({}).catch(() => undefined), options.renewMs ?? 20_000)
+  const renew = () => void rewrite().catch(() => undefined)
+  const timer = setInterval(renew, options.renewMs ?? 20_000)
   timer.unref()
+  const working = async (step: string): Promise<void> => {
+    holder = { ...holder, step }
+    const waitMs = writtenAtMs + betweenWritesMs - performance.now()
+    if (waitMs <= 0) return await rewrite()
+    if (!(await isInForce(options.file, claimed.fence))) throw leaseLost(holder)
+    soon ??= setTimeout(renew, waitMs).unref()
+  }
   const release = async (): Promise<void> => {
     clearInterval(timer)
+    clearTimeout(soon)
     await last
     if (ended) return
     ended = true
@@ -124,7 +144,7 @@ function holdLease(
     fence: claimed.fence,
     tookOver: dead?.id,
     notice: dead === undefined ? undefined : tookOver(dead),
-    working: step => rewrite({ step }),
+    working,
     release,
     [Symbol.asyncDispose]: () => release().catch(() => undefined),
   }

@@ -45,6 +45,12 @@ export interface StateStore {
   share(copy: SharedCopy): Promise<void>
 }
 
+interface Change {
+  edit(steps: StateDocument['steps']): StateDocument['steps']
+  /** Once it is on the disk. */
+  readonly done: PromiseWithResolvers<void>
+}
+
 /** Where changes go besides the file; `seen` is what is there already. */
 interface SharedCopy {
   readonly fence: number
@@ -94,18 +100,40 @@ export async function openState(options: StateOptions): Promise<StateStore> {
     last = next.catch(() => undefined)
     return next
   }
-  const change = (edit: (steps: StateDocument['steps']) => StateDocument['steps']): Promise<void> =>
-    inTurn(async () => {
-      const changed = {
-        ...document,
-        fence: shared?.fence ?? document.fence,
-        revision: document.revision + 1,
-        steps: edit(document.steps),
+  let waiting: Change[] = []
+  /** What came while the last write was under way is written at once: a write takes the disk longer than all else. */
+  const writeWaiting = async (): Promise<void> => {
+    const changes = waiting
+    waiting = []
+    let { steps } = document
+    const edited = changes.filter(({ edit, done }) => {
+      try {
+        steps = edit(steps)
+        return true
+      } catch (error) {
+        done.reject(error)
+        return false
       }
-      await write(options.file, changed)
-      document = changed
-      shared?.push(changed)
     })
+    if (edited.length === 0) return
+    const { fence, revision } = document
+    const changed = { ...document, fence: shared?.fence ?? fence, revision: revision + 1, steps }
+    try {
+      await write(options.file, changed)
+    } catch (error) {
+      for (const { done } of edited) done.reject(error)
+      return
+    }
+    document = changed
+    shared?.push(changed)
+    for (const { done } of edited) done.resolve()
+  }
+  const change = (edit: Change['edit']): Promise<void> => {
+    const done = Promise.withResolvers<void>()
+    waiting.push({ edit, done })
+    if (waiting.length === 1) void inTurn(writeWaiting)
+    return done.promise
+  }
   const put = (step: string, edit: (before: StepRecord | undefined) => StepRecord): Promise<void> =>
     change(steps => ({ ...steps, [step]: edit(steps[step]) }))
   const end = (step: string, edit: (begun: StepRecord) => StepRecord): Promise<void> =>

@@ -133,6 +133,17 @@ describe('mlp unlock', () => {
   })
 })
 
+test('steps that follow one another quickly are named a moment later; whether it is ours is asked for each', async () => {
+  const file = await lockFile()
+  await using lease = await acquireLease({ file, command })
+  await lease.working('1.aws.a')
+  await lease.working('1.aws.b')
+  expect((await readLease(file))?.step).toBe('1.aws.a')
+  await vi.waitFor(async () => expect((await readLease(file))?.step).toBe('1.aws.b'), { timeout: 10_000 })
+  await breakLease(file, lease.holder.id)
+  await expect(lease.working('1.aws.c')).rejects.toMatchObject({ code: 'MLP5221' })
+})
+
 test('it is renewed while it is held', async () => {
   const file = await lockFile()
   await using _lease = await acquireLease({ file, command, renewMs: 5 })

@@ -111,6 +111,20 @@ describe('the file', () => {
   })
 })
 
+test('changes that wait for the disk together are written at once; one that is a bug harms no other', async () => {
+  const state = await open(join(await temporaryFolder(), 'state.json'))
+  const written: StateDocument[] = []
+  await state.share({ fence: 1, seen: undefined, push: document => void written.push(document) })
+  const steps = ['a', 'b', 'c', 'd'].map(name => `1.aws.${name}`)
+  const ends = await Promise.allSettled([
+    ...steps.map(step => begin(state, step)),
+    state.succeed('1.aws.never-begun', { outputs: {}, why: '' }),
+  ])
+  expect(ends.map(({ status }) => status)).toEqual([...steps.map(() => 'fulfilled'), 'rejected'])
+  expect([...state.all().keys()]).toEqual(steps)
+  expect(written.map(({ revision }) => revision)).toEqual([1])
+})
+
 describe('what another machine recorded', () => {
   const stepOf = (runId: string): StepRecord => ({
     ...record,
