@@ -21,6 +21,8 @@ export type CloudCosts = {
   | { readonly state: 'unread'; readonly why: string }
 )
 
+export type Budget = NonNullable<Config['budget']>
+
 /** An amount of money a month. */
 export interface Monthly {
   readonly amount: number
@@ -92,7 +94,10 @@ function linesOf(costs: readonly CloudCosts[]): readonly CostLine[] {
   return costs.flatMap(each => (each.state === 'read' ? each.lines : []))
 }
 
-/** `tight`: kept with the fewest nodes, not with all that the pools may have. `unknown`: nobody can say. */
+/**
+ * `tight`: kept with the fewest nodes, not with all that the pools may have, or not known of the clouds that were left
+ * out. `unknown`: nobody can say.
+ */
 type BudgetVerdict = { readonly kind: 'within' | 'tight' | 'above' | 'unknown'; readonly detail: string }
 
 /**
@@ -101,7 +106,8 @@ type BudgetVerdict = { readonly kind: 'within' | 'tight' | 'above' | 'unknown'; 
  */
 export function judgeBudget(
   costs: readonly CloudCosts[],
-  budget: NonNullable<Config['budget']>,
+  budget: Budget,
+  clouds: Config['clouds'],
 ): BudgetVerdict {
   const sums = sumOf(costs)
   const same = sums.find(({ currency }) => currency === budget.currency)?.amount ?? 0
@@ -123,9 +129,15 @@ export function judgeBudget(
     return { kind: 'unknown', detail: `cost not known: ${first}${others}${known}; ${limit} may not be kept` }
   }
   const [most] = mostOf(costs)
-  const within = `${showCost(sums)}, within ${limit}`
-  if (most === undefined || most.amount <= budget.amount) return { kind: 'within', detail: within }
-  return { kind: 'tight', detail: `${within}; with every node that the pools may have, ${showMoney(most)}` }
+  const grows = most !== undefined && most.amount > budget.amount
+  const names: readonly string[] = costs.map(({ cloud }) => cloud)
+  const leftOut = Object.keys(clouds).filter(name => !names.includes(name))
+  const detail = [
+    `${showCost(sums)}, within ${limit}`,
+    ...(grows ? [`with every node that the pools may have, ${showMoney(most)}`] : []),
+    ...(leftOut.length > 0 ? [`without ${leftOut.join(' and ')}, left out here`] : []),
+  ].join('; ')
+  return { kind: grows || leftOut.length > 0 ? 'tight' : 'within', detail }
 }
 
 /** `about 1,240 USD a month while it runs, 41 USD a day` */

@@ -8,7 +8,8 @@ export interface PlanCosts {
   /** Empty where nothing was asked. */
   readonly clouds: readonly CloudCosts[]
   readonly added: readonly Monthly[]
-  readonly budget: Config['budget']
+  /** mlp.yaml's, and all the clouds that it is for. */
+  readonly config: Pick<Config, 'budget' | 'clouds'>
   /** Those of the sandbox are nobody's bill. */
   readonly prices: 'real' | 'simulated'
 }

@@ -52,7 +52,7 @@ async function costsOf(
   return {
     clouds,
     added: addedBy(actions, clouds),
-    budget: config.budget,
+    config,
     prices: target.name === 'sandbox' ? 'simulated' : 'real',
   }
 }

@@ -36,17 +36,9 @@ type Answer = GateAnswer & { readonly agreed?: true }
 async function askBudget(costs: readonly CloudCosts[], context: Context): Promise<Answer | undefined> {
   const { budget, clouds } = context.config
   if (budget === undefined) return undefined
-  const { kind, detail } = judgeBudget(costs, budget)
-  if (kind === 'within' || kind === 'tight') {
-    const names: readonly string[] = costs.map(({ cloud }) => cloud)
-    const others = Object.keys(clouds).filter(name => !names.includes(name))
-    if (others.length > 0)
-      return {
-        outcome: 'warned',
-        detail: `${detail}; without ${others.join(' and ')}, which this run leaves out`,
-      }
-    return { outcome: kind === 'within' ? 'passed' : 'warned', detail }
-  }
+  const { kind, detail } = judgeBudget(costs, budget, clouds)
+  if (kind === 'within') return { outcome: 'passed', detail }
+  if (kind === 'tight') return { outcome: 'warned', detail }
   const question = {
     id: 'cost',
     message: `${told({ outcome: 'warned', detail }, context).detail}. Go on?`,

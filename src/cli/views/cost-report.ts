@@ -108,7 +108,7 @@ const budgetColours = { within: 'good', tight: 'warn', above: 'bad', unknown: 'b
 
 /** The sum, what of it is new, and the budget beside it; nothing where no price was asked. */
 export function costSummary(
-  { clouds, added, budget }: PlanCosts,
+  { clouds, added, config: { budget, clouds: all } }: PlanCosts,
   { columns, palette: colours }: Options,
 ): readonly string[] {
   if (clouds.length === 0) return []
@@ -120,14 +120,16 @@ export function costSummary(
     wrap(text, columns).map(colours.strong),
   )
   if (budget === undefined) return sum
-  const { kind, detail } = judgeBudget(clouds, budget)
+  const { kind, detail } = judgeBudget(clouds, budget, all)
   const verdict = wrap(`${budgetMarks[kind]} ${detail}`, columns)
   return [...sum, ...verdict.map(colours[budgetColours[kind]])]
 }
 
 /** The same for other programs. */
-export function costJson({ clouds, added, budget, prices }: PlanCosts): PlanDocument['cost'] {
-  const verdict = budget === undefined || clouds.length === 0 ? undefined : judgeBudget(clouds, budget)
+export function costJson({ clouds, added, config, prices }: PlanCosts): PlanDocument['cost'] {
+  const { budget } = config
+  const verdict =
+    budget === undefined || clouds.length === 0 ? undefined : judgeBudget(clouds, budget, config.clouds)
   return {
     monthly: [...sumOf(clouds)],
     most: [...mostOf(clouds)],

@@ -39,6 +39,8 @@ const unread: CloudCosts = {
   ...{ state: 'unread', why: 'no answer' },
 }
 const budget = { amount: 500, currency: 'USD' }
+const { aws, gcp } = defaultSandboxConfig('dev').clouds
+const named = { aws }
 
 describe('a budget', () => {
   test.each([
@@ -82,7 +84,7 @@ describe('a budget', () => {
     ],
     ['has nothing to do with use', [read(line('s3', perGb))], 'within', /^no known cost, within/],
   ] as const)('%s', (_name, costs, kind, detail) => {
-    expect(judgeBudget(costs, budget)).toEqual({ kind, detail: expect.stringMatching(detail) })
+    expect(judgeBudget(costs, budget, named)).toEqual({ kind, detail: expect.stringMatching(detail) })
   })
 
   test.each([
@@ -155,12 +157,7 @@ describe('the gate', () => {
       'warned',
       /accepted$/,
     ],
-    [
-      'other clouds left out',
-      { config: { budget } },
-      'warned',
-      /without gcp and azure, which this run leaves out$/,
-    ],
+    ['other clouds left out', { config: { budget } }, 'warned', /; without gcp and azure, left out here$/],
     ['the sandbox', { config: small, target: 'sandbox' }, 'refused', /\(simulated prices\)$/],
   ])('%s', async (_name, given, outcome, detail) => {
     const { answer } = await ask(given)
@@ -229,7 +226,12 @@ describe('a plan', () => {
   test('shows a calm table, what is in no sum, the sum and the budget', () => {
     const actions = [action('aws_nat.main["a"]'), action('aws-cluster', 'run', 'cluster')]
     const plan = {
-      ...{ clouds: [...costs, unread], added: addedBy(actions, costs), budget, prices: 'simulated' as const },
+      ...{
+        clouds: [...costs, unread],
+        added: addedBy(actions, costs),
+        config: { budget, clouds: { aws, gcp } },
+        prices: 'simulated' as const,
+      },
     }
     const options = { columns: 80, palette: palette(false) }
     expect(costTables(plan.clouds, 'simulated', options)).toEqual([
@@ -272,7 +274,7 @@ describe('a plan', () => {
   })
 
   test('that has nothing to do asks no price and says nothing of cost', () => {
-    const plan = { clouds: [], added: [], budget, prices: 'real' as const }
+    const plan = { clouds: [], added: [], config: { budget, clouds: named }, prices: 'real' as const }
     expect(costSummary(plan, { columns: 80, palette: palette(false) })).toEqual([])
     expect(costJson(plan)).toMatchObject({ monthly: [], lines: [], budget: null })
   })

@@ -353,7 +353,7 @@ describe('status', () => {
   })
 })
 
-const noCosts = { clouds: [], added: [], budget: undefined, prices: 'real' as const }
+const noCosts = { clouds: [], added: [], config: { budget: undefined, clouds: {} }, prices: 'real' as const }
 
 describe('plan', () => {
   const cost = { amount: 70, currency: 'USD', source: 'list', asOf: '2026-01-01' }
