@@ -22,6 +22,7 @@ import { serverTypes } from '../src/servers/wanted.ts'
 import { observed } from '../src/store/observed-store.ts'
 import { openSqliteStore } from '../src/store/sqlite-store.ts'
 import type { World } from '../src/world.ts'
+import { eventually } from './core-daemon-process.ts'
 import { fakeWorld } from './terraform-harness.ts'
 
 let folder: string
@@ -323,6 +324,14 @@ describe('caches', () => {
     expect((await client.get('gateway:a'))?.length).toBe(100_000)
     await expect(client.set('other', '1')).rejects.toThrow('NOPERM')
     client.destroy()
+
+    // Killed, it comes back with its users and its data.
+    process.kill(processes.pid('caches/aws/ml') ?? 0, 'SIGKILL')
+    const again = await eventually('redis again', async () =>
+      enter('ml-gateway', await elasticacheToken('ml', 'ml-gateway')),
+    )
+    expect((await again.get('gateway:a'))?.length).toBe(100_000)
+    again.destroy()
   })
 
   test('of Memorystore speak the cluster protocol, of Azure know object ids', async context => {

@@ -12,7 +12,6 @@ import type { ClusterAccess, ClusterToken } from '../../src/clouds/cloud.ts'
 import { startReviewer } from '../../test/support/control-plane.ts'
 import { program } from '../../test/support/programs.ts'
 import { materialise } from '../src/clouds/aws/object-store.ts'
-import { issueToken, storageAudience } from '../src/clouds/azure/tokens.ts'
 import { simulatedClouds } from '../src/clouds/index.ts'
 import { type EmulatorName, startEmulator } from '../src/emulators.ts'
 import { openHome } from '../src/home.ts'
@@ -63,7 +62,12 @@ export interface TestCluster {
   dialName(host: string, port: number): Promise<Socket>
   /** As the sandbox's own user. */
   putObject(bucket: string, key: string, content: string): Promise<void>
-  readBlob(account: string, container: string, name: string): Promise<string>
+  /** As a pod asks a cloud by its own host name. */
+  askCloud(
+    host: string,
+    path: string,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<{ readonly status: number; readonly text: string }>
   kubectl(...args: readonly string[]): Promise<string>
   destroy(): Promise<void>
   close(): Promise<void>
@@ -291,15 +295,14 @@ export async function startTestCluster(cloud: 'aws' | 'gcp' | 'azure' = 'aws'): 
       await client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: content }))
       client.destroy()
     },
-    async readBlob(account, container, name) {
-      const host = `${account}.blob.core.windows.net`
-      const socket = await dialName(host, 443)
-      const { token } = issueToken(world, storageAudience)
+    async askCloud(host, path, headers) {
+      if (running === undefined) throw new Error('no cluster has started')
+      const socket = await running.dial('198.18.0.1', 443)
       const response = await new Promise<IncomingMessage>((resolve, reject) => {
         get(
           {
-            path: `/${container}/${name}`,
-            headers: { host, authorization: `Bearer ${token}`, 'x-ms-version': '2023-11-03' },
+            path,
+            headers: { host, ...headers },
             createConnection: () => tlsConnect({ socket, servername: host, ca: world.caPem }),
           },
           resolve,
@@ -307,7 +310,7 @@ export async function startTestCluster(cloud: 'aws' | 'gcp' | 'azure' = 'aws'): 
       })
       const chunks: Buffer[] = []
       for await (const chunk of response) chunks.push(Buffer.from(chunk))
-      return Buffer.concat(chunks).toString('utf8')
+      return { status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }
     },
     async kubectl(...args) {
       const file = await program('kubectl')

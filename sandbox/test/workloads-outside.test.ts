@@ -1,9 +1,12 @@
 import type { Socket } from 'node:net'
+import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { masterPassword } from '../src/clouds/aws/behaviours/rds.ts'
+import { issueSession } from '../src/clouds/aws/sessions.ts'
 import { createBlobContainer } from '../src/clouds/azure/blob-service.ts'
+import { issueToken, storageAudience } from '../src/clouds/azure/tokens.ts'
 import { canRunPods } from '../src/workloads/supported.ts'
 import { eventually } from './core-daemon-process.ts'
 import { buildImage } from './image-fixture.ts'
@@ -266,7 +269,24 @@ describe.runIf(supported)('what a pod reaches outside of its cluster', () => {
     })
     const log = () => cluster.kubectl('--namespace', 'ml-platform', 'logs', 'data-sync', '--tail=8')
     expect(ended, `${JSON.stringify(ended)}\n${await log()}`).toMatchObject({ state: 'succeeded' })
-    expect(await cluster.readBlob('mltarget', 'data', 'copies/a.txt')).toBe('from one cloud to another')
+    const blob = (headers: Record<string, string>) =>
+      cluster.askCloud('mltarget.blob.core.windows.net', '/data/copies/a.txt', {
+        ...headers,
+        'x-ms-version': '2023-11-03',
+      })
+    const bearer = (principal?: { objectId: string; clientId: string }) => ({
+      authorization: `Bearer ${issueToken(world, storageAudience, principal).token}`,
+    })
+    expect(await blob(bearer())).toEqual({ status: 200, text: 'from one cloud to another' })
+    expect(await blob(bearer({ objectId: crypto.randomUUID(), clientId }))).toMatchObject({ status: 403 })
+    const other = issueSession(world, 'another-role', 'pod', 60_000)
+    const s3 = new S3Client({
+      region: 'us-east-1',
+      credentials: { ...other, sessionToken: other.token },
+    })
+    const { headers, path } = await signedGet(s3, 'ml-source', 'models/a.txt')
+    const refused = await cluster.askCloud('ml-source.s3.us-east-1.amazonaws.com', path, headers)
+    expect(refused).toMatchObject({ status: 403, text: expect.stringContaining('s3:GetObject') })
   }, 400_000)
 })
 
@@ -278,4 +298,21 @@ function connected(socket: Socket): Socket {
       return socket
     },
   })
+}
+
+/** What the SDK would send. */
+async function signedGet(client: S3Client, bucket: string, key: string) {
+  const sent = Promise.withResolvers<{ readonly headers: Record<string, string>; readonly path: string }>()
+  client.middlewareStack.add(
+    () => async args => {
+      const request = z
+        .looseObject({ headers: z.record(z.string(), z.string()), path: z.string() })
+        .parse(args.request)
+      sent.resolve({ headers: request.headers, path: `${request.path}?x-id=GetObject` })
+      throw new Error('seen')
+    },
+    { step: 'finalizeRequest', priority: 'low' },
+  )
+  await client.send(new GetObjectCommand({ Bucket: bucket, Key: key })).catch(() => undefined)
+  return sent.promise
 }

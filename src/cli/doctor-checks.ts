@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
 import type { Target } from '../clouds/target.ts'
 import type { Config } from '../config/schema.ts'
 import type { Check, CheckId, Finding } from '../engine/check.ts'
@@ -18,9 +20,14 @@ const gibibyte = 1024 ** 3
 /** Engines built from source, and three clusters' data: 4 GiB were measured; below 1 nothing can be built at all. */
 const disk = { wanted: 5 * gibibyte, least: gibibyte }
 
-/** Node and the disk. */
-export function machineChecks(folder: string): readonly DoctorCheck[] {
+/** Node and the disk; for the sandbox, also what only the machine can bring. */
+export function machineChecks(
+  folder: string,
+  target: Config['target'],
+  path: string | undefined,
+): readonly DoctorCheck[] {
   return [
+    ...(target === 'sandbox' ? [sandboxCacheCheck(path)] : []),
     {
       id: '0.all.node',
       phase: 0,
@@ -42,6 +49,28 @@ export function machineChecks(folder: string): readonly DoctorCheck[] {
       },
     },
   ]
+}
+
+/** Everything else of the sandbox comes with mlp; a Redis server is in no registry that it takes programs from. */
+function sandboxCacheCheck(path: string | undefined): DoctorCheck {
+  return {
+    id: '0.all.redis',
+    phase: 0,
+    cloud: 'all',
+    title: 'Redis for the sandbox',
+    why: 'the sandbox’s caches are real where the machine has a Redis server',
+    async run() {
+      const folders = [...(path ?? '').split(delimiter), '/usr/bin', '/usr/local/bin']
+      const files = folders.flatMap(one => ['redis-server', 'valkey-server'].map(name => join(one, name)))
+      const found = files.find(file => existsSync(file))
+      if (found !== undefined) return { status: 'pass', detail: found }
+      return {
+        status: 'warn',
+        detail: 'not installed: caches of the sandbox are records, nothing answers on their ports',
+        remedy: ['Debian, Ubuntu: apt-get install redis-server'],
+      }
+    },
+  }
 }
 
 function diskFinding(freeBytes: number, folder: string): Finding {

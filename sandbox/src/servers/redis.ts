@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -29,8 +29,12 @@ export async function startRedis(
   processes: ProcessSupervisor,
 ): Promise<void> {
   await mkdir(place.folder, { recursive: true, mode: 0o700 })
+  // A Redis that is started again has its users from here.
+  const users = join(place.folder, 'users.acl')
+  await writeFile(users, '', { flag: 'a', mode: 0o600 })
   const settings: Record<string, string> = {
     port: '0',
+    aclfile: users,
     bind: '127.0.0.1',
     unixsocket: place.socket,
     unixsocketperm: '700',
@@ -72,7 +76,7 @@ export async function startRedis(
       .map(({ name, rules }) => ['ACL', 'SETUSER', name, 'reset', `>${password}`, ...rules.split(/\s+/)]),
     ...(server.users.some(({ name }) => name === 'default') ? [] : [['ACL', 'SETUSER', 'default', 'reset']]),
   ]
-  await ask(place.socket, [['AUTH', manager, password], ...commands])
+  await ask(place.socket, [['AUTH', manager, password], ...commands, ['ACL', 'SAVE']])
   if (!server.clustered) return
   const signedIn = (...words: readonly string[]) => ask(place.socket, [['AUTH', manager, password], words])
   if (!(await signedIn('CLUSTER', 'INFO')).includes('cluster_slots_assigned:16384'))

@@ -29,9 +29,12 @@ export async function runDoctor(options: DoctorOptions, io: Io): Promise<ExitCod
   const target = await targetToAsk(wanted, folder, io, context.signal)
   const clouds = target === undefined ? [] : await cloudChecks(withAccounts(wanted, target), target)
   const tools = toolChecks(await toolchain.report(), await toolchain.goVersion())
-  const rows: readonly CheckRow[] = await runChecks([...machineChecks(folder), ...tools, ...clouds], context)
+  const rows: readonly CheckRow[] = await runChecks(
+    [...machineChecks(folder, wanted.target, io.env['PATH']), ...tools, ...clouds],
+    context,
+  )
   const categoryOf = ({ cloud, id }: CheckRow) =>
-    cloud !== 'all' ? 'clouds' : /^0\.all\.(node|disk-space)$/.test(id) ? 'this machine' : 'tools'
+    cloud !== 'all' ? 'clouds' : /^0\.all\.(node|disk-space|redis)$/.test(id) ? 'this machine' : 'tools'
   const explained = ({ cloud }: CheckRow) => cloud !== 'all'
   showChecks(rows, { ...options, output: options.quiet ? 'short' : 'full', categoryOf, explained }, io)
   const bad = rows.some(({ status }) => status === 'fail' || status === 'error' || status === 'blocked')

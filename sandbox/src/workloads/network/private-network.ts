@@ -10,6 +10,8 @@ import type { ServiceTable } from './service-table.ts'
 const run = promisify(execFile)
 const readyTimeoutMs = 30_000
 const pollMs = 20
+/** Raised with the table's schema: a process of older code does not understand it and is replaced. */
+const tableVersion = '2'
 /** The next hop of every pod, on the outer end of its cable. No pod and no node has this address. */
 const gateway = '169.254.1.1'
 
@@ -90,6 +92,7 @@ export async function openPrivateNetwork(options: PrivateNetworkOptions): Promis
         fileURLToPath(new URL('services-process.ts', import.meta.url)),
         socket,
         options.dns,
+        tableVersion,
       ],
       env: environment,
       cwd: options.folder,

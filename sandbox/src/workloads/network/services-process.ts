@@ -1,5 +1,5 @@
 /**
- * Runs inside a cluster's network namespace: `node services-process.ts SOCKET DNS_ADDRESS`. Forwards each Service's
+ * Runs inside a cluster's network namespace: `node services-process.ts SOCKET DNS_ADDRESS VERSION`. Forwards each Service's
  * address to its pods, and addresses outside of the cluster to unix sockets, which cross namespaces; answers the
  * cluster's DNS; all from the table that the daemon puts. And tunnels (CONNECT) from its own unix socket to addresses
  * inside. Goes on with the last table without a daemon.
@@ -18,7 +18,7 @@ import { type ServiceTable, serviceTableSchema } from './service-table.ts'
 
 const run = promisify(execFile)
 const dialTimeoutMs = 10_000
-const [socketPath, dnsAddress] = z.tuple([z.string(), z.ipv4()]).parse(process.argv.slice(2))
+const [socketPath, dnsAddress] = z.tuple([z.string(), z.ipv4()]).parse(process.argv.slice(2, 4))
 
 let table: ServiceTable = {
   services: [],
