@@ -19,7 +19,8 @@ const dimension = z.object({
   pricePerUnit: z.record(z.string(), z.string()),
 })
 const product = z.object({
-  product: z.object({ attributes: z.record(z.string(), z.string()) }),
+  product: z.object({ attributes: z.record(z.string(), z.string()).default({}) }),
+  // What is sold on reservation only, or free of charge, has no on-demand terms.
   terms: z.object({
     OnDemand: z
       .record(z.string(), z.object({ priceDimensions: z.record(z.string(), dimension) }))

@@ -13,15 +13,20 @@ const apiVersion = '2023-01-01-preview'
 /** 100 meters a page; the widest question (all offers of one machine size) has a dozen. */
 const pageLimit = 10
 
+/** What does not apply to a meter is empty, null or missing. */
+const words = z
+  .string()
+  .nullish()
+  .transform(text => text ?? '')
 const item = z.object({
   currencyCode: z.string(),
   retailPrice: z.number(),
   tierMinimumUnits: z.number().default(0),
-  armRegionName: z.string().default(''),
-  location: z.string().default(''),
-  effectiveStartDate: z.string().default(''),
-  productName: z.string().default(''),
-  skuName: z.string().default(''),
+  armRegionName: words,
+  location: words,
+  effectiveStartDate: words,
+  productName: words,
+  skuName: words,
   unitOfMeasure: z.string(),
   type: z.string().optional(),
 })

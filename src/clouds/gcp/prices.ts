@@ -26,7 +26,9 @@ const sku = z.object({
         effectiveTime: z.string().default(''),
         pricingExpression: z.object({
           usageUnit: z.string(),
-          tieredRates: z.array(z.object({ startUsageAmount: z.number().default(0), unitPrice: amount })),
+          tieredRates: z
+            .array(z.object({ startUsageAmount: z.number().default(0), unitPrice: amount }))
+            .default([]),
         }),
       }),
     )
