@@ -91,7 +91,7 @@ const servers = {
         mlserver: {
           port: 18082,
           file: mlserver,
-          args: ['-m', 'mlserver.cli', 'start', folder],
+          args: ['-c', 'from mlserver.cli import main; main()', 'start', folder],
           env: { PYTHONPATH: here },
         },
       }),

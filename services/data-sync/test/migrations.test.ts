@@ -4,7 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { readSettings } from '@mlp/service-kit/settings'
+import { sql } from 'kysely'
 import { expect, test } from 'vitest'
+import { openDatabase } from '../src/database/open-database.ts'
+import type { Database } from '../src/database/schema.ts'
+import { settingsSchema } from '../src/settings.ts'
 
 const opener = fileURLToPath(new URL('support/open-sqlite.ts', import.meta.url))
 
@@ -23,4 +28,21 @@ test('replicas that start at once on a new SQLite file take turns at making its 
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+})
+
+test('SQLite waits for the disk for what a caller is told, and for nothing else', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'data-sync-sqlite-'))
+  const settings = readSettings(settingsSchema, { DATABASE_URL: `sqlite:${join(folder, 'test.db')}` })
+  const { database, dialect } = await openDatabase(settings, () => {})
+  /** 2 is full, 1 is normal. */
+  const waits = async (on: Database) =>
+    (await sql<{ synchronous: number }>`pragma synchronous`.execute(on)).rows[0]?.synchronous
+  expect(await waits(database)).toBe(1)
+  const [inside, beside] = await Promise.all([dialect.lastingly(database, waits), waits(database)])
+  expect([inside, beside]).toEqual([2, 1])
+  const failing = dialect.lastingly(database, () => Promise.reject(new Error('not written')))
+  await expect(failing).rejects.toThrow('not written')
+  expect(await waits(database)).toBe(1)
+  await database.destroy()
+  await rm(folder, { recursive: true })
 })

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import type { Transaction } from 'kysely'
 import { type JobSpec, jobSpecSchema, nextDueMs } from '../job-spec.ts'
 import type { Dialect } from './dialect.ts'
 import { leaseOfJob } from './leases.ts'
-import type { Database, JobRow } from './schema.ts'
+import type { Database, JobRow, Schema } from './schema.ts'
 import { take } from './take.ts'
 
 export interface Job {
@@ -46,14 +47,16 @@ export function createJobs(database: Database, dialect: Dialect): Jobs {
         due_ms: nextDueMs(spec, now) ?? null,
       }
       try {
-        await database.transaction().execute(async transaction => {
-          await transaction.insertInto('jobs').values(row).execute()
-          // A lease always has its row, so that taking it is one update in every dialect.
-          await transaction
-            .insertInto('leases')
-            .values({ name: leaseOfJob(row.id), token: 0, expires_ms: 0 })
-            .execute()
-        })
+        await dialect.lastingly(database, on =>
+          on.transaction().execute(async transaction => {
+            await transaction.insertInto('jobs').values(row).execute()
+            // A lease always has its row, so that taking it is one update in every dialect.
+            await transaction
+              .insertInto('leases')
+              .values({ name: leaseOfJob(row.id), token: 0, expires_ms: 0 })
+              .execute()
+          }),
+        )
       } catch (error) {
         if ((await byName(spec.name).executeTakeFirst()) !== undefined) return undefined
         throw error
@@ -66,19 +69,21 @@ export function createJobs(database: Database, dialect: Dialect): Jobs {
     },
     async replace(id, version, spec) {
       const now = Date.now()
-      const change = database
-        .updateTable('jobs')
-        .set({
-          name: spec.name,
-          spec: JSON.stringify(spec),
-          version: version + 1,
-          updated_ms: now,
-          due_ms: nextDueMs(spec, now) ?? null,
-        })
-        .where('id', '=', id)
-        .where('version', '=', version)
+      const change = (on: Database) =>
+        on
+          .updateTable('jobs')
+          .set({
+            name: spec.name,
+            spec: JSON.stringify(spec),
+            version: version + 1,
+            updated_ms: now,
+            due_ms: nextDueMs(spec, now) ?? null,
+          })
+          .where('id', '=', id)
+          .where('version', '=', version)
+          .executeTakeFirst()
       try {
-        const { numUpdatedRows } = await change.executeTakeFirst()
+        const { numUpdatedRows } = await dialect.lastingly(database, change)
         if (numUpdatedRows !== 1n) return 'not-this-version'
       } catch (error) {
         const other = await byName(spec.name).where('id', '!=', id).executeTakeFirst()
@@ -88,25 +93,27 @@ export function createJobs(database: Database, dialect: Dialect): Jobs {
       return (await get(id)) ?? 'not-this-version'
     },
     remove: id =>
-      database.transaction().execute(async transaction => {
-        // Locks the lease's row: no replica can begin a run of this job while it goes.
-        const { numUpdatedRows } = await transaction
-          .updateTable('leases')
-          .set({ holder: null })
-          .where('name', '=', leaseOfJob(id))
-          .where('expires_ms', '<', dialect.nowMs)
-          .executeTakeFirst()
-        if (numUpdatedRows !== 1n) return false
-        const runs = transaction.selectFrom('runs').select('id').where('job_id', '=', id)
-        const uploads = transaction.selectFrom('uploads').select('id').where('job_id', '=', id)
-        await transaction.deleteFrom('run_objects').where('run_id', 'in', runs).execute()
-        await transaction.deleteFrom('runs').where('job_id', '=', id).execute()
-        await transaction.deleteFrom('upload_parts').where('upload_id', 'in', uploads).execute()
-        await transaction.deleteFrom('uploads').where('job_id', '=', id).execute()
-        await transaction.deleteFrom('leases').where('name', '=', leaseOfJob(id)).execute()
-        await transaction.deleteFrom('jobs').where('id', '=', id).execute()
-        return true
-      }),
+      dialect.lastingly(database, on => on.transaction().execute(transaction => removeJob(transaction, id))),
+  }
+
+  async function removeJob(transaction: Transaction<Schema>, id: string): Promise<boolean> {
+    // Locks the lease's row: no replica can begin a run of this job while it goes.
+    const { numUpdatedRows } = await transaction
+      .updateTable('leases')
+      .set({ holder: null })
+      .where('name', '=', leaseOfJob(id))
+      .where('expires_ms', '<', dialect.nowMs)
+      .executeTakeFirst()
+    if (numUpdatedRows !== 1n) return false
+    const runs = transaction.selectFrom('runs').select('id').where('job_id', '=', id)
+    const uploads = transaction.selectFrom('uploads').select('id').where('job_id', '=', id)
+    await transaction.deleteFrom('run_objects').where('run_id', 'in', runs).execute()
+    await transaction.deleteFrom('runs').where('job_id', '=', id).execute()
+    await transaction.deleteFrom('upload_parts').where('upload_id', 'in', uploads).execute()
+    await transaction.deleteFrom('uploads').where('job_id', '=', id).execute()
+    await transaction.deleteFrom('leases').where('name', '=', leaseOfJob(id)).execute()
+    await transaction.deleteFrom('jobs').where('id', '=', id).execute()
+    return true
   }
 }
 

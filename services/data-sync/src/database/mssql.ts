@@ -42,5 +42,6 @@ export function mssql({ host, port, user, database, password, tls }: MssqlOption
     nowMs: sql<number>`cast(datediff_big(millisecond, '1970-01-01', sysutcdatetime()) as float)`,
     shortText: 'nvarchar(400)',
     longText: 'nvarchar(max)',
+    lastingly: (database, write) => write(database),
   }
 }

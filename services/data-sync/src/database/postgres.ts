@@ -35,6 +35,7 @@ export function postgres({ password, tls, onError, ...address }: PostgresOptions
     nowMs: sql<number>`(extract(epoch from clock_timestamp())::double precision * 1000)`,
     shortText: 'text',
     longText: 'text',
+    lastingly: (database, write) => write(database),
   }
 }
 

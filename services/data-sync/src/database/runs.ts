@@ -72,7 +72,7 @@ export function createRuns(database: Database, dialect: Dialect, leases: Leases)
       const wish = `request:${job.id}:${idempotencyKey ?? id}`
       const row = queuedRun({ id, job, wish, dryRun, scheduledMs: null })
       try {
-        await database.insertInto('runs').values(row).execute()
+        await dialect.lastingly(database, on => on.insertInto('runs').values(row).execute())
         return runOf({ ...row, attempt: 0, cancel: 0 })
       } catch (error) {
         const known = await byWish(wish)
@@ -87,12 +87,14 @@ export function createRuns(database: Database, dialect: Dialect, leases: Leases)
       return rows.map(runOf)
     },
     async askToCancel(id) {
-      const { numUpdatedRows } = await database
-        .updateTable('runs')
-        .set({ cancel: 1 })
-        .where('id', '=', id)
-        .where('state', 'in', open)
-        .executeTakeFirst()
+      const { numUpdatedRows } = await dialect.lastingly(database, on =>
+        on
+          .updateTable('runs')
+          .set({ cancel: 1 })
+          .where('id', '=', id)
+          .where('state', 'in', open)
+          .executeTakeFirst(),
+      )
       return numUpdatedRows === 1n
     },
     async jobsWithWork(most) {

@@ -5,7 +5,8 @@ import { SqliteAdapter, type SqliteDatabase, SqliteDialect, type SqliteStatement
 import type { Dialect } from './dialect.ts'
 
 /**
- * The embedded database: one file (mode 0600), by Node's own SQLite. `synchronous=FULL`: what was accepted is on disk.
+ * The embedded database: one file (mode 0600), by Node's own SQLite. A killed process loses nothing of it. Waiting for
+ * the disk holds up everything else here, so that is done (`synchronous=FULL`) only for what has to last.
  * Several processes may share it on one machine; a network file system's locks are not good enough.
  */
 export function sqlite(file: string): Dialect {
@@ -20,6 +21,16 @@ export function sqlite(file: string): Dialect {
     nowMs: sql<number>`(unixepoch('subsec') * 1000.0)`,
     shortText: 'text',
     longText: 'text',
+    // On the one connection there is, which nobody else uses meanwhile.
+    lastingly: (database, write) =>
+      database.connection().execute(async on => {
+        await sql`pragma synchronous = full`.execute(on)
+        try {
+          return await write(on)
+        } finally {
+          await sql`pragma synchronous = normal`.execute(on)
+        }
+      }),
   }
 }
 
@@ -27,7 +38,7 @@ function open(file: string): SqliteDatabase {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   closeSync(openSync(file, 'a', 0o600))
   const database = new DatabaseSync(file)
-  database.exec('PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;')
+  database.exec('PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;')
   const prepared = new Map<string, SqliteStatement>()
   return {
     close: () => database.close(),
