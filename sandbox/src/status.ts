@@ -36,7 +36,7 @@ const real = [
   'contents of the image registries: CNCF distribution, started by the first push',
 ]
 const runningPods =
-  'pods of images pushed to the sandbox: processes from the image, on a private network of their cluster; limits of CPU and memory are not enforced'
+  'pods of images pushed to the sandbox: processes from the image, on a private network of their cluster; limits of CPU are not enforced, of memory where this user may make memory cgroups'
 const simulated = [
   "the clouds' control planes: terraform providers and APIs over one resource store, on official schemas",
   'networks, keys and identities: records without a service behind them',

@@ -7,6 +7,7 @@ import * as z from 'zod'
 import { askPod } from '../../src/kube/port-forward.ts'
 import { eventually } from '../../test/support/processes.ts'
 import { program } from '../../test/support/programs.ts'
+import { limitMemory } from '../src/workloads/memory-limit.ts'
 import { canRunPods } from '../src/workloads/supported.ts'
 import { buildImage } from './image-fixture.ts'
 import { startTestCluster, type TestCluster } from './workloads-fixture.ts'
@@ -442,6 +443,24 @@ describe.runIf(supported)('pods of images in the sandbox’s registries', () => 
     process.kill(await record(), 'SIGKILL')
     await until('killed', 'restarted again', one => restarts(one) === 2 && isReady(one))
     expect(await ask('killed', '/')).toBe('hello from killed')
+  })
+
+  test('end as OOMKilled when they take more memory than they may, where the machine lets it be limited', async context => {
+    const probe = await limitMemory('a trial', 1 << 20)
+    await probe?.remove()
+    if (probe === undefined)
+      return context.skip('this user may make no memory cgroups: limits are not enforced')
+    await run(
+      'greedy',
+      { restartPolicy: 'Never' },
+      {
+        args: ['-e', 'const all = []; for (;;) all.push(Buffer.alloc(1 << 24, 1))'],
+        readinessProbe: undefined,
+        resources: { limits: { memory: '96Mi' } },
+      },
+    )
+    const ended = await until('greedy', 'over', one => one.status.phase === 'Failed')
+    expect(state(ended)).toMatchObject({ terminated: { exitCode: 137, reason: 'OOMKilled' } })
   })
 
   test('are asked to end, waited for, and ended when they do not', async () => {

@@ -3,51 +3,29 @@ import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { probeContainer } from './container-probes.ts'
+import { containerSpec } from './container-spec.ts'
 import {
-  type ContainerSpec,
   execArguments,
   firstProcess,
   killContainer,
-  type Mount,
   signalContainer,
   startContainer,
   waitForExit,
 } from './containers.ts'
-import { containerEnvironment, expand, type PodFacts } from './environment.ts'
-import type { EventRecorder } from './events.ts'
-import type { ImageSource } from './image-source.ts'
-import { type PulledImage, userOf } from './images.ts'
+import type { PulledImage } from './images.ts'
 import { noteLogTimes, timesFile } from './kubelet/log-times.ts'
+import { findMemoryLimit } from './memory-limit.ts'
 import { systemPath } from './network/private-network.ts'
-import type { ObjectReader } from './object-reader.ts'
-import { type Container, ContainerProblem, type Pod, podKey } from './pod.ts'
+import { type Container, ContainerProblem, type Probe, podKey } from './pod.ts'
+import type { PodContext } from './pod-context.ts'
 import { type ContainerRecord, seconds } from './pod-status.ts'
-import { type ProbeTarget, runHandler, watchProbe } from './probes.ts'
-import { mountsOf } from './volumes.ts'
+import { type ProbeTarget, runHandler } from './probes.ts'
 
 /** The kubelet's: 10 s, doubled each time, at most 5 min; forgotten after 10 min of running. */
 const backOff = { firstSeconds: 10, mostSeconds: 300, forgottenAfterMs: 600_000 }
 /** Even a sandbox without durations does not start a crashing container as fast as it can. */
 const leastTimeScale = 0.01
-
-/** What a container needs of its pod. */
-export interface PodContext {
-  /** As the API has it now. */
-  pod(): Pod
-  readonly facts: PodFacts
-  readonly folder: string
-  readonly images: ImageSource
-  readonly objects: ObjectReader
-  readonly events: EventRecorder
-  readonly network: Pick<ProbeTarget, 'dial'> & { holder(): number }
-  /** Files that every container of the pod gets: /etc/hosts, /etc/resolv.conf, /etc/hostname. */
-  readonly commonMounts: readonly Mount[]
-  readonly serviceEnvironment: Readonly<Record<string, string>>
-  timeScale(): number
-  /** Keeps and reports what is new. */
-  changed(): void
-  log(message: string): void
-}
 
 export interface ContainerLoop {
   /** Resolves when it will not be started any more: with its last exit code, undefined when `abandon` came first. */
@@ -144,69 +122,6 @@ export function startContainerLoop(
     }
   }
 
-  async function specification(image: PulledImage): Promise<ContainerSpec> {
-    const pod = context.pod()
-    const { config } = image
-    const given = await containerEnvironment(pod, container, context.facts, context.objects)
-    const fromImage = Object.fromEntries((config.Env ?? []).map(pair => pair.split(/=(.*)/s).slice(0, 2)))
-    const hostname = pod.spec.hostname ?? pod.metadata.name
-    const env = {
-      PATH: systemPath,
-      HOSTNAME: hostname,
-      ...context.serviceEnvironment,
-      ...fromImage,
-      ...given,
-    }
-    const expanded = (words: readonly string[]) =>
-      words.map(word => expand(word, { ...context.serviceEnvironment, ...given }))
-    // A command replaces the image's entry point and its arguments, args only these.
-    const command = [
-      ...(container.command.length > 0 ? expanded(container.command) : (config.Entrypoint ?? [])),
-      ...(container.args.length > 0
-        ? expanded(container.args)
-        : container.command.length > 0
-          ? []
-          : (config.Cmd ?? [])),
-    ]
-    const readOnlyRoot = container.securityContext?.readOnlyRootFilesystem === true
-    if (command.length === 0) throw new ContainerProblem('CreateContainerError', 'no command specified')
-    return {
-      folder: runFolder(),
-      logFile: logOf(record.restartCount),
-      hostname,
-      pod: pod.metadata.uid,
-      root: readOnlyRoot ? image.root : join(runFolder(), 'root'),
-      readOnlyRoot,
-      mounts: [...context.commonMounts, ...mountsOf(pod, container, join(context.folder, 'volumes'))],
-      env,
-      command,
-      workingDirectory: container.workingDir ?? (config.WorkingDir || '/'),
-      ...(await identityOf(pod, image)),
-    }
-  }
-
-  async function identityOf(
-    pod: Pod,
-    image: PulledImage,
-  ): Promise<{ readonly uid: number; readonly gid: number }> {
-    const [ofPod, ofContainer] = [pod.spec.securityContext, container.securityContext]
-    const runAsUser = ofContainer?.runAsUser ?? ofPod?.runAsUser
-    const runAsNonRoot = ofContainer?.runAsNonRoot ?? ofPod?.runAsNonRoot
-    const own = await userOf(image)
-    const uid = runAsUser ?? own.uid
-    if (runAsNonRoot === true && uid === 0)
-      throw new ContainerProblem(
-        'CreateContainerConfigError',
-        'container has runAsNonRoot and image will run as root',
-      )
-    if (runAsNonRoot === true && runAsUser === undefined && own.named)
-      throw new ContainerProblem(
-        'CreateContainerConfigError',
-        `container has runAsNonRoot and image has non-numeric user (${image.config.User}), cannot verify user is non-root`,
-      )
-    return { uid, gid: ofContainer?.runAsGroup ?? ofPod?.runAsGroup ?? own.gid }
-  }
-
   async function create(): Promise<void> {
     const image = await pull()
     record.imageId = image.id
@@ -214,7 +129,10 @@ export function startContainerLoop(
       try {
         await mkdir(join(context.folder, 'containers', container.name), { recursive: true, mode: 0o700 })
         await rm(runFolder(), { recursive: true, force: true })
-        const spec = await specification(image)
+        const spec = await containerSpec(context, container, image, {
+          folder: runFolder(),
+          logFile: logOf(record.restartCount),
+        })
         record.uid = spec.uid
         record.gid = spec.gid
         record.containerId = `sandbox://${context.pod().metadata.uid}/${container.name}/${record.restartCount}`
@@ -236,57 +154,12 @@ export function startContainerLoop(
     }
   }
 
-  /** Probes while it runs; a startup probe first, alone. */
-  async function probe(signal: AbortSignal): Promise<void> {
-    const { startupProbe, readinessProbe, livenessProbe } = container
-    const run = (kind: string, one: NonNullable<typeof startupProbe>, onResult: (good: boolean) => void) =>
-      watchProbe(
-        container,
-        one,
-        target,
-        signal,
-        result => onResult(result === 'success'),
-        output => event('Warning', 'Unhealthy', `${kind} probe failed: ${output}`),
-      )
-    const restart = (kind: string, one: NonNullable<typeof startupProbe>) => {
-      if (killing !== undefined) return
-      event('Normal', 'Killing', `Container ${container.name} failed ${kind} probe, will be restarted`)
-      const grace = one.terminationGracePeriodSeconds ?? context.pod().spec.terminationGracePeriodSeconds
-      killing = end(grace * 1000)
-    }
-    if (startupProbe !== undefined && !record.started) {
-      const started = Promise.withResolvers<void>()
-      const only = new AbortController()
-      const both = AbortSignal.any([signal, only.signal])
-      watchProbe(
-        container,
-        startupProbe,
-        target,
-        both,
-        result => {
-          if (result === 'success') started.resolve()
-          else restart('startup', startupProbe)
-        },
-        output => event('Warning', 'Unhealthy', `Startup probe failed: ${output}`),
-      ).catch(error => started.reject(error))
-      await started.promise
-      only.abort()
-    }
-    record.started = true
-    if (readinessProbe === undefined) record.ready = true
-    context.changed()
-    await Promise.all([
-      readinessProbe &&
-        run('Readiness', readinessProbe, good => {
-          if (record.ready === good) return
-          record.ready = good
-          context.changed()
-        }),
-      livenessProbe &&
-        run('Liveness', livenessProbe, good => {
-          if (!good) restart('liveness', livenessProbe)
-        }),
-    ])
+  /** Ends what failed a probe too often; it starts again by itself. */
+  function restart(kind: string, probe: Probe): void {
+    if (killing !== undefined) return
+    event('Normal', 'Killing', `Container ${container.name} failed ${kind} probe, will be restarted`)
+    const grace = probe.terminationGracePeriodSeconds ?? context.pod().spec.terminationGracePeriodSeconds
+    killing = end(grace * 1000)
   }
 
   /** Ends what runs now, politely first. */
@@ -315,7 +188,9 @@ export function startContainerLoop(
   async function follow(identity: NonNullable<ContainerRecord['process']>): Promise<number> {
     const probing = new AbortController()
     const signal = AbortSignal.any([probing.signal, leaving.signal])
-    probe(signal).catch((error: unknown) => {
+    const watched = { container, record, target, changed: context.changed, restart }
+    const unhealthy = (message: string) => event('Warning', 'Unhealthy', message)
+    probeContainer({ ...watched, unhealthy }, signal).catch((error: unknown) => {
       if (!signal.aborted)
         context.log(`${podKey(context.pod())}/${container.name}: probing: ${String(error)}`)
     })
@@ -330,13 +205,16 @@ export function startContainerLoop(
     }
     await killing
     killing = undefined
+    const limit = await findMemoryLimit(runFolder())
+    const isOutOfMemory = exitCode !== 0 && (await limit?.wasExceeded()) === true
+    await limit?.remove()
     record.process = undefined
     record.ready = false
     record.started = false
     record.state = {
       terminated: {
         exitCode,
-        reason: exitCode === 0 ? 'Completed' : 'Error',
+        reason: exitCode === 0 ? 'Completed' : isOutOfMemory ? 'OOMKilled' : 'Error',
         startedAt,
         finishedAt: seconds(new Date()),
         containerID: record.containerId,

@@ -4,6 +4,7 @@ import { mkdir, open, readFile, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { identify, type ProcessIdentity } from '../processes/process-identity.ts'
+import { limitMemory } from './memory-limit.ts'
 import { enter } from './network/private-network.ts'
 
 export interface ContainerSpec {
@@ -21,6 +22,8 @@ export interface ContainerSpec {
   readonly workingDirectory: string
   readonly uid: number
   readonly gid: number
+  /** Bytes of memory; undefined where there is no limit. */
+  readonly memory: number | undefined
 }
 
 export interface Mount {
@@ -44,11 +47,15 @@ export async function startContainer(spec: ContainerSpec, holder: number): Promi
   for (const name of ['dev', 'proc']) await mkdir(join(spec.root, name), { recursive: true })
   for (const { target, source } of spec.mounts) await makeMountPoint(spec.root, target, source)
   await writeFile(script, startScript(spec), { mode: 0o600 })
+  const limit = spec.memory === undefined ? undefined : await limitMemory(spec.folder, spec.memory)
   const log = await open(spec.logFile, 'a', 0o600)
   try {
     const child = spawn(
-      '/usr/bin/nsenter',
+      '/bin/sh',
       [
+        // Limited before it is anything: what it starts is of the same cgroup.
+        ...['-c', '[ -z "$0" ] || echo $$ > "$0"; exec "$@"', limit?.members ?? ''],
+        '/usr/bin/nsenter',
         ...[...enter(holder), '/usr/bin/nsenter'],
         ...[`--net=/run/netns/${spec.pod}`, '/usr/bin/unshare', '--mount', '--uts', '--ipc', '--pid'],
         ...['/bin/sh', '-c', keeperScript, 'container', exitFile(spec.folder), script],

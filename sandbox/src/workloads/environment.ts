@@ -131,7 +131,7 @@ const suffixes: Readonly<Record<string, number>> = {
 }
 
 /** https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/ */
-function quantityOf(amount: string | number): number {
+export function quantityOf(amount: string | number): number {
   const [, number = '0', suffix = ''] = /^([0-9.]+)([A-Za-z]*)$/.exec(String(amount)) ?? []
   return Number(number) * (suffixes[suffix] ?? 1)
 }

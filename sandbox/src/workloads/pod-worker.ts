@@ -1,17 +1,18 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import * as z from 'zod'
 import { writeAtomically } from '../home.ts'
 import type { ApiClient } from '../kubernetes/api-client.ts'
-import { caPath } from './admission.ts'
-import { type ContainerLoop, type PodContext, startContainerLoop } from './container-loop.ts'
+import { type ContainerLoop, startContainerLoop } from './container-loop.ts'
 import { killContainer, type Mount } from './containers.ts'
 import type { EventRecorder } from './events.ts'
 import type { ImageSource } from './image-source.ts'
 import type { PrivateNetwork } from './network/private-network.ts'
 import type { ObjectReader } from './object-reader.ts'
 import { type Container, type Pod, podKey } from './pod.ts'
+import type { PodContext } from './pod-context.ts'
+import { keepVolumes, writeCommonFiles } from './pod-files.ts'
 import {
   type ContainerRecord,
   containerRecordSchema,
@@ -20,10 +21,8 @@ import {
   podStatus,
   seconds,
 } from './pod-status.ts'
-import { VolumeProblem, writeVolumes } from './volumes.ts'
 
 const retryMs = 2000
-const volumesEveryMs = 60_000
 
 /** What is kept of a pod for the next daemon. */
 const podRecordSchema = z.object({
@@ -158,8 +157,8 @@ export function startPodWorker(
         if (process !== undefined) await killContainer(process)
     await network.connect(pod.metadata.uid, options.ip)
     connected = true
-    const shared = context(await writeCommonFiles())
-    await keepVolumes()
+    const shared = context(await writeCommonFiles(pod, options))
+    await keepVolumes(() => pod, { ...options, facts, signal })
     for (const container of pod.spec.initContainers) {
       const loop = begin(shared, container, true)
       if (container.restartPolicy === 'Always') await untilStarted(container)
@@ -206,59 +205,6 @@ export function startPodWorker(
 
   async function untilStarted(container: Container): Promise<void> {
     while (records.get(container.name)?.started !== true) await delay(50, undefined, { signal })
-  }
-
-  async function writeCommonFiles(): Promise<readonly Mount[]> {
-    const { metadata, spec } = pod
-    const hostname = spec.hostname ?? metadata.name
-    const qualified =
-      spec.subdomain === undefined
-        ? ''
-        : `${hostname}.${spec.subdomain}.${metadata.namespace}.svc.cluster.local\t`
-    const files = {
-      hosts: [
-        '# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n',
-        `${options.ip}\t${qualified}${hostname}\n`,
-        ...spec.hostAliases.map(({ ip, hostnames }) => `${ip}\t${hostnames.join('\t')}\n`),
-      ].join(''),
-      'resolv.conf': `search ${metadata.namespace}.svc.cluster.local svc.cluster.local cluster.local\nnameserver ${options.dns}\noptions ndots:5\n`,
-      hostname: `${hostname}\n`,
-    }
-    await mkdir(join(folder, 'etc'), { recursive: true })
-    for (const [name, content] of Object.entries(files)) await writeFile(join(folder, 'etc', name), content)
-    const own = Object.keys(files).map(name => ({
-      source: join(folder, 'etc', name),
-      target: `/etc/${name}`,
-      readOnly: true,
-    }))
-    return [...own, { source: options.caFile, target: caPath, readOnly: true }]
-  }
-
-  /** Waits until the volumes can be made, and from then on keeps them up to date: ConfigMaps, Secrets and tokens. */
-  async function keepVolumes(): Promise<void> {
-    const write = () => writeVolumes(pod, join(folder, 'volumes'), facts, options.objects)
-    let renewAt: number | undefined
-    while (renewAt === undefined) {
-      try {
-        renewAt = await write()
-      } catch (error) {
-        const message = error instanceof Error ? error.message : String(error)
-        if (error instanceof VolumeProblem) options.events.record(pod, 'Warning', 'FailedMount', message)
-        else options.log(`${podKey(pod)}: volumes: ${message}`)
-        await delay(retryMs, undefined, { signal })
-      }
-    }
-    const keep = async (until: number): Promise<never> => {
-      let next = until
-      for (;;) {
-        await delay(Math.max(0, Math.min(next - Date.now(), volumesEveryMs)), undefined, { signal })
-        next = await write().catch((error: unknown) => {
-          options.log(`${podKey(pod)}: volumes: ${String(error)}`)
-          return Date.now() + retryMs
-        })
-      }
-    }
-    if (pod.spec.volumes.length > 0) keep(renewAt).catch(() => undefined)
   }
 
   /** Main containers first, then sidecars in the reverse of their order, then everything of the pod. */
