@@ -205,7 +205,8 @@ export function startContainerLoop(
     }
     await killing
     killing = undefined
-    const limit = await findMemoryLimit(runFolder())
+    const isLimited = container.resources.limits['memory'] !== undefined
+    const limit = isLimited ? await findMemoryLimit(runFolder()) : undefined
     const isOutOfMemory = exitCode !== 0 && (await limit?.wasExceeded()) === true
     await limit?.remove()
     record.process = undefined
