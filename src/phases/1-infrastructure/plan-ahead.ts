@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod'
 import type { CloudName, RootName } from '../../clouds/cloud.ts'
-import { MlpError } from '../../engine/errors.ts'
 import type { JsonObject } from '../../engine/json.ts'
 import { type Comparison, compareWithWorld } from '../../tools/terraform/terraform.ts'
 import { lastVariables } from '../../tools/terraform/workspace.ts'
@@ -39,14 +38,9 @@ export function planAhead(cloud: CloudName): PlanAhead {
   let making: Promise<unknown> | undefined
 
   const plan = async (context: Context, root: RootName, variables: RootVariables): Promise<void> => {
-    try {
-      const scope = await openRoot(context, cloud, root, `1.${cloud}.apply-${root}`, variables)
-      const comparison = await compareWithWorld(scope)
-      found.set(root, { variables, comparison, atMs: performance.now() })
-    } catch (error) {
-      // The root's own step meets it again, if it stays, and tells it.
-      if (!(error instanceof MlpError)) throw error
-    }
+    const scope = await openRoot(context, cloud, root, `1.${cloud}.apply-${root}`, variables)
+    const comparison = await compareWithWorld(scope)
+    found.set(root, { variables, comparison, atMs: performance.now() })
   }
   const planBoth = async (context: Context): Promise<void> => {
     const [foundation, cluster] = await Promise.all([
@@ -54,7 +48,8 @@ export function planAhead(cloud: CloudName): PlanAhead {
       lastVariables(rootFolders(context, cloud, 'cluster').folder),
     ])
     const outputs = lastOutputs(cluster)
-    await Promise.all([
+    // Whatever goes wrong here, the root's own step meets it again, if it stays, and tells it.
+    await Promise.allSettled([
       foundation === undefined
         ? undefined
         : plan(context, 'foundation', rootVariables(context, cloud, 'foundation', undefined)),
@@ -66,7 +61,7 @@ export function planAhead(cloud: CloudName): PlanAhead {
 
   return {
     async make(context) {
-      making ??= planBoth(context)
+      making ??= planBoth(context).catch(() => undefined)
       await making
     },
     take(root, variables) {
