@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { killContainer } from './containers.ts'
+import { endRun } from './end-run.ts'
 import { readPodRecord } from './pod-worker.ts'
 
 /** Ends every container of one cluster's pods, or of one pod, whoever started it. What is kept of them stays. */
@@ -8,8 +8,8 @@ export async function endContainers(home: string, key: string, only?: string): P
   const pods = join(home, 'workloads', key, 'pods')
   for (const uid of only === undefined ? await folders(pods) : [only]) {
     const record = await readPodRecord(join(pods, uid))
-    for (const { process } of Object.values(record?.containers ?? {}))
-      if (process !== undefined) await killContainer(process)
+    for (const [name, container] of Object.entries(record?.containers ?? {}))
+      await endRun(join(pods, uid), name, container)
   }
 }
 

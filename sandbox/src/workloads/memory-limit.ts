@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 
 /** A memory cgroup of one run of a container. */
 export interface MemoryLimit {
@@ -11,76 +13,76 @@ export interface MemoryLimit {
   remove(): Promise<void>
 }
 
-/** The kubelet's own folder, so to say: below the cgroup that the daemon itself is in. Undefined where that cannot be. */
-let parent: Promise<string | undefined> | undefined
+/** Processes that were killed take a moment to leave. */
+const leaveWithin = { tries: 40, everyMs: 25 }
 
 /**
  * Limits the memory of one run, where this user may make memory cgroups; undefined where not, and then nothing is
  * limited. Version 1 and 2: https://docs.kernel.org/admin-guide/cgroup-v2.html
  */
 export async function limitMemory(run: string, bytes: number): Promise<MemoryLimit | undefined> {
-  parent ??= findParent()
-  const folder = await parent
-  if (folder === undefined || bytes <= 0) return undefined
-  const own = limitOf(folder, run)
+  const place = await findPlace()
+  if (place === undefined || bytes <= 0) return undefined
+  const { base, folder, isOld } = place
+  const own = folderOf(folder, run)
   try {
-    await mkdir(own.folder, { recursive: true })
-    await writeFile(join(own.folder, own.isOld ? 'memory.limit_in_bytes' : 'memory.max'), String(bytes))
-    return own.limit
+    await mkdir(folder, { recursive: true })
+    // A cgroup of version 2 has either processes or children with controllers; where it has, this is refused.
+    if (!isOld)
+      for (const above of [base, folder]) await writeFile(join(above, 'cgroup.subtree_control'), '+memory')
+    await mkdir(own, { recursive: true })
+    await writeFile(join(own, isOld ? 'memory.limit_in_bytes' : 'memory.max'), String(bytes))
+    return limitAt(folder, own, isOld)
   } catch {
+    await removeFolders(folder, own)
     return undefined
   }
 }
 
-/** The limit of a run that an earlier daemon started. */
+/** The limit of a run that was started before, by an earlier daemon perhaps. */
 export async function findMemoryLimit(run: string): Promise<MemoryLimit | undefined> {
-  parent ??= findParent()
-  const folder = await parent
-  return folder === undefined ? undefined : limitOf(folder, run).limit
+  const place = await findPlace()
+  return place && limitAt(place.folder, folderOf(place.folder, run), place.isOld)
 }
 
-function limitOf(folder: string, run: string) {
-  const isOld = folder.startsWith('/sys/fs/cgroup/memory')
-  const own = join(folder, createHash('sha256').update(run).digest('hex').slice(0, 24))
-  const limit: MemoryLimit = {
+function limitAt(folder: string, own: string, isOld: boolean): MemoryLimit {
+  return {
     members: join(own, 'cgroup.procs'),
     async wasExceeded() {
       const file = join(own, isOld ? 'memory.oom_control' : 'memory.events')
       const text = await readFile(file, 'utf8').catch(() => '')
       return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0) > 0
     },
-    async remove() {
-      await rmdir(own).catch(() => undefined)
-      // Nothing of it stays behind after the last one.
-      await rmdir(folder).then(
-        () => {
-          parent = undefined
-        },
-        () => undefined,
-      )
-    },
+    remove: () => removeFolders(folder, own),
   }
-  return { folder: own, isOld, limit }
 }
 
-async function findParent(): Promise<string | undefined> {
-  const lines = (await readFile('/proc/self/cgroup', 'utf8').catch(() => '')).split('\n')
-  const old = lines
-    .map(line => /^\d+:(?:.*,)?memory(?:,.*)?:(.*)$/.exec(line)?.[1])
-    .find(path => path !== undefined)
-  const unified = /^0::(.*)$/m.exec(lines.join('\n'))?.[1]
-  const base =
-    old !== undefined ? join('/sys/fs/cgroup/memory', old) : unified && join('/sys/fs/cgroup', unified)
-  if (base === undefined) return undefined
-  const folder = join(base, 'mlp-sandbox-pods')
-  try {
-    await mkdir(folder, { recursive: true })
-    // A cgroup of version 2 has either processes or children with controllers; where it has, this is refused.
-    if (old === undefined) await writeFile(join(base, 'cgroup.subtree_control'), '+memory')
-    if (old === undefined) await writeFile(join(folder, 'cgroup.subtree_control'), '+memory')
-    return folder
-  } catch {
-    await rmdir(folder).catch(() => undefined)
-    return undefined
+function folderOf(folder: string, run: string): string {
+  return join(folder, createHash('sha256').update(run).digest('hex').slice(0, 24))
+}
+
+/** With the last one goes the folder of all of them. */
+async function removeFolders(folder: string, own: string): Promise<void> {
+  for (let tries = 0; existsSync(own) && tries < leaveWithin.tries; tries++) {
+    await rmdir(own).catch(() => undefined)
+    if (existsSync(own)) await delay(leaveWithin.everyMs)
   }
+  await rmdir(folder).catch(() => undefined)
+}
+
+/** Below the cgroup that the daemon itself is in; undefined where there are none for memory. */
+async function findPlace(): Promise<
+  { readonly base: string; readonly folder: string; readonly isOld: boolean } | undefined
+> {
+  const text = await readFile('/proc/self/cgroup', 'utf8').catch(() => '')
+  const old = /^\d+:(?:[^:\n]*,)?memory(?:,[^:\n]*)?:(.*)$/m.exec(text)?.[1]
+  const unified = /^0::(.*)$/m.exec(text)?.[1]
+  const base =
+    old !== undefined
+      ? join('/sys/fs/cgroup/memory', old)
+      : unified === undefined
+        ? undefined
+        : join('/sys/fs/cgroup', unified)
+  if (base === undefined) return undefined
+  return { base, folder: join(base, 'mlp-sandbox-pods'), isOld: old !== undefined }
 }

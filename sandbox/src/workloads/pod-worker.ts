@@ -6,6 +6,7 @@ import { writeAtomically } from '../home.ts'
 import type { ApiClient } from '../kubernetes/api-client.ts'
 import { type ContainerLoop, startContainerLoop } from './container-loop.ts'
 import { killContainer, type Mount } from './containers.ts'
+import { endRun } from './end-run.ts'
 import type { EventRecorder } from './events.ts'
 import type { ImageSource } from './image-source.ts'
 import type { PrivateNetwork } from './network/private-network.ts'
@@ -153,8 +154,8 @@ export function startPodWorker(
     await writeAtomically(join(folder, podRecordFile), JSON.stringify(record()))
     changed()
     if (adopted === undefined)
-      for (const { process } of Object.values(known?.containers ?? {}))
-        if (process !== undefined) await killContainer(process)
+      for (const [name, container] of Object.entries(known?.containers ?? {}))
+        await endRun(folder, name, container)
     await network.connect(pod.metadata.uid, options.ip)
     connected = true
     const shared = context(await writeCommonFiles(pod, options))
