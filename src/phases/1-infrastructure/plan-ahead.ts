@@ -37,7 +37,8 @@ export function planAhead(cloud: CloudName): PlanAhead {
   let isOutOfDate = false
   let making: Promise<unknown> | undefined
 
-  const plan = async (context: Context, root: RootName, variables: RootVariables): Promise<void> => {
+  const plan = async (context: Context, root: RootName, outputs: JsonObject | undefined): Promise<void> => {
+    const variables = rootVariables(context, cloud, root, outputs)
     const scope = await openRoot(context, cloud, root, `1.${cloud}.apply-${root}`, variables)
     const comparison = await compareWithWorld(scope)
     found.set(root, { variables, comparison, atMs: performance.now() })
@@ -50,12 +51,8 @@ export function planAhead(cloud: CloudName): PlanAhead {
     const outputs = lastOutputs(cluster)
     // Whatever goes wrong here, the root's own step meets it again, if it stays, and tells it.
     await Promise.allSettled([
-      foundation === undefined
-        ? undefined
-        : plan(context, 'foundation', rootVariables(context, cloud, 'foundation', undefined)),
-      outputs === undefined
-        ? undefined
-        : plan(context, 'cluster', rootVariables(context, cloud, 'cluster', outputs)),
+      foundation === undefined ? undefined : plan(context, 'foundation', undefined),
+      outputs === undefined ? undefined : plan(context, 'cluster', outputs),
     ])
   }
 
