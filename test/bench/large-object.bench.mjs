@@ -6,7 +6,6 @@
 // them, which the copy itself goes through anyway. On the disk there are twice the bytes at the end, and three times
 // while the copy's parts are put together: there has to be room for that. Each part has its own byte, and the copy is
 // read again from the gateway's folder.
-import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmdirSync, statfsSync, writeFileSync } from 'node:fs'
 import { open as openFile } from 'node:fs/promises'
 import { loadavg } from 'node:os'
@@ -68,7 +67,7 @@ try {
   await stores.close()
 }
 
-/** As versitygw keeps an object: a file, its ETag in an extended attribute. */
+/** As versitygw keeps an object: a file, and its ETag in another beside it. */
 async function fill() {
   const file = join(emulators.folder, 's3/data/large-from/large.bin')
   const plan = planParts(bytes)
@@ -77,9 +76,9 @@ async function fill() {
     await handle.write(Buffer.alloc(rangeOfPart(number, plan, bytes).length, number % 251))
   }
   await handle.close()
-  const attribute =
-    'import os, sys; os.setxattr(sys.argv[1], "user.etag", b"0123456789abcdef0123456789abcdef-1")'
-  execFileSync('python3', ['-c', attribute, file])
+  const meta = join(emulators.folder, 's3/sidecar/large-from/large.bin/meta')
+  mkdirSync(meta, { recursive: true })
+  writeFileSync(join(meta, 'etag'), '"0123456789abcdef0123456789abcdef-1"')
 }
 
 /** Every part is where it belongs, from its first byte to its last. */

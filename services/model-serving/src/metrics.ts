@@ -51,8 +51,17 @@ export function createInferenceMetrics(registry: Registry): InferenceMetrics {
     labelNames,
     registers,
   })
+  // Hashing labels anew for each request costs more than counting.
+  const answersOf = new WeakMap<ServedVersion, ReturnType<typeof answers.labels>>()
   return {
-    answered: ({ name, version }) => answers.inc({ model: name, version }),
+    answered(served) {
+      let counter = answersOf.get(served)
+      if (counter === undefined) {
+        counter = answers.labels(served.name, served.version)
+        answersOf.set(served, counter)
+      }
+      counter.inc()
+    },
     refused: error =>
       refusals.inc({ reason: error instanceof RequestRefused ? error.reason : 'internal-error' }),
     onBatch(model, version) {

@@ -49,7 +49,7 @@ export async function startEmulators(
     env: Record<string, string>,
   ) => {
     const cwd = join(folder, name)
-    await mkdir(join(cwd, 'data'), { recursive: true })
+    for (const name of ['data', 'sidecar']) await mkdir(join(cwd, name), { recursive: true })
     await processes.ensure({ name, cwd, file, args, env, logFile: join(folder, `${name}.log`) })
     await eventually(`${name} to listen`, async () => ((await answers(ports[name])) ? true : undefined))
   }
@@ -58,7 +58,11 @@ export async function startEmulators(
       start(
         's3',
         await program('versitygw'),
-        ['--port', `127.0.0.1:${ports.s3}`, '--quiet', '--keep-alive', 'posix', 'data'],
+        [
+          ...['--port', `127.0.0.1:${ports.s3}`, '--quiet', '--keep-alive', 'posix'],
+          // Extended attributes hold a few hundred parts on most file systems, and an upload here may have more.
+          ...['--sidecar', join(folder, 's3', 'sidecar'), 'data'],
+        ],
         { ROOT_ACCESS_KEY: 'mlptest', ROOT_SECRET_KEY: secret },
       ),
     gcs: async () =>
