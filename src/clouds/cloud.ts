@@ -58,6 +58,8 @@ export interface Cloud {
   infrastructureChecks(): readonly CloudCheck[]
   /** What phase 2 writes for workload identity, per Kubernetes service account. */
   workloadIdentity(outputs: JsonObject): WorkloadIdentity
+  /** How a service's pods reach what phase 1 made for them, from its outputs; nothing while it is not there. */
+  serviceSettings(service: ServiceName, outputs: JsonObject): ServiceSettings
   /**
    * The guide's long-lived credentials by key of its Secret (`credentials`, `key.json`); asked for only with
    * `credentials: static-secret`. Undefined, or not there, when this identity has none.
@@ -155,7 +157,17 @@ interface TokenPlugin {
   readonly installHint: string
 }
 
-type ServiceName = 'api-gateway' | 'model-serving' | 'data-sync'
+export type ServiceName = 'api-gateway' | 'model-serving' | 'data-sync'
+
+/** Addresses and names, never a secret: pods sign in by their cloud identity. */
+export interface ServiceSettings {
+  /** Variables of the service's container. */
+  readonly environment: Readonly<Record<string, string>>
+  /** Files beside its configuration, by name. */
+  readonly files: Readonly<Record<string, string>>
+}
+
+export const noSettings: ServiceSettings = { environment: {}, files: {} }
 
 /** Where a service runs: the guide has the model servers in a namespace of their own. */
 export function namespaceOf(service: string): 'ml-platform' | 'ml-serving' {

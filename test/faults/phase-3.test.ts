@@ -1,12 +1,10 @@
-import { execFile } from 'node:child_process'
+import { readdir, readFile, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPlayground, type Finished, type Playground, parseEvents } from '../support/mlp.ts'
 import { eventually } from '../support/processes.ts'
 import { type InventoryOfWorld, readWorld } from '../support/world.ts'
 
-const run = promisify(execFile)
 const bootstrap = ['bootstrap', '--yes', '--json']
 
 const steps = (finished: Finished) =>
@@ -33,10 +31,20 @@ describe('phase 3 is cut short', () => {
 
   /** As on a machine that has built no image yet. */
   const cold = () => ({ MLP_IMAGES_CACHE: join(playground.folder, 'images') })
-  /** Tools of this platform that still run. */
+  /** Tools that still work for this platform: by their folder, or by a file of it that they were given. */
   const tools = async () => {
-    const { stdout } = await run('ps', ['-eo', 'args'])
-    return stdout.split('\n').filter(line => /^\S*crane (push|tag|digest)|^npm ci/.test(line.trim()))
+    const pids = (await readdir('/proc')).filter(name => /^\d+$/.test(name))
+    const found = await Promise.all(
+      pids.map(async pid => {
+        const [args, folder] = await Promise.all([
+          readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''),
+          readlink(`/proc/${pid}/cwd`).catch(() => ''),
+        ])
+        const ours = args.includes(playground.folder) || folder.startsWith(playground.folder)
+        return ours && /crane|npm/.test(args) ? [args.replaceAll('\0', ' ')] : []
+      }),
+    )
+    return found.flat()
   }
   const cutShort = async (when: RegExp, signal: 'SIGKILL' | 'SIGINT') => {
     const running = playground.start(bootstrap, cold())

@@ -53,6 +53,10 @@ function testCloud(): Cloud {
       })),
       facts: { provider: 'aws' },
     }),
+    serviceSettings: service =>
+      service === 'api-gateway'
+        ? { environment: { REDIS_URL: 'rediss://cache.example.com:6379' }, files: { 'redis-ca.pem': 'PEM' } }
+        : { environment: {}, files: {} },
   }
   return new Proxy(asked, {
     get(target, name) {
@@ -218,6 +222,26 @@ test('the guide’s replicas, requests, limits and service stand, but without a 
   })
   expect(await read('/api/v1/namespaces/ml-platform/services/api-gateway')).toMatchObject({
     spec: { type: 'ClusterIP', ports: [{ port: 80 }] },
+  })
+})
+
+test('the gateway is told where the cache is, and of which authority its certificate', async () => {
+  const read = (path: string) => plane.admin.call('GET', path)
+  expect(await read('/apis/apps/v1/namespaces/ml-platform/deployments/api-gateway')).toMatchObject({
+    spec: {
+      template: {
+        spec: {
+          containers: [
+            {
+              env: expect.arrayContaining([{ name: 'REDIS_URL', value: 'rediss://cache.example.com:6379' }]),
+            },
+          ],
+        },
+      },
+    },
+  })
+  expect(await read('/api/v1/namespaces/ml-platform/configmaps/api-gateway')).toMatchObject({
+    data: { 'redis-ca.pem': 'PEM', 'gateway.yaml': expect.any(String) },
   })
 })
 

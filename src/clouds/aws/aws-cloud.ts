@@ -19,6 +19,7 @@ import { quotas } from './quotas.ts'
 import { recordStore } from './record.ts'
 import { registry, registryHost } from './registry.ts'
 import { releaseData } from './release-data.ts'
+import { serviceSettings } from './service-settings.ts'
 import { staticCredentials } from './static-credentials.ts'
 import { rootVariables } from './variables.ts'
 
@@ -59,6 +60,7 @@ export function createAwsCloud(options: CloudOptions): Cloud {
     repository: service => `${registryHost(platform)}/${platform.names.repositories[service]}`,
     infrastructureChecks: () => infrastructureChecks(platform),
     workloadIdentity: () => workloadIdentity(platform),
+    serviceSettings: (service, outputs) => serviceSettings(platform, service, outputs),
     staticCredentials: () => staticCredentials(platform),
     storageClass: () => ({
       apiVersion: 'storage.k8s.io/v1',

@@ -14,6 +14,7 @@ import { quotas } from './quotas.ts'
 import { breakLease, recordStore } from './record.ts'
 import { registry, registryHost } from './registry.ts'
 import { releaseData } from './release-data.ts'
+import { serviceSettings } from './service-settings.ts'
 import { staticCredentials } from './static-credentials.ts'
 import { azureVariables } from './variables.ts'
 import { storageClass, workloadIdentity } from './workload-identity.ts'
@@ -52,6 +53,7 @@ export function createAzureCloud(options: CloudOptions): Cloud {
     repository: service => `${registryHost(platform)}/${service}`,
     infrastructureChecks: () => infrastructureChecks(platform),
     workloadIdentity: outputs => workloadIdentity(platform, outputs),
+    serviceSettings,
     staticCredentials: () => staticCredentials(options.target),
     storageClass: () => storageClass,
     inventory: signal => inventory(platform, signal),

@@ -15,6 +15,7 @@ import { recordStore } from './record.ts'
 import { registry, registryHost } from './registry.ts'
 import { releaseData } from './release.ts'
 import { rootBackend, rootVariables, storageClass, workloadIdentity } from './roots.ts'
+import { serviceSettings } from './service-settings.ts'
 import { staticCredentials } from './static-credentials.ts'
 
 /** Google Cloud as mlp sees it. Loads Google's libraries on first use; throws what Cloud promises. */
@@ -52,6 +53,7 @@ export function createGcpCloud(options: CloudOptions): Cloud {
       `${registryHost(platform)}/${platform.project}/${platform.names.registry}/${service}`,
     infrastructureChecks: () => infrastructureChecks(platform),
     workloadIdentity: () => workloadIdentity(platform),
+    serviceSettings,
     staticCredentials: () => staticCredentials(options.target),
     storageClass: () => storageClass,
     inventory: signal => inventory(platform, signal),

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { type CloudName, namespaceOf } from '../../clouds/cloud.ts'
+import { type CloudName, namespaceOf, noSettings, type ServiceSettings } from '../../clouds/cloud.ts'
 import type { Config } from '../../config/schema.ts'
 import type { Json } from '../../engine/json.ts'
 import type { StepId } from '../../engine/step.ts'
@@ -64,7 +64,10 @@ export function application(name: ApplicationName): Declaration {
       const pods = await podChanges(context, cloud, name)
       if (pods === undefined) return undefined
       const objects = await loadTemplate(context, `applications/${name}.yaml`)
-      return objects.map(object => (object.kind === 'Deployment' ? withPods(object, pods) : object))
+      return objects.map(object => {
+        if (object.kind === 'Deployment') return withPods(object, pods)
+        return object.kind === 'ConfigMap' ? withFiles(object, pods) : object
+      })
     },
     inputs: (context, cloud): Json => ({ image: imageOf(context, cloud, name) ?? null }),
     replaceable: false,
@@ -86,6 +89,7 @@ export function application(name: ApplicationName): Declaration {
 
 interface PodChanges {
   readonly image: string | undefined
+  readonly settings: ServiceSettings
   readonly labels: Readonly<Record<string, string>>
 }
 
@@ -117,6 +121,7 @@ async function podChanges(
     .serviceAccounts.find(each => each.name === name)
   return {
     image,
+    settings: name === 'mlflow' ? noSettings : cloudOf(context, cloud).serviceSettings(name, outputs),
     labels: {
       // Azure's webhook looks at the pod's labels, not only at its account's.
       ...account?.labels,
@@ -126,16 +131,21 @@ async function podChanges(
   }
 }
 
+const containerSchema = z.looseObject({
+  name: z.string(),
+  image: z.string(),
+  env: z.array(z.looseObject({ name: z.string() })).default([]),
+})
 const deploymentSchema = z.looseObject({
   spec: z.looseObject({
     template: z.looseObject({
       metadata: z.looseObject({ labels: z.record(z.string(), z.string()) }),
-      spec: z.looseObject({ containers: z.array(z.looseObject({ name: z.string(), image: z.string() })) }),
+      spec: z.looseObject({ containers: z.array(containerSchema) }),
     }),
   }),
 })
 
-function withPods(object: KubeObject, { image, labels }: PodChanges): KubeObject {
+function withPods(object: KubeObject, { image, labels, settings }: PodChanges): KubeObject {
   const { spec } = deploymentSchema.parse(object)
   const { template } = spec
   const changed = {
@@ -148,11 +158,20 @@ function withPods(object: KubeObject, { image, labels }: PodChanges): KubeObject
         containers: template.spec.containers.map(container => ({
           ...container,
           image: image ?? container.image,
+          env: [
+            ...container.env,
+            ...Object.entries(settings.environment).map(([name, value]) => ({ name, value })),
+          ],
         })),
       },
     },
   }
   return { ...object, spec: z.json().parse(changed) }
+}
+
+function withFiles(object: KubeObject, { settings }: PodChanges): KubeObject {
+  const data = z.record(z.string(), z.string()).parse(object['data'])
+  return { ...object, data: { ...data, ...settings.files } }
 }
 
 const autoscalerSchema = z.looseObject({

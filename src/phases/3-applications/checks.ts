@@ -25,6 +25,7 @@ const question = {
   outputs: [{ name: 'species' }],
 }
 const rightAnswer = 'setosa'
+const fallbacks = 'gateway_rate_limit_fallbacks_total'
 const answerSchema = z.looseObject({
   outputs: z.array(z.looseObject({ name: z.string(), data: z.array(z.unknown()) })),
 })
@@ -122,12 +123,7 @@ export function applicationChecks(config: Config, cloud: Cloud): readonly Platfo
       async (_context, client) => {
         const key = secretValue(await client.get(operatorKeyRef), 'key')
         if (key === undefined) return fail('the operator’s key is not in the cluster', [bootstrap])
-        const answered = await ask(client, 'api-gateway', {
-          method: 'POST',
-          path: '/v2/models/iris/infer',
-          headers: { 'x-api-key': key, 'content-type': 'application/json' },
-          body: JSON.stringify(question),
-        })
+        const answered = await infer(client, key)
         if (answered === 'simulated') return simulated('api-gateway')
         const { status, text } = answered
         if (status !== 200) return fail(`the gateway answers ${status}: ${text.slice(0, 300)}`, [bootstrap])
@@ -153,6 +149,32 @@ export function applicationChecks(config: Config, cloud: Cloud): readonly Platfo
           : fail(`/metrics of api-gateway answers ${status} with ${series} series`, [bootstrap])
       },
     ),
+    check(
+      'rate-limits',
+      'Rate limits are counted for all replicas together',
+      'A client gets its limit once from each replica.',
+      [id('inference')],
+      async (_context, client) => {
+        const count = async () => {
+          const answered = await ask(client, 'api-gateway', { path: '/metrics' })
+          return answered === 'simulated' ? answered : metric(answered.text, fallbacks)
+        }
+        const before = await count()
+        if (before === 'simulated') return simulated('api-gateway')
+        const key = secretValue(await client.get(operatorKeyRef), 'key')
+        if (key !== undefined) await infer(client, key)
+        const after = await count()
+        const wired = JSON.stringify(await client.get(deploymentOf('api-gateway'))).includes('REDIS_URL')
+        if (!wired) return { status: 'warn', detail: 'each replica counts alone: phase 1 has no cache now' }
+        return before === after
+          ? pass('in the cache of phase 1')
+          : {
+              status: 'warn',
+              detail: 'each replica counts alone: the cache does not answer the gateway, whose log says why',
+              remedy: [`mlp verify 1 --cloud ${cloud.name}`],
+            }
+      },
+    ),
     ...(applications.includes('mlflow')
       ? [
           check(
@@ -172,6 +194,20 @@ export function applicationChecks(config: Config, cloud: Cloud): readonly Platfo
         ]
       : []),
   ]
+}
+
+function infer(client: KubeClient, key: string): Promise<PodAnswer | 'simulated'> {
+  return ask(client, 'api-gateway', {
+    method: 'POST',
+    path: '/v2/models/iris/infer',
+    headers: { 'x-api-key': key, 'content-type': 'application/json' },
+    body: JSON.stringify(question),
+  })
+}
+
+/** Of Prometheus' text format; 0 when there is none of that name. */
+function metric(text: string, name: string): number {
+  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? 0)
 }
 
 /** One request to a pod of the newest revision; where a simulator plays it, nobody would answer. */

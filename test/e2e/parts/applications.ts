@@ -88,7 +88,7 @@ export function testApplications(platform: () => Playground): void {
         detail: expect.stringContaining('simulated'),
       },
     ])
-    expect(checks).toHaveLength(13)
+    expect(checks).toHaveLength(16)
     expect(finished.exitCode).toBe(0)
   })
 

@@ -48,6 +48,11 @@ output "cache" {
     name = google_redis_cluster.main[0].name
     host = google_redis_cluster.main[0].discovery_endpoints[0].address
     port = google_redis_cluster.main[0].discovery_endpoints[0].port
+    # Of the authority that only this service has, and that no client knows by itself.
+    ca = join("\n", flatten([
+      for authority in google_redis_cluster.main[0].managed_server_ca :
+      [for chain in authority.ca_certs : chain.certificates]
+    ]))
   }
 }
 
