@@ -161,4 +161,12 @@ export const toolErrors = {
     remedy: 'Run mlp where the base’s registry can be reached (ARG BASE in services/*/Dockerfile).',
     exitCode: 3,
   },
+  MLP2204: {
+    title: 'Docker did not build an image',
+    meaning: '`MLP_IMAGE_BUILDER=docker` asks for Docker, and its engine or its builder failed.',
+    owner: 'operator',
+    retryable: true,
+    remedy: 'Put right what it says, or build without an engine: unset MLP_IMAGE_BUILDER.',
+    exitCode: 3,
+  },
 } satisfies Entries<2>

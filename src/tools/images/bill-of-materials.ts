@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
+import { lockedPackages } from './locked-packages.ts'
+import type { Platform } from './service-images.ts'
 
 /** npm's account of what it put into a folder. */
 const installedSchema = z.object({
@@ -11,9 +13,12 @@ const installedSchema = z.object({
       integrity: z.string().optional(),
       license: z.string().optional(),
       link: z.boolean().default(false),
+      os: z.array(z.string()).default([]),
+      cpu: z.array(z.string()).default([]),
     }),
   ),
 })
+type Packages = z.output<typeof installedSchema>['packages']
 
 export interface BillSubject {
   readonly name: string
@@ -27,7 +32,26 @@ export interface BillSubject {
  */
 export async function billOfMaterials(folder: string, subject: BillSubject): Promise<object> {
   const text = await readFile(join(folder, 'node_modules', '.package-lock.json'), 'utf8')
-  const { packages } = installedSchema.parse(JSON.parse(text))
+  return bill(installedSchema.parse(JSON.parse(text)).packages, subject)
+}
+
+/** The same where nobody here installed anything: of what the lock file has for this service and platform. */
+export function billOfLocked(
+  lock: string,
+  platform: Platform,
+  subject: Omit<BillSubject, 'nodeVersion'>,
+): object {
+  const cpu = platform === 'linux/arm64' ? 'arm64' : 'x64'
+  const entries = lockedPackages(lock, `services/${subject.name}`)
+  const { packages } = installedSchema.parse({
+    packages: Object.fromEntries(entries.map(([path, entry]) => [path, JSON.parse(entry)])),
+  })
+  const fits = (wanted: readonly string[], own: string) => wanted.length === 0 || wanted.includes(own)
+  const here = Object.entries(packages).filter(([, each]) => fits(each.os, 'linux') && fits(each.cpu, cpu))
+  return bill(Object.fromEntries(here), { ...subject, nodeVersion: undefined })
+}
+
+function bill(packages: Packages, subject: BillSubject): object {
   const components = Object.entries(packages).flatMap(([path, { version, integrity, license, link }]) => {
     const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)
     if (link || version === undefined || !path.includes('node_modules/')) return []

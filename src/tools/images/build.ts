@@ -6,6 +6,7 @@ import { type ExecContext, runCommand } from '../exec.ts'
 import { inTurn } from '../toolchain/turns.ts'
 import { layBase } from './base.ts'
 import { billOfMaterials } from './bill-of-materials.ts'
+import { buildWithDocker, dockerIsWanted } from './docker.ts'
 import { type Descriptor, writeLayer } from './layer.ts'
 import { imageOf, startLayout, writeImage, writeSbomLayout } from './layout.ts'
 import {
@@ -127,45 +128,11 @@ async function buildAnew(
   try {
     const made = join(scratch, 'made')
     const layout = join(made, 'image')
-    const { blobs } = await startLayout(layout)
-    const base = await layBase(
-      context,
-      await baseOf(packageRoot, name),
-      { ...options, report: message => report(`${name}: ${message}`) },
-      blobs,
-    )
-    const stage = join(scratch, 'stage')
-    report(`${name}: installing production dependencies`)
-    await installDependencies(context, name, platform, packageRoot, stage)
-    report(`${name}: laying its layers on ${base.name}`)
-    const architecture = platform === 'linux/arm64' ? 'arm64' : 'amd64'
-    const dependencies = await writeLayer(blobs, [
-      { folder: stage, at: workingFolder.slice(1), keep: path => isWanted(path, architecture) },
-    ])
-    const own = await writeLayer(blobs, await sourceLayer(packageRoot, name, scratch))
     const version = await versionOf(packageRoot, name)
-    const image = await writeImage(
-      layout,
-      {
-        architecture,
-        user,
-        workingFolder,
-        environment: [...base.environment, ...environment],
-        entrypoint: entrypointOf(name),
-        ports: imageSpecs[name].ports,
-        labels: {
-          'org.opencontainers.image.title': imageSpecs[name].title,
-          'org.opencontainers.image.version': version,
-          'org.opencontainers.image.revision': `sources-sha256:${sources}`,
-          'org.opencontainers.image.licenses': 'Apache-2.0',
-          'org.opencontainers.image.base.name': base.name,
-          [sourcesLabel]: sources,
-        },
-      },
-      [...base.layers, dependencies, own],
-    )
+    const { image, bill } = dockerIsWanted()
+      ? await buildWithDocker(context, name, { packageRoot, platform, version, sources, report }, layout)
+      : await layImage(context, name, options, { layout, scratch, version, sources })
     const sbomLayout = join(made, 'sbom')
-    const bill = await billOfMaterials(stage, { name, version, nodeVersion: base.nodeVersion })
     const sbom: Descriptor = await writeSbomLayout(sbomLayout, image, bill)
     await rm(folder, { recursive: true, force: true })
     await rename(made, folder)
@@ -180,6 +147,60 @@ async function buildAnew(
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }
+}
+
+/** The image without an engine: dependencies, then the service's own files, on the base. */
+async function layImage(
+  context: ExecContext,
+  name: ImageName,
+  options: BuildOptions & { readonly cache: string },
+  made: {
+    readonly layout: string
+    readonly scratch: string
+    readonly version: string
+    readonly sources: string
+  },
+): Promise<{ readonly image: Descriptor; readonly bill: object }> {
+  const { packageRoot, platform, report } = options
+  const { layout, scratch, version, sources } = made
+  const { blobs } = await startLayout(layout)
+  const base = await layBase(
+    context,
+    await baseOf(packageRoot, name),
+    { ...options, report: message => report(`${name}: ${message}`) },
+    blobs,
+  )
+  const stage = join(scratch, 'stage')
+  report(`${name}: installing production dependencies`)
+  await installDependencies(context, name, platform, packageRoot, stage)
+  report(`${name}: laying its layers on ${base.name}`)
+  const architecture = platform === 'linux/arm64' ? 'arm64' : 'amd64'
+  const dependencies = await writeLayer(blobs, [
+    { folder: stage, at: workingFolder.slice(1), keep: path => isWanted(path, architecture) },
+  ])
+  const own = await writeLayer(blobs, await sourceLayer(packageRoot, name, scratch))
+  const image = await writeImage(
+    layout,
+    {
+      architecture,
+      user,
+      workingFolder,
+      environment: [...base.environment, ...environment],
+      entrypoint: entrypointOf(name),
+      ports: imageSpecs[name].ports,
+      labels: {
+        'org.opencontainers.image.title': imageSpecs[name].title,
+        'org.opencontainers.image.version': version,
+        'org.opencontainers.image.revision': `sources-sha256:${sources}`,
+        'org.opencontainers.image.licenses': 'Apache-2.0',
+        'org.opencontainers.image.base.name': base.name,
+        [sourcesLabel]: sources,
+      },
+    },
+    [...base.layers, dependencies, own],
+  )
+  const bill = await billOfMaterials(stage, { name, version, nodeVersion: base.nodeVersion })
+  return { image, bill }
 }
 
 /** What builds that were killed have left, and images of sources long gone. Under the lock: nobody else builds here. */
