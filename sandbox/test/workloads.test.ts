@@ -346,6 +346,7 @@ describe.runIf(supported)('pods of images in the sandbox’s registries', () => 
     expect(await kubectl('exec', 'plain', '--', '/bin/node', '-p', 'process.getuid() + process.cwd()')).toBe(
       '65532/app\n',
     )
+    expect(await kubectl('exec', 'plain', '--', '/bin/node', '-p', 'process.env.GREETING')).toBe('image\n')
     await expect(kubectl('exec', 'plain', '--', '/bin/node', '-e', 'process.exit(4)')).rejects.toMatchObject({
       code: 4,
     })

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { probeContainer } from './container-probes.ts'
 import { containerSpec } from './container-spec.ts'
 import {
+  environmentOf,
   execArguments,
   firstProcess,
   killContainer,
@@ -16,7 +17,6 @@ import {
 import type { PulledImage } from './images.ts'
 import { noteLogTimes, timesFile } from './kubelet/log-times.ts'
 import { findMemoryLimit } from './memory-limit.ts'
-import { systemPath } from './network/private-network.ts'
 import { type Container, ContainerProblem, type Probe, podKey } from './pod.ts'
 import type { PodContext } from './pod-context.ts'
 import { type ContainerRecord, seconds } from './pod-status.ts'
@@ -27,6 +27,11 @@ const backOff = { firstSeconds: 10, mostSeconds: 300, forgottenAfterMs: 600_000 
 /** Even a sandbox without durations does not start a crashing container as fast as it can. */
 const leastTimeScale = 0.01
 
+export interface ExecCommand {
+  readonly line: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+}
+
 export interface ContainerLoop {
   /** Resolves when it will not be started any more: with its last exit code, undefined when `abandon` came first. */
   readonly ended: Promise<number | undefined>
@@ -36,8 +41,8 @@ export interface ContainerLoop {
   abandon(): void
   /** Runs a command inside of it, as exec probes do. */
   exec: ProbeTarget['exec']
-  /** What to spawn for a command inside of it; undefined while it does not run. */
-  execCommand(command: readonly string[]): Promise<readonly string[] | undefined>
+  /** What to spawn for a command inside of it, with its environment; undefined while it does not run. */
+  execCommand(command: readonly string[]): Promise<ExecCommand | undefined>
   logFile(previous: boolean): string | undefined
   isRunning(): boolean
 }
@@ -73,11 +78,11 @@ export function startContainerLoop(
     podIp: context.facts.podIp,
     dial: (address, port, signal) => context.network.dial(address, port, signal),
     async exec(command, signal) {
-      const line = await execCommand(command)
-      const [file, ...args] = line ?? []
+      const known = await execCommand(command)
+      const [file, ...args] = known?.line ?? []
       if (file === undefined) return { code: 1, output: 'container not running' }
       return new Promise(resolve => {
-        execFile(file, args, { signal, env: { PATH: systemPath } }, (error, stdout, stderr) => {
+        execFile(file, args, { signal, env: { ...known?.env } }, (error, stdout, stderr) => {
           const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1
           resolve({ code, output: `${stdout}${stderr}` })
         })
@@ -85,9 +90,11 @@ export function startContainerLoop(
     },
   }
 
-  async function execCommand(command: readonly string[]): Promise<readonly string[] | undefined> {
+  async function execCommand(command: readonly string[]): Promise<ExecCommand | undefined> {
     const first = record.process === undefined ? undefined : await firstProcess(record.process.pid)
-    return first === undefined ? undefined : [...execArguments(first, context.network.holder()), ...command]
+    if (first === undefined) return undefined
+    const line = [...execArguments(first, context.network.holder()), ...command]
+    return { line, env: await environmentOf(first) }
   }
 
   /** Pulls until it succeeds; each failure is told and waited out, longer each time. */

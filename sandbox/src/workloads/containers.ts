@@ -134,6 +134,16 @@ export function execArguments(first: number, holder: number): readonly string[] 
   ]
 }
 
+/** The environment that a process was started with. */
+export async function environmentOf(pid: number): Promise<Readonly<Record<string, string>>> {
+  const text = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')
+  const pairs = text.split('\0').flatMap(pair => {
+    const [, name, value] = /^([^=]+)=(.*)$/s.exec(pair) ?? []
+    return name === undefined || value === undefined ? [] : [[name, value] as const]
+  })
+  return Object.fromEntries(pairs)
+}
+
 function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
   try {
     process.kill(pid, signal)

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import * as z from 'zod'
-import { systemPath } from '../network/private-network.ts'
 import type { PodWorker } from '../pod-worker.ts'
 
 /** What a client has of a command's streams; those that it did not ask for are missing. */
@@ -45,11 +44,11 @@ export async function runInContainer(
   streams: ExecStreams,
   left: AbortSignal,
 ): Promise<void> {
-  const line = await worker.loop(container)?.execCommand(command)
-  const [file, ...args] = line ?? []
+  const known = await worker.loop(container)?.execCommand(command)
+  const [file, ...args] = known?.line ?? []
   if (file === undefined)
     return end(streams, { status: 'Failure', reason: 'InternalError', message: 'container not running' })
-  const child = spawn(file, args, { env: { PATH: systemPath }, stdio: 'pipe', detached: true })
+  const child = spawn(file, args, { env: { ...known?.env }, stdio: 'pipe', detached: true })
   // nsenter waits for the command as its child: both are of one group.
   left.addEventListener('abort', () => endGroup(child), { once: true })
   child.stdin.on('error', () => undefined)
@@ -73,8 +72,8 @@ export async function runInTerminal(
   streams: ExecStreams,
   left: AbortSignal,
 ): Promise<void> {
-  const line = await worker.loop(container)?.execCommand(command)
-  const [file, ...args] = line ?? []
+  const known = await worker.loop(container)?.execCommand(command)
+  const [file, ...args] = known?.line ?? []
   if (file === undefined)
     return end(streams, { status: 'Failure', reason: 'InternalError', message: 'container not running' })
   // A library of native code, which only this needs.
@@ -84,7 +83,7 @@ export async function runInTerminal(
     cols: 80,
     rows: 24,
     cwd: '/',
-    env: { PATH: systemPath, TERM: 'xterm-256color' },
+    env: { TERM: 'xterm-256color', ...known?.env },
     encoding: null,
   })
   left.addEventListener('abort', () => terminal.kill('SIGKILL'), { once: true })
