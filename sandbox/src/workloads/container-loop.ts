@@ -27,7 +27,7 @@ const backOff = { firstSeconds: 10, mostSeconds: 300, forgottenAfterMs: 600_000 
 /** Even a sandbox without durations does not start a crashing container as fast as it can. */
 const leastTimeScale = 0.01
 
-export interface ExecCommand {
+interface ExecCommand {
   readonly line: readonly string[]
   readonly env: Readonly<Record<string, string>>
 }
