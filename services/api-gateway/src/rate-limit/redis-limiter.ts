@@ -27,6 +27,7 @@ export interface RedisLimiter extends RateLimiter {
 }
 
 /** The user of phase 1's ElastiCache may touch only keys that begin with the service's name. */
+const connectAgainMs = 5_000
 const keyPrefix = 'api-gateway:rate:'
 /** A limit must not cost more than it protects from. */
 const answerWithinMs = 100
@@ -59,7 +60,7 @@ const scriptReplySchema = z.tuple([z.literal([0, 1]), z.coerce.number<string>()]
 
 /** Counts for all replicas together; while Redis is not to be had, each counts for itself. */
 export function openRedisLimiter(options: RedisLimiterOptions): RedisLimiter {
-  const client = connect(options)
+  const { client, close } = connect(options)
   let answering = true
   return {
     async take(key, limit) {
@@ -76,7 +77,7 @@ export function openRedisLimiter(options: RedisLimiterOptions): RedisLimiter {
         return options.fallback.take(key, limit)
       }
     },
-    close: () => client.destroy(),
+    close,
   }
 }
 
@@ -111,8 +112,20 @@ function connect({ url, mode, ca, login, log }: RedisLimiterOptions) {
     if (String(error) !== lastProblem) log.warn({ err: error }, 'redis connection')
     lastProblem = String(error)
   })
-  client.connect().catch((error: unknown) => log.error({ err: error }, 'redis is given up'))
-  return client
+  // A cluster's client gives up when the first look at it fails, which a slow start of the pod's identity is enough for.
+  let again: NodeJS.Timeout | undefined
+  const open = (): void => {
+    client.connect().catch((error: unknown) => {
+      log.warn({ err: error }, 'redis cannot be reached yet')
+      if (mode === 'cluster') again = setTimeout(open, connectAgainMs).unref()
+    })
+  }
+  open()
+  const close = (): void => {
+    clearTimeout(again)
+    client.destroy()
+  }
+  return { client, close }
 }
 
 async function within<T>(limitMs: number, answer: Promise<T>): Promise<T> {
