@@ -262,7 +262,9 @@ async function undocumented(): Promise<readonly string[]> {
   const there = (await readdir(home)).map(name => name.replace(/-(journal|wal|shm)$/, ''))
   return [
     ...there.filter(name => !named.includes(name)),
-    ...named.filter(name => !there.includes(name) && !['clusters', 'workloads', 'caches', 'mlp'].includes(name)),
+    ...named.filter(
+      name => !there.includes(name) && !['clusters', 'workloads', 'caches', 'mlp'].includes(name),
+    ),
   ]
 }
 
