@@ -97,24 +97,14 @@ describe('an image without a container engine', () => {
   test('the service in it starts as nobody, from the image alone', async () => {
     const root = await unpack(image)
     // No settings file: it says so and ends with its code for settings that are not valid.
-    const bwrap = [
-      '--unshare-user',
-      '--uid',
-      '65532',
-      '--gid',
-      '65532',
-      '--ro-bind',
-      root,
-      '/',
-      '--dev',
-      '/dev',
-    ]
-    const started = run('bwrap', [
-      ...bwrap,
-      ...['--proc', '/proc', '--tmpfs', '/tmp', '--chdir', '/app', '--clearenv', '--setenv', 'PORT', '0'],
-      '/nodejs/bin/node',
-      'services/api-gateway/src/main.ts',
-    ])
+    const started = run(
+      'unshare',
+      [
+        ...['--map-user=65532', '--map-group=65532', `--root=${root}`, '--wd=/app'],
+        ...['/nodejs/bin/node', 'services/api-gateway/src/main.ts'],
+      ],
+      { env: { PATH: process.env['PATH'] ?? '', PORT: '0' } },
+    )
     await expect(started).rejects.toMatchObject({ stderr: expect.stringContaining('gateway.yaml') })
   })
 })
