@@ -217,7 +217,7 @@ const contextSchema = z.looseObject({ context: z.looseObject({ user: z.unknown()
 
 function entriesOf(document: Document, file: string): Entries {
   const named = (section: Section) =>
-    sectionOf(document, section, file).items.flatMap(item => {
+    (foundSection(document, section, file)?.items ?? []).flatMap(item => {
       const entry = namedSchema.safeParse(isMap(item) ? item.toJSON() : undefined)
       return entry.success ? [entry.data] : []
     })
@@ -253,10 +253,17 @@ function indexOfName(entries: YAMLSeq, name: string): number | undefined {
   return index === -1 ? undefined : index
 }
 
-function sectionOf(document: Document, section: Section, file: string): YAMLSeq {
+/** Only looks: a file in which nothing is ours has to stay as it is. */
+function foundSection(document: Document, section: Section, file: string): YAMLSeq | undefined {
   const entries = document.get(section)
   if (isSeq(entries)) return entries
   if (entries !== undefined && entries !== null) throw unreadable(file, `${section} is not a list`)
+  return undefined
+}
+
+function sectionOf(document: Document, section: Section, file: string): YAMLSeq {
+  const found = foundSection(document, section, file)
+  if (found !== undefined) return found
   const fresh = new YAMLSeq()
   document.set(section, fresh)
   return fresh

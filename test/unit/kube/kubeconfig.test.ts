@@ -147,6 +147,11 @@ describe('removing contexts', () => {
     expect(parse(removeContexts(before, ['aws-dev'], '/other', file))).toEqual(parse(before))
   })
 
+  test('leaves a text without lists as it is, to the letter', () => {
+    const empty = '# mine\napiVersion: v1\nkind: Config\n'
+    expect(removeContexts(empty, ['aws-dev'], platform, file)).toBe(empty)
+  })
+
   test('forgets a current context that is gone', () => {
     const before = setContexts('current-context: aws-dev\n', [context('aws-dev')], file)
     expect(parse(removeContexts(before, ['aws-dev'], platform, file))['current-context']).toBe('')
