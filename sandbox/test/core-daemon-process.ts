@@ -63,7 +63,7 @@ export async function status(home: string): Promise<Status> {
 }
 
 /** Generous: on a busy two-core machine a daemon takes a while to start. */
-const patienceMs = 120_000
+const patienceMs = 100_000
 
 /** Asks again until the answer is not undefined; a question that cannot be asked yet counts as unanswered. */
 export async function eventually<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
@@ -85,6 +85,7 @@ export async function eventually<T>(what: string, ask: () => Promise<T | undefin
 export function ready(home: string, child: ChildProcess): Promise<Status> {
   return eventually('a ready daemon', async () => {
     const now = await status(home)
-    return now.pid === child.pid && now.starting.length === 0 ? now : undefined
+    if (now.pid === child.pid && now.starting.length === 0) return now
+    throw new Error(`daemon ${now.pid}, not ${child.pid}, or it still starts ${JSON.stringify(now.starting)}`)
   })
 }
