@@ -69,6 +69,7 @@ const unpublished: readonly (readonly [RegExp, string])[] = [
   [/\/oauth2\/|\/\.well-known\/|\/discovery\/|^\/common\//i, 'Microsoft Entra tokens and discovery'],
   [/^\/metadata\/endpoints$/i, 'metadata endpoints'],
   [/\/operation(results|statuses)\//i, 'state of long-running operations'],
+  [/^\/api\/retail\/prices$/i, 'retail prices'],
 ]
 
 export function checkAzure(exchange: Exchange): Verdict {
