@@ -20,7 +20,11 @@ if (process.getuid?.() !== 0) {
 
 const folder = mkdtempSync(join(tmpdir(), 'mlp-nobody-'))
 const [copy, home, platform] = ['mlp', 'home', 'platform'].map(name => join(folder, name))
+// How this machine reaches what is downloaded belongs to the machine, not to a user.
+const network =
+  /^(NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|(https?|no)_proxy|npm_config_(registry|cafile|noproxy))$/i
 const environment = {
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => network.test(name))),
   PATH: process.env['PATH'],
   HOME: home,
   TMPDIR: join(folder, 'tmp'),
