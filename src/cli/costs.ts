@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Cloud, CloudName } from '../clouds/cloud.ts'
 import type { CostLine } from '../clouds/cost-line.ts'
+import { daysAMonth } from '../clouds/costs.ts'
 import type { Config } from '../config/schema.ts'
 import { MlpError } from '../engine/errors.ts'
 import type { Context } from '../phases/phase.ts'
@@ -147,8 +148,6 @@ export function showCost(sums: readonly Monthly[]): string {
   const days = sums.map(({ amount, currency }) => showMoney({ amount: amount / daysAMonth, currency }))
   return `about ${months} a month while it runs, ${days.join(' and ')} a day`
 }
-
-const daysAMonth = 365 / 12
 
 /** Whole units, but for small change: `1,240 USD`, `0.42 USD`. */
 export function showMoney({ amount, currency }: Monthly): string {

@@ -2,7 +2,7 @@ import type { CostLine } from './cost-line.ts'
 
 /** A year's hours by twelve: what the clouds' own calculators take for a month. */
 const hoursAMonth = 730
-const daysAMonth = hoursAMonth / 24
+export const daysAMonth = hoursAMonth / 24
 
 /** One price of a price list. */
 export interface Rate {

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { MlpError } from './errors.ts'
+import { parseJson } from './json.ts'
 import {
   type Claim,
   holderSchema,
@@ -235,12 +236,4 @@ async function readClaim(store: RecordStore, signal: AbortSignal): Promise<Found
 
 function textOf(claim: Claim): string {
   return `${JSON.stringify({ schemaVersion: 1, ...claim }, null, 2)}\n`
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import type { ClusterAccess, ClusterToken } from '../clouds/cloud.ts'
+import { parseJson } from '../engine/json.ts'
 import { type ClusterLabel, fieldConflict, notKubernetes, refused, waitedTooLong } from './errors.ts'
 import {
   describeRef,
@@ -121,7 +122,7 @@ export function openKubeClient(options: KubeClientOptions): KubeClient {
   }
 
   function parse<T>(action: string, answer: HttpAnswer, schema: z.ZodType<T>): T {
-    const parsed = schema.safeParse(json(answer.text))
+    const parsed = schema.safeParse(parseJson(answer.text))
     if (parsed.success) return parsed.data
     throw notKubernetes(label, action, z.prettifyError(parsed.error))
   }
@@ -293,14 +294,6 @@ function apiRoot(apiVersion: string): string {
 }
 
 function statusOf(answer: HttpAnswer): KubeStatus {
-  const parsed = statusSchema.safeParse(json(answer.text))
+  const parsed = statusSchema.safeParse(parseJson(answer.text))
   return parsed.success ? parsed.data : { kind: 'Status', message: answer.text.slice(0, 500), reason: '' }
-}
-
-function json(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { MlpError } from '../../engine/errors.ts'
+import { parseJson } from '../../engine/json.ts'
 import type { CostLine } from '../cost-line.ts'
 import { costsOf, type Rate } from '../costs.ts'
 import { type Answered, fetchPatiently } from '../patient-fetch.ts'
@@ -155,7 +156,7 @@ async function getProducts(
     ),
   )
   if (answer.status === 200) return parsed(page, answer.body, what)
-  const { __type: type, message } = refusal.safeParse(fromJson(answer.body)).data ?? {
+  const { __type: type, message } = refusal.safeParse(parseJson(answer.body)).data ?? {
     __type: '',
     message: answer.body.slice(0, 200),
   }
@@ -194,7 +195,7 @@ async function spotRate(
 }
 
 function parsed<Schema extends z.ZodType>(schema: Schema, text: string, what: string): z.output<Schema> {
-  const result = schema.safeParse(fromJson(text))
+  const result = schema.safeParse(parseJson(text))
   if (result.success) return result.data
   throw unexpected(what, z.prettifyError(result.error))
 }
@@ -206,12 +207,4 @@ function unexpected(what: string, problem: string): MlpError {
     detail: problem,
     remedy: ['Run the same command again; if it stays, report it with the run log.'],
   })
-}
-
-function fromJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TokenCredential } from '@azure/identity'
 import * as z from 'zod'
+import { parseJson } from '../../engine/json.ts'
 import { errorCode, refusalError, sdkError, tookTooLongError, unexpectedAnswerError } from './errors.ts'
 
 const pageLimit = 100
@@ -162,15 +163,7 @@ export async function createArmClient(options: {
 }
 
 function parse<T>(schema: z.ZodType<T>, body: unknown, request: string): T {
-  const parsed = schema.safeParse(typeof body === 'string' ? fromJson(body) : body)
+  const parsed = schema.safeParse(typeof body === 'string' ? parseJson(body) : body)
   if (!parsed.success) throw unexpectedAnswerError(request, z.prettifyError(parsed.error))
   return parsed.data
-}
-
-function fromJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

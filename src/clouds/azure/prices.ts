@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { parseJson } from '../../engine/json.ts'
 import type { CostLine } from '../cost-line.ts'
 import { costsOf, type Rate } from '../costs.ts'
 import { fetchPatiently } from '../patient-fetch.ts'
@@ -106,7 +107,7 @@ async function ask(url: URL, request: string, signal: AbortSignal): Promise<z.ou
     throw unreachableError(request, reasonOf(error))
   })
   if (answer.status !== 200) throw refusalError({ ...answer, request })
-  const parsed = page.safeParse(fromJson(answer.body))
+  const parsed = page.safeParse(parseJson(answer.body))
   if (!parsed.success) throw unexpectedAnswerError(request, z.prettifyError(parsed.error))
   return parsed.data
 }
@@ -115,12 +116,4 @@ async function ask(url: URL, request: string, signal: AbortSignal): Promise<z.ou
 function reasonOf(error: unknown): Error {
   if (!(error instanceof Error)) return new Error(String(error))
   return error.cause instanceof Error ? error.cause : error
-}
-
-function fromJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

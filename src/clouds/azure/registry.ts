@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { parseJson } from '../../engine/json.ts'
 import type { RegistryLogin } from '../cloud.ts'
 import { refusalError, sdkError, unexpectedAnswerError } from './errors.ts'
 import type { AzurePlatform } from './platform.ts'
@@ -52,20 +53,12 @@ export async function registry(platform: AzurePlatform, signal: AbortSignal): Pr
     })
   const body = answer.bodyAsText ?? ''
   if (answer.status !== 200) throw refusalError({ status: answer.status, body, request })
-  const parsed = answerSchema.safeParse(json(body))
+  const parsed = answerSchema.safeParse(parseJson(body))
   if (!parsed.success) throw unexpectedAnswerError(request, z.prettifyError(parsed.error))
   return {
     host,
     username: tokenUser,
     password: parsed.data.refresh_token,
     expiresAt: new Date(askedAt + tokenMs).toISOString(),
-  }
-}
-
-function json(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }

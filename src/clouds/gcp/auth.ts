@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import * as z from 'zod'
+import { parseJson } from '../../engine/json.ts'
 import type { CloudTarget } from '../target.ts'
-import { credentialsError, parseJson } from './errors.ts'
+import { credentialsError } from './errors.ts'
 
 const scope = 'https://www.googleapis.com/auth/cloud-platform'
 const renewBeforeMs = 2 * 60_000

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { MlpError } from '../../engine/errors.ts'
+import { parseJson } from '../../engine/json.ts'
 
 const errorAnswer = z.object({
   error: z.union([
@@ -117,12 +118,4 @@ function wordsOf(body: string): { readonly message: string; readonly reason: str
   const { error, error_description: description } = parsed.data
   if (typeof error === 'string') return { message: description ?? error, reason: error }
   return { message: error.message, reason: error.errors[0]?.reason ?? error.status ?? '' }
-}
-
-export function parseJson(body: string): unknown {
-  try {
-    return JSON.parse(body)
-  } catch {
-    return undefined
-  }
 }

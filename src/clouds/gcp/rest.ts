@@ -8,9 +8,10 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import * as z from 'zod'
+import { parseJson } from '../../engine/json.ts'
 import type { CloudTarget } from '../target.ts'
 import type { GoogleCredentials } from './auth.ts'
-import { parseJson, refusalError, unexpectedAnswerError, unreachableError } from './errors.ts'
+import { refusalError, unexpectedAnswerError, unreachableError } from './errors.ts'
 
 export type Service =
   | 'artifactregistry'

@@ -2,8 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import * as z from 'zod'
+import { parseJson } from '../../engine/json.ts'
 import type { CloudTarget } from '../target.ts'
-import { credentialsError, parseJson } from './errors.ts'
+import { credentialsError } from './errors.ts'
 
 const keyFile = z.looseObject({ type: z.string() })
 /** Both hold a secret without an end; any other kind (workload identity federation, a metadata server) holds none. */

@@ -3,13 +3,15 @@ import type { Cloud } from '../../clouds/cloud.ts'
 import type { Config } from '../../config/schema.ts'
 import type { CheckId, Finding } from '../../engine/check.ts'
 import { MlpError } from '../../engine/errors.ts'
+import { parseJson } from '../../engine/json.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import type { PodAnswer, PodRequest } from '../../kube/port-forward.ts'
 import { newestPods, readRollout } from '../../kube/rollout.ts'
+import { rolloutState } from '../../kube/rollout-state.ts'
 import { imageNames } from '../../tools/images/service-images.ts'
 import { requireCluster } from '../2-kubernetes/cluster.ts'
 import type { Context, PlatformCheck } from '../phase.ts'
-import { applicationsOf, deploymentOf } from './applications.ts'
+import { type ApplicationName, applicationsOf, deploymentOf } from './applications.ts'
 import { findImages } from './images-step.ts'
 import { operatorKeyRef, secretValue } from './keys-step.ts'
 
@@ -96,14 +98,13 @@ export function applicationChecks(config: Config, cloud: Cloud): readonly Platfo
             const wanted = pushed[name]
             if (wanted === undefined) return [`${name}: the registry has no image of these sources`]
             const digest = wanted.slice(wanted.indexOf('@') + 1)
-            const deployment = await client.get(deploymentOf(name))
-            if (deployment === undefined) return [`${name} is not there`]
-            if ((await readRollout(client, deploymentOf(name))).simulated) {
+            const newest = await newestOf(client, name)
+            if (newest === undefined) return [`${name} is not there`]
+            if (newest.simulated) {
               played.push(name)
               return []
             }
-            const pods = await newestPods(client, deployment)
-            const ids = pods.flatMap(pod =>
+            const ids = newest.pods.flatMap(pod =>
               podSchema.parse(pod).status.containerStatuses.map(status => status.imageID),
             )
             const others = ids.filter(imageId => !imageId.endsWith(digest))
@@ -128,7 +129,7 @@ export function applicationChecks(config: Config, cloud: Cloud): readonly Platfo
         if (answered === 'simulated') return simulated('api-gateway')
         const { status, text } = answered
         if (status !== 200) return fail(`the gateway answers ${status}: ${text.slice(0, 300)}`, [bootstrap])
-        const answer = answerSchema.safeParse(json(text))
+        const answer = answerSchema.safeParse(parseJson(text))
         const [species] = answer.data?.outputs.find(({ name }) => name === 'species')?.data ?? []
         return species === rightAnswer
           ? pass(`iris answers ${rightAnswer}, through api-gateway`)
@@ -214,11 +215,19 @@ function metric(text: string, name: string): number {
 
 /** One request to a pod of the newest revision; where a simulator plays it, nobody would answer. */
 async function ask(client: KubeClient, name: Asked, request: PodRequest): Promise<PodAnswer | 'simulated'> {
-  if ((await readRollout(client, deploymentOf(name))).simulated) return 'simulated'
-  const deployment = await client.get(deploymentOf(name))
-  const [pod] = deployment === undefined ? [] : await newestPods(client, deployment)
+  const newest = await newestOf(client, name)
+  if (newest?.simulated === true) return 'simulated'
+  const [pod] = newest?.pods ?? []
   const { namespace } = deploymentOf(name)
   return client.askPod({ namespace, pod: pod?.metadata.name ?? name, port: ports[name] }, request)
+}
+
+/** The pods of the newest revision, and whether a simulator plays them; undefined where there is no Deployment. */
+async function newestOf(client: KubeClient, name: ApplicationName) {
+  const deployment = await client.get(deploymentOf(name))
+  if (deployment === undefined) return undefined
+  const pods = await newestPods(client, deployment)
+  return { pods, simulated: rolloutState(deployment, pods).simulated }
 }
 
 function simulated(name: string): Finding {
@@ -244,13 +253,5 @@ async function orError(look: () => Promise<Finding>): Promise<Finding> {
     if (!(error instanceof MlpError)) throw error
     const detail = error.detail === undefined ? error.message : `${error.message}: ${error.detail}`
     return { status: 'error', detail, remedy: error.remedy }
-  }
-}
-
-function json(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }

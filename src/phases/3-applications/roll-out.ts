@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import * as z from 'zod'
 import { contextName } from '../../config/names.ts'
 import { MlpError } from '../../engine/errors.ts'
@@ -6,6 +5,7 @@ import type { KubeClient } from '../../kube/client.ts'
 import { describeRef, type KubeObject, refOf } from '../../kube/objects.ts'
 import { undoCommand, waitForRollout, withPreviousPods } from '../../kube/rollout.ts'
 import { quoteCommand } from '../../tools/quote.ts'
+import { kubeconfigFile } from '../2-kubernetes/context-step.ts'
 import type { Context } from '../phase.ts'
 
 const cloudSchema = z.enum(['aws', 'gcp', 'azure'])
@@ -66,7 +66,7 @@ async function wantsToGoBack(
 /** As it can be pasted: mlp's own kubeconfig, and the context of this cluster. */
 function kubectlFor(context: Context, { label }: KubeClient): string {
   const name = contextName(cloudSchema.parse(label.cloud), context.config)
-  const args = ['--kubeconfig', join(context.home, 'kubeconfig'), '--context', name]
+  const args = ['--kubeconfig', kubeconfigFile(context), '--context', name]
   return quoteCommand({ file: 'kubectl', args }, text => text)
 }
 

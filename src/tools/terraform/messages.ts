@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { parseJson } from '../../engine/json.ts'
 import { outputsSchema } from './outputs.ts'
 
 const hook = z.object({
@@ -75,13 +76,5 @@ export function progressive(action: string | undefined): string {
       return 'reading'
     default:
       return 'working on'
-  }
-}
-
-function parseJson(line: string): unknown {
-  try {
-    return JSON.parse(line)
-  } catch {
-    return undefined
   }
 }

@@ -2,6 +2,7 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import * as z from 'zod'
+import { parseJson } from '../../engine/json.ts'
 import { isMissing } from './missing.ts'
 import type { StateLock } from './state-lock.ts'
 
@@ -71,12 +72,4 @@ function writeRuns(folder: string, runs: readonly RunRecord[]): void {
   // A record that a kill cut short would prove nothing.
   writeFileSync(`${file}.new`, JSON.stringify(runs), { mode: 0o600 })
   renameSync(`${file}.new`, file)
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

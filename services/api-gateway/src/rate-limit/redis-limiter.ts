@@ -26,8 +26,8 @@ export interface RedisLimiter extends RateLimiter {
   close(): void
 }
 
-/** The user of phase 1's ElastiCache may touch only keys that begin with the service's name. */
 const connectAgainMs = 5_000
+/** The user of phase 1's ElastiCache may touch only keys that begin with the service's name. */
 const keyPrefix = 'api-gateway:rate:'
 /** A limit must not cost more than it protects from. */
 const answerWithinMs = 100
