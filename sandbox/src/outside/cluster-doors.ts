@@ -1,7 +1,6 @@
-import { once } from 'node:events'
-import { chmod, rm } from 'node:fs/promises'
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { listenOnSocket } from '../http/listen-on-socket.ts'
 import { podIdentityAddress } from '../workloads/admission.ts'
 import type { OutsideTable } from '../workloads/network/service-table.ts'
 import type { World } from '../world.ts'
@@ -34,7 +33,7 @@ export async function openClusterDoors(options: ClusterDoorsOptions): Promise<Cl
   const [cloud = ''] = key.split('/')
   const [apiSocket, identitySocket] = [socketOf('api'), socketOf('id')]
   const servers: Server[] = [
-    await listen(
+    await listenOnSocket(
       createServer({ allowHalfOpen: true }, client => {
         const upstream = connect({ host: '127.0.0.1', port: options.apiPort, allowHalfOpen: true })
         client.on('error', () => upstream.destroy())
@@ -52,7 +51,7 @@ export async function openClusterDoors(options: ClusterDoorsOptions): Promise<Cl
     const identity = createHttpServer((request, response) =>
       settle(answerPodIdentity(request, response, world, key), response, world),
     )
-    servers.push(await listen(identity, identitySocket))
+    servers.push(await listenOnSocket(identity, identitySocket))
     endpoints.push({ address: podIdentityAddress, port: 80, socket: identitySocket, tellsSource: false })
   }
   if (cloud === 'gcp') {
@@ -72,7 +71,7 @@ export async function openClusterDoors(options: ClusterDoorsOptions): Promise<Cl
         metadata.emit('connection', client)
       })
     })
-    servers.push(await listen(front, identitySocket))
+    servers.push(await listenOnSocket(front, identitySocket))
     endpoints.push({ address: metadataAddress, port: 80, socket: identitySocket, tellsSource: true })
     for (const name of ['metadata.google.internal', 'metadata']) names[name] = metadataAddress
   }
@@ -106,12 +105,4 @@ function settle(answering: Promise<void>, response: ServerResponse, world: World
     if (response.headersSent) response.destroy()
     else response.writeHead(500).end()
   })
-}
-
-async function listen<T extends Server>(server: T, socket: string): Promise<T> {
-  await rm(socket, { force: true })
-  server.listen(socket)
-  await once(server, 'listening')
-  await chmod(socket, 0o600)
-  return server
 }

@@ -1,12 +1,11 @@
-import { once } from 'node:events'
-import { chmod, rm } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { createServer, type Server } from 'node:net'
-import { createSecureContext, type SecureContext } from 'node:tls'
 import { answerBlob } from '../clouds/azure/blob-front.ts'
 import { serviceNames } from '../clouds/gcp/api/handle.ts'
-import { issueCertificate, type KeyPair } from '../kubernetes/pki.ts'
+import { certifiedHosts } from '../http/certified-hosts.ts'
+import { listenOnSocket } from '../http/listen-on-socket.ts'
+import type { KeyPair } from '../kubernetes/pki.ts'
 import type { World } from '../world.ts'
 
 export interface EdgeOptions {
@@ -36,18 +35,7 @@ const blobHost = /^([a-z0-9]{3,24})\.blob\.core\.windows\.net$/
  */
 export async function openEdge(options: EdgeOptions): Promise<Server> {
   const { authority, world } = options
-  const contexts = new Map<string, Promise<SecureContext>>()
-  const contextOf = (host: string): Promise<SecureContext> => {
-    const known = contexts.get(host)
-    if (known !== undefined) return known
-    const made = issueCertificate(authority, {
-      commonName: host.slice(-64),
-      usage: ['server'],
-      dnsNames: [host],
-    }).then(({ certificatePem, keyPem }) => createSecureContext({ cert: certificatePem, key: keyPem }))
-    contexts.set(host, made)
-    return made
-  }
+  const contextOf = certifiedHosts(authority)
   const isPublic = (host: string) =>
     publicNames.some(name => name === host) ||
     publicSuffixes.some(suffix => host.endsWith(suffix)) ||
@@ -57,7 +45,7 @@ export async function openEdge(options: EdgeOptions): Promise<Server> {
       minVersion: 'TLSv1.2',
       SNICallback(host, callback) {
         if (!isPublic(host)) return callback(new Error(`nothing is called ${host}`))
-        contextOf(host).then(
+        contextOf([host]).then(
           context => callback(null, context),
           (error: unknown) => callback(error instanceof Error ? error : new Error(String(error))),
         )
@@ -79,11 +67,7 @@ export async function openEdge(options: EdgeOptions): Promise<Server> {
     socket.on('error', () => socket.destroy())
     https.emit('connection', socket)
   })
-  await rm(options.socket, { force: true })
-  server.listen(options.socket)
-  await once(server, 'listening')
-  await chmod(options.socket, 0o600)
-  return server
+  return listenOnSocket(server, options.socket)
 }
 
 async function answer(

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { Duplex } from 'node:stream'
-import { createSecureContext, type SecureContext } from 'node:tls'
-import { issueCertificate, type KeyPair } from '../kubernetes/pki.ts'
+import { certifiedHosts } from '../http/certified-hosts.ts'
+import type { KeyPair } from '../kubernetes/pki.ts'
 import type { World } from '../world.ts'
 import { acrRegistry } from './acr.ts'
 import { artifactRegistry } from './artifact-registry.ts'
@@ -28,22 +28,13 @@ export interface RegistryListener {
 
 /** All clouds' registries, without a port: connections come through the proxy that knows their names. */
 export function openRegistryListener(world: World, authority: KeyPair, images: ImageStore): RegistryListener {
-  const contexts = new Map<string, Promise<SecureContext>>()
-  const contextFor = (host: string): Promise<SecureContext> => {
-    const known = contexts.get(host)
-    if (known !== undefined) return known
-    const made = issueCertificate(authority, { commonName: host, usage: ['server'], dnsNames: [host] }).then(
-      ({ certificatePem, keyPem }) => createSecureContext({ cert: certificatePem, key: keyPem }),
-    )
-    contexts.set(host, made)
-    return made
-  }
+  const contextFor = certifiedHosts(authority)
   const server = createServer(
     {
       minVersion: 'TLSv1.2',
       SNICallback(host, callback) {
         if (findRegistry(host, world) === undefined) return callback(new Error(`no registry ${host}`))
-        contextFor(host).then(
+        contextFor([host]).then(
           context => callback(null, context),
           (error: unknown) => callback(error instanceof Error ? error : new Error(String(error))),
         )

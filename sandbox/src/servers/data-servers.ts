@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
-import { chmod, readdir, rm } from 'node:fs/promises'
-import { createServer, isIP, type Server } from 'node:net'
+import { readdir, rm } from 'node:fs/promises'
+import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
-import { createSecureContext, type SecureContext } from 'node:tls'
 import type pg from 'pg'
 import * as z from 'zod'
-import { issueCertificate, type KeyPair } from '../kubernetes/pki.ts'
+import { certifiedHosts } from '../http/certified-hosts.ts'
+import { listenOnSocket } from '../http/listen-on-socket.ts'
+import type { KeyPair } from '../kubernetes/pki.ts'
 import type { Supervisor } from '../processes/supervisor.ts'
 import type { World } from '../world.ts'
 import { findPostgres, findRedis } from './find-programs.ts'
@@ -63,7 +63,7 @@ const kinds = { postgres: 'databases', redis: 'caches' } as const
 export async function openDataServers(options: DataServersOptions): Promise<DataServers> {
   const { home, socketFolder, world, processes } = options
   const open = new Map<string, Open>()
-  const contexts = new Map<string, Promise<SecureContext>>()
+  const contextOf = certifiedHosts(options.authority)
   const programs = {
     postgres: await findPostgres(join(home, 'databases', 'libraries')),
     redis: await findRedis(options.path),
@@ -71,20 +71,6 @@ export async function openDataServers(options: DataServersOptions): Promise<Data
   const nameOf = (server: DataServer) => `${kinds[server.kind]}/${server.id}`
   const short = (server: DataServer) => createHash('sha256').update(nameOf(server)).digest('hex').slice(0, 10)
   const folderOf = (server: DataServer) => join(home, kinds[server.kind], server.id)
-
-  function contextOf(server: DataServer): Promise<SecureContext> {
-    const key = server.hosts.join()
-    const known = contexts.get(key)
-    if (known !== undefined) return known
-    const made = issueCertificate(options.authority, {
-      commonName: (server.hosts[0] ?? '').slice(0, 64),
-      usage: ['server'],
-      dnsNames: server.hosts.filter(host => isIP(host) === 0),
-      ipAddresses: server.hosts.filter(host => isIP(host) !== 0),
-    }).then(({ certificatePem, keyPem }) => createSecureContext({ cert: certificatePem, key: keyPem }))
-    contexts.set(key, made)
-    return made
-  }
 
   async function start(server: DataServer): Promise<void> {
     const place = {
@@ -108,7 +94,7 @@ export async function openDataServers(options: DataServersOptions): Promise<Data
   }
 
   async function listen(path: string, server: DataServer, own: string): Promise<Server> {
-    const secureContext = await contextOf(server)
+    const secureContext = await contextOf(server.hosts)
     const listener = createServer({ pauseOnConnect: server.kind === 'postgres' }, client => {
       client.on('error', () => client.destroy())
       if (server.kind === 'redis')
@@ -125,11 +111,7 @@ export async function openDataServers(options: DataServersOptions): Promise<Data
           admits: (user, secret) => admits(server, own, user, secret),
         })
     })
-    await rm(path, { force: true })
-    listener.listen(path)
-    await once(listener, 'listening')
-    await chmod(path, 0o600)
-    return listener
+    return listenOnSocket(listener, path)
   }
 
   async function admits(server: PostgresServer, own: string, user: string, secret: string): Promise<boolean> {
