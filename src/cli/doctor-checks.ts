@@ -1,6 +1,4 @@
-import { existsSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
-import { delimiter, join } from 'node:path'
 import type { Target } from '../clouds/target.ts'
 import type { Config } from '../config/schema.ts'
 import type { Check, CheckId, Finding } from '../engine/check.ts'
@@ -8,6 +6,7 @@ import { MlpError } from '../engine/errors.ts'
 import type { GateAnswer } from '../engine/gates.ts'
 import type { EngineContext } from '../engine/step.ts'
 import { phases } from '../phases/index.ts'
+import { findRedisServer } from '../tools/toolchain/redis-server.ts'
 import type { ToolReport } from '../tools/toolchain/toolchain.ts'
 import { createClouds } from './clouds.ts'
 import { askCredentials } from './gates/credentials.ts'
@@ -60,9 +59,7 @@ function sandboxCacheCheck(path: string | undefined): DoctorCheck {
     title: 'Redis for the sandbox',
     why: 'the sandbox’s caches are real where the machine has a Redis server',
     async run() {
-      const folders = [...(path ?? '').split(delimiter), '/usr/bin', '/usr/local/bin']
-      const files = folders.flatMap(one => ['redis-server', 'valkey-server'].map(name => join(one, name)))
-      const found = files.find(file => existsSync(file))
+      const found = await findRedisServer(path)
       if (found !== undefined) return { status: 'pass', detail: found }
       return {
         status: 'warn',

@@ -4,12 +4,13 @@ import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import type pg from 'pg'
 import * as z from 'zod'
+import { findRedisServer } from '../../../src/tools/toolchain/redis-server.ts'
 import { certifiedHosts } from '../http/certified-hosts.ts'
 import { listenOnSocket } from '../http/listen-on-socket.ts'
 import type { KeyPair } from '../kubernetes/pki.ts'
 import type { Supervisor } from '../processes/supervisor.ts'
 import type { World } from '../world.ts'
-import { findPostgres, findRedis } from './find-programs.ts'
+import { findPostgres } from './find-programs.ts'
 import { connectAsSuperuser, startPostgres, superuser } from './postgres.ts'
 import { fitsVerifier, welcomeToPostgres } from './postgres-front.ts'
 import { startRedis } from './redis.ts'
@@ -66,7 +67,7 @@ export async function openDataServers(options: DataServersOptions): Promise<Data
   const contextOf = certifiedHosts(options.authority)
   const programs = {
     postgres: await findPostgres(join(home, 'databases', 'libraries')),
-    redis: await findRedis(options.path),
+    redis: await findRedisServer(options.path),
   }
   const nameOf = (server: DataServer) => `${kinds[server.kind]}/${server.id}`
   const short = (server: DataServer) => createHash('sha256').update(nameOf(server)).digest('hex').slice(0, 10)

@@ -1,7 +1,8 @@
-import { access, constants, mkdir, readdir, readFile, rm, symlink } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, delimiter, dirname, join } from 'node:path'
 import * as z from 'zod'
+import { isExecutable } from '../../../src/tools/toolchain/found-on-path.ts'
 
 /** PostgreSQL's programs, and what they need to find their libraries. */
 export interface PostgresPrograms {
@@ -48,24 +49,8 @@ async function installed(): Promise<PostgresPrograms | undefined> {
   const versions = await readdir('/usr/lib/postgresql').catch(() => [])
   for (const version of versions.toSorted((a, b) => Number(b) - Number(a))) {
     const bin = join('/usr/lib/postgresql', version, 'bin')
-    if (await isProgram(join(bin, 'initdb')))
+    if (await isExecutable(join(bin, 'initdb')))
       return { postgres: join(bin, 'postgres'), initdb: join(bin, 'initdb'), env: {} }
   }
   return undefined
-}
-
-/** Redis or Valkey, where the machine has one. */
-export async function findRedis(path: string | undefined): Promise<string | undefined> {
-  const folders = [...(path ?? '').split(delimiter), '/usr/bin', '/usr/local/bin'].filter(one => one !== '')
-  for (const folder of folders)
-    for (const name of ['redis-server', 'valkey-server'])
-      if (await isProgram(join(folder, name))) return join(folder, name)
-  return undefined
-}
-
-async function isProgram(file: string): Promise<boolean> {
-  return access(file, constants.X_OK).then(
-    () => true,
-    () => false,
-  )
 }
