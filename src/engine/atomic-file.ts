@@ -37,9 +37,19 @@ export async function makeFolder(folder: string, mode = 0o700): Promise<void> {
     const code = systemErrorCode(error)
     if (code === 'EEXIST' && (await stat(folder)).isDirectory()) return
     const parent = dirname(folder)
-    if (code !== 'ENOENT' || parent === folder || (await isThere(parent))) throw error
+    if (code !== 'ENOENT' || parent === folder) throw error
+    if (await isThere(parent)) return await makeLastFolder(folder, mode)
     await makeFolder(parent, mode)
     await makeFolder(folder, mode)
+  }
+}
+
+/** The parent is there by now: another process may have made it a moment ago. */
+async function makeLastFolder(folder: string, mode: number): Promise<void> {
+  try {
+    await mkdir(folder, { mode })
+  } catch (error) {
+    if (systemErrorCode(error) !== 'EEXIST' || !(await stat(folder)).isDirectory()) throw error
   }
 }
 

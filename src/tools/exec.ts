@@ -23,6 +23,8 @@ export interface CommandSpec {
   readonly secrets?: readonly string[]
   readonly step?: string
   readonly cloud?: string
+  /** The tool's process, which leads a group of its own: for callers that must find it again after a `kill -9` of mlp. */
+  readonly onStart?: (pid: number) => void
   /** Each line of output as it comes, not masked; for tools that print JSON lines. */
   readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void
   /** A line as events and errors show it, for tools that print JSON lines. Default: as it is. */
@@ -92,6 +94,7 @@ export async function runCommand(context: ExecContext, command: CommandSpec): Pr
     throw await cannotStart(command, quoted, cause, originalMessage)
   }
 
+  command.onStart?.(pid)
   const id = `command-${randomUUID()}`
   const where = {
     ...(command.step === undefined ? {} : { step: command.step }),

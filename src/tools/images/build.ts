@@ -1,12 +1,12 @@
-import { copyFile, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { MlpError } from '../../engine/errors.ts'
-import { type ExecContext, runCommand } from '../exec.ts'
+import type { ExecContext } from '../exec.ts'
 import { inTurn } from '../toolchain/turns.ts'
 import { layBase } from './base.ts'
 import { billOfMaterials } from './bill-of-materials.ts'
 import { buildWithDocker, dockerIsWanted } from './docker.ts'
+import { copyInto, endLeftInstaller, installDependencies } from './installer.ts'
 import { type Descriptor, writeLayer } from './layer.ts'
 import { imageOf, startLayout, writeImage, writeSbomLayout } from './layout.ts'
 import {
@@ -21,7 +21,7 @@ import {
   workingFolder,
 } from './service-images.ts'
 import { shareWork } from './shared-work.ts'
-import { contentOf, manifests, sourcesHash } from './sources.ts'
+import { contentOf, sourcesHash } from './sources.ts'
 
 const sourcesLabel = 'dev.mlp.sources'
 
@@ -47,7 +47,6 @@ export interface BuiltImage {
   readonly sbom: { readonly layout: string; readonly digest: string }
 }
 
-const npmTimeoutMs = 900_000
 /** Of each service; older ones are of no use to anybody. */
 const imagesKept = 3
 const scratchPrefix = '.building-'
@@ -170,9 +169,8 @@ async function layImage(
     { ...options, report: message => report(`${name}: ${message}`) },
     blobs,
   )
-  const stage = join(scratch, 'stage')
   report(`${name}: installing production dependencies`)
-  await installDependencies(context, name, platform, packageRoot, stage)
+  const stage = await installDependencies(context, name, platform, packageRoot, scratch)
   report(`${name}: laying its layers on ${base.name}`)
   const architecture = platform === 'linux/arm64' ? 'arm64' : 'amd64'
   const dependencies = await writeLayer(blobs, [
@@ -213,54 +211,10 @@ async function removeOld(folder: string): Promise<void> {
   )
   const old = finished.toSorted((one, other) => other.madeAt - one.madeAt).slice(imagesKept - 1)
   const left = names.filter(name => name.startsWith(scratchPrefix))
+  for (const name of left) await endLeftInstaller(join(folder, name))
   for (const name of [...left, ...old.map(each => each.name)]) {
-    // A tool that outlived its mlp may still write there; then it goes the next time.
+    // What cannot be removed now goes the next time.
     await rm(join(folder, name), { recursive: true, force: true }).catch(() => undefined)
-  }
-}
-
-async function installDependencies(
-  context: ExecContext,
-  name: ImageName,
-  platform: Platform,
-  packageRoot: string,
-  stage: string,
-): Promise<void> {
-  for (const path of manifests) await copy(join(packageRoot, path), join(stage, path))
-  const cpu = platform === 'linux/arm64' ? 'arm64' : 'x64'
-  try {
-    await runCommand(context, {
-      file: 'npm',
-      args: [
-        'ci',
-        '--omit=dev',
-        // Nobody's code runs at build time; the one native library needs its CPU binary only, which is in its package.
-        '--ignore-scripts',
-        '--prefer-offline',
-        '--no-audit',
-        '--no-fund',
-        `--workspace=services/${name}`,
-        '--os=linux',
-        `--cpu=${cpu}`,
-        '--libc=glibc',
-      ],
-      cwd: stage,
-      env: { ONNXRUNTIME_NODE_INSTALL: 'skip' },
-      timeoutMs: npmTimeoutMs,
-    })
-  } catch (error) {
-    if (!(error instanceof MlpError) || error.code === 'MLP5130') throw error
-    throw new MlpError({
-      code: 'MLP2201',
-      summary: `The dependencies of ${name} could not be installed`,
-      detail: error.detail ?? error.message,
-      remedy: [
-        'See whether this machine reaches its npm registry: npm ping',
-        'Run the same command again: what was fetched is in npm’s cache.',
-      ],
-      command: error.command,
-      cause: error,
-    })
   }
 }
 
@@ -284,13 +238,8 @@ async function sourceLayer(packageRoot: string, name: ImageName, scratch: string
   const single = join(scratch, 'single')
   const folders: { folder: string; at: string }[] = []
   for (const path of contentOf(name)) {
-    if (path.endsWith('.json')) await copy(join(packageRoot, path), join(single, path))
+    if (path.endsWith('.json')) await copyInto(join(packageRoot, path), join(single, path))
     else folders.push({ folder: join(packageRoot, path), at: `${workingFolder.slice(1)}/${path}` })
   }
   return [{ folder: single, at: workingFolder.slice(1) }, ...folders]
-}
-
-async function copy(from: string, to: string): Promise<void> {
-  await mkdir(dirname(to), { recursive: true })
-  await copyFile(from, to)
 }

@@ -64,6 +64,15 @@ describe('a folder', () => {
     await expect(makeFolder(join(folder, 'file', 'below'))).rejects.toMatchObject({ code: 'ENOTDIR' })
   })
 
+  test('is made by several at once, whoever makes the one above it', async () => {
+    const folder = await temporaryFolder()
+    for (let round = 0; round < 200; round++) {
+      const wanted = join(folder, String(round), 'a', 'b', 'c')
+      await Promise.all([1, 2, 3, 4].map(() => makeFolder(wanted)))
+    }
+    expect(await readdir(folder)).toHaveLength(200)
+  })
+
   test.runIf(process.platform === 'linux')(
     'cannot be made below /proc, and that is said at once',
     async () => {
