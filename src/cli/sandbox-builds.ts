@@ -20,12 +20,17 @@ export function tellSandboxBuilds(home: string, emit: Emit): AsyncDisposable {
 }
 
 async function tellUntil(home: string, emit: Emit, signal: AbortSignal): Promise<void> {
+  let told: readonly string[] = []
   try {
     for (;;) {
       await delay(pollMs, undefined, { signal })
       const status = await sandboxStatus(home)
       if (status === undefined || status === 'other code' || signal.aborted) return
       for (const { name, message } of status.building) emit({ type: 'tool-progress', tool: name, message })
+      const building = status.building.map(({ name }) => name)
+      for (const tool of told.filter(name => !building.includes(name)))
+        emit({ type: 'tool-progress', tool, message: 'built', fraction: 1 })
+      told = building
     }
   } catch {
     // It only tells: a sandbox that does not answer is reported by whoever needs it.

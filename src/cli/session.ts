@@ -167,13 +167,18 @@ async function openSession(
       signal: interrupts.signal,
     })
     toolchain.prefetch(['terraform'])
+    let awaited = false
     const target = await resolveTarget({
       config: wanted,
       platformFolder,
       environment: io.env,
       signal: interrupts.signal,
-      report: message => emit({ type: 'tool-progress', tool: 'sandbox', message }),
+      report: message => {
+        awaited = true
+        emit({ type: 'tool-progress', tool: 'sandbox', message })
+      },
     })
+    if (awaited) emit({ type: 'tool-progress', tool: 'sandbox', message: 'ready', fraction: 1 })
     if (given.changes && target.name === 'sandbox')
       stack.use(tellSandboxBuilds(sandboxHome(platformFolder, io.env), emit))
     const config = withAccounts(wanted, target)

@@ -28,6 +28,9 @@ export interface RolloutState {
 /** The condition that a simulator puts on the pods that it plays. */
 const simulatedCondition = 'mlp.dev/simulated'
 
+/** No word of Kubernetes': a container that runs gives no reason. */
+export const notReady = 'NotReady'
+
 export const revisionKey = 'deployment.kubernetes.io/revision'
 export const templateHashKey = 'pod-template-hash'
 
@@ -160,7 +163,7 @@ function troubleOf(pod: string, { name, restartCount, state, lastState }: Contai
     return { ...common, kind: 'crash', reason, message }
   }
   return state.waiting === undefined
-    ? { ...common, kind: 'starting', reason: 'NotReady', message: 'it runs, and its probe does not pass yet' }
+    ? { ...common, kind: 'starting', reason: notReady, message: 'it runs, and its probe does not pass yet' }
     : { ...common, kind: 'starting', ...words(state.waiting) }
 }
 

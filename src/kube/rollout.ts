@@ -1,15 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import * as z from 'zod'
 import { MlpError } from '../engine/errors.ts'
 import type { KubeClient } from './client.ts'
-import { describeRef, type KubeObject, type ObjectRef, refOf } from './objects.ts'
-import {
-  type PodTrouble,
-  type RolloutState,
-  revisionKey,
-  rolloutState,
-  templateHashKey,
-} from './rollout-state.ts'
+import { describeRef, type ObjectRef } from './objects.ts'
+import { newestPods, wayBack } from './revisions.ts'
+import { notReady, type PodTrouble, type RolloutState, rolloutState } from './rollout-state.ts'
 
 export interface RolloutOptions {
   readonly signal: AbortSignal
@@ -69,54 +63,6 @@ export async function readRollout(client: KubeClient, deployment: ObjectRef): Pr
   return rolloutState(object, await newestPods(client, object))
 }
 
-/** The pods of the ReplicaSet that carries the Deployment's current revision. */
-export async function newestPods(client: KubeClient, deployment: KubeObject): Promise<readonly KubeObject[]> {
-  const revision = deployment.metadata.annotations?.[revisionKey]
-  const sets = await replicaSetsOf(client, deployment)
-  const hash = sets.find(set => set.metadata.annotations?.[revisionKey] === revision)?.metadata.labels?.[
-    templateHashKey
-  ]
-  if (revision === undefined || hash === undefined) return []
-  return client.list({
-    apiVersion: 'v1',
-    kind: 'Pod',
-    ...inNamespace(deployment),
-    labelSelector: `${selectorOf(deployment)},${templateHashKey}=${hash}`,
-  })
-}
-
-/** Newest first. */
-async function replicaSetsOf(client: KubeClient, deployment: KubeObject): Promise<readonly KubeObject[]> {
-  const sets = await client.list({
-    apiVersion: 'apps/v1',
-    kind: 'ReplicaSet',
-    ...inNamespace(deployment),
-    labelSelector: selectorOf(deployment),
-  })
-  const revisionOf = (set: KubeObject) => Number(set.metadata.annotations?.[revisionKey] ?? 0)
-  return sets.filter(set => isOwnedBy(set, deployment)).sort((a, b) => revisionOf(b) - revisionOf(a))
-}
-
-const ownersSchema = z.array(z.looseObject({ uid: z.string() })).catch([])
-const selectorSchema = z.looseObject({
-  spec: z.looseObject({ selector: z.looseObject({ matchLabels: z.record(z.string(), z.string()) }) }),
-})
-
-function isOwnedBy(object: KubeObject, owner: KubeObject): boolean {
-  return ownersSchema.parse(object.metadata['ownerReferences']).some(({ uid }) => uid === owner.metadata.uid)
-}
-
-function selectorOf(deployment: KubeObject): string {
-  const { matchLabels } = selectorSchema.parse(deployment).spec.selector
-  return Object.entries(matchLabels)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(',')
-}
-
-function inNamespace({ metadata: { namespace } }: KubeObject) {
-  return namespace === undefined ? {} : { namespace }
-}
-
 type Stuck = { readonly kind: 'refused'; readonly message: string } | PodTrouble
 
 function findStuck(
@@ -146,7 +92,10 @@ function describe({ ready, wanted, troubles, refusedToCreate }: RolloutState): s
   return [
     `${ready} of ${wanted} ready`,
     ...(refusedToCreate === undefined ? [] : [`no pod can be made: ${refusedToCreate}`]),
-    ...(worst === undefined ? [] : [`${worst.pod}: ${worst.reason}`]),
+    // What Kubernetes has no word for is told in ours.
+    ...(worst === undefined
+      ? []
+      : [`${worst.pod}: ${worst.reason === notReady ? worst.message : worst.reason}`]),
   ].join('; ')
 }
 
@@ -161,7 +110,7 @@ async function explain(
   const { cloud } = client.label
   const subject = `${describeRef(deployment)} on ${cloud}`
   const kubectl = `${options.kubectl} --namespace ${deployment.namespace ?? 'default'}`
-  const undo = `Go back to what ran before: ${undoCommand(options.kubectl, deployment)}`
+  const undo = await wayBack(client, deployment, options)
   const again = 'Then run the same command again; it goes on where it stopped.'
   if (stuck?.kind === 'refused') {
     return new MlpError({
@@ -176,7 +125,7 @@ async function explain(
       code: 'MLP4030',
       summary: `${subject}: the image of ${stuck.pod} cannot be pulled (${stuck.reason})`,
       detail: stuck.message,
-      remedy: [pullRight(cloud), again, undo],
+      remedy: [pullRight(cloud), again, ...undo],
     })
   }
   if (stuck?.kind === 'crash') {
@@ -184,7 +133,7 @@ async function explain(
       code: 'MLP4031',
       summary: `${subject}: ${stuck.pod} ${stuck.message}, ${stuck.restarts} times`,
       detail: await lastLines(client, deployment, stuck),
-      remedy: ['Read its last lines above, and put right what they name.', again, undo],
+      remedy: ['Read its last lines above, and put right what they name.', again, ...undo],
     })
   }
   const worst = stuck ?? state.troubles.find(({ kind }) => kind !== 'starting') ?? state.troubles[0]
@@ -201,14 +150,9 @@ async function explain(
         ? 'Give the cluster more nodes (nodes.max in mlp.yaml), or wait until they are there.'
         : `See what the pod says of itself: ${kubectl} describe pod ${worst?.pod ?? ''}`.trimEnd(),
       again,
-      undo,
+      ...undo,
     ],
   })
-}
-
-/** Goes back to the pods of the revision before, at once and until the next run of mlp. */
-export function undoCommand(kubectl: string, { namespace = 'default', name }: ObjectRef): string {
-  return `${kubectl} --namespace ${namespace} rollout undo deployment/${name}`
 }
 
 /** Who pulls is the node, by its own identity. */
@@ -244,28 +188,4 @@ async function lastLines(
     if (error instanceof MlpError) return `Its log cannot be read: ${error.message}`
     throw error
   }
-}
-
-const templateSchema = z.looseObject({
-  spec: z.looseObject({
-    template: z.looseObject({
-      metadata: z.looseObject({ labels: z.record(z.string(), z.string()).default({}) }),
-    }),
-  }),
-})
-
-/** The Deployment as declared, but with the pods of the revision before; undefined when there was none. */
-export async function withPreviousPods(
-  client: KubeClient,
-  declared: KubeObject,
-): Promise<KubeObject | undefined> {
-  const live = await client.get(refOf(declared))
-  if (live === undefined) return undefined
-  const [, previous] = await replicaSetsOf(client, live)
-  if (previous === undefined) return undefined
-  const { template } = templateSchema.parse(previous).spec
-  const { [templateHashKey]: _, ...labels } = template.metadata.labels
-  const spec = z.looseObject({}).parse(declared['spec'])
-  const pods = z.json().parse({ ...template, metadata: { ...template.metadata, labels } })
-  return { ...declared, spec: { ...z.record(z.string(), z.json()).parse(spec), template: pods } }
 }

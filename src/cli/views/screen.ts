@@ -15,7 +15,7 @@ export class Screen {
   #tick = 0
   #pauses = 0
   #stopped = false
-  #note: string | undefined
+  readonly #notes = new Map<string, string>()
 
   constructor(region: LiveRegion, model: RunModel, colours: Palette, now: () => Date) {
     this.#region = region
@@ -36,9 +36,10 @@ export class Screen {
     return this.#region.size().columns
   }
 
-  /** Something that is no step: a tool being built in the background. */
-  note(tool: string, message: string): void {
-    this.#note = `${tool}: ${message}`
+  /** Something that is no step: a tool being built in the background. Undefined: it is ready, and no news any more. */
+  note(tool: string, message: string | undefined): void {
+    this.#notes.delete(tool)
+    if (message !== undefined) this.#notes.set(tool, `${tool}: ${message}`)
   }
 
   print(lines: readonly string[]): void {
@@ -49,7 +50,8 @@ export class Screen {
   draw(): void {
     if (this.#stopped || this.#pauses > 0) return
     const { rows, columns } = this.#region.size()
-    const noted = this.#note === undefined || rows < 4 ? [] : [this.#palette.quiet(cut(this.#note, columns))]
+    const newest = [...this.#notes.values()].at(-1)
+    const noted = newest === undefined || rows < 4 ? [] : [this.#palette.quiet(cut(newest, columns))]
     const options = { rows: rows - noted.length, columns, now: this.#now().getTime(), palette: this.#palette }
     this.#tick += 1
     this.#region.draw([...frame(this.#model, [...this.#tasks], { ...options, tick: this.#tick }), ...noted])

@@ -38,12 +38,17 @@ export function tasksView(out: Output, settings: ViewSettings): View {
     tasks.set(event.step, task)
     return task
   }
+  /** `mlp phase 3` asks about what it needs of phases 1 and 2: those are counted, and not told one by one. */
+  const isAside = ({ step, state }: Finished): boolean => {
+    const phase = /^phase (\d)$/.exec(model.started?.command ?? '')?.[1]
+    return state === 'skipped' && phase !== undefined && !step.startsWith(`${phase}.`)
+  }
   const end = (event: Finished): void => {
     const task = tasks.get(event.step)
     tasks.delete(event.step)
     task?.end(event)
     // A failed step stays in the live part, and is told in full at the end.
-    if (event.state !== 'failed' && !(settings.quiet && event.state !== 'left')) {
+    if (event.state !== 'failed' && !(settings.quiet && event.state !== 'left') && !isAside(event)) {
       screen.print([finishedLine(event, colours, screen.columns())])
     }
   }
@@ -68,7 +73,7 @@ export function tasksView(out: Output, settings: ViewSettings): View {
           end(event)
           break
         case 'tool-progress':
-          screen.note(event.tool, event.message)
+          screen.note(event.tool, event.fraction === 1 ? undefined : event.message)
           break
         case 'tool-output':
           if (settings.verbose) screen.print([colours.quiet(cut(`  | ${event.line}`, screen.columns()))])

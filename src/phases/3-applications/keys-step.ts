@@ -39,7 +39,7 @@ export function keysStep(cloudName: CloudName): PlatformStep {
         const missing = await missingSecrets(context, openCluster(context, cloud, access))
         if (missing.length === 0) return { state: 'present', outputs: {} }
         const names = missing.map(secret => secret.metadata.name).join(', ')
-        return { state: 'absent', why: `not there: ${names}` }
+        return { state: 'absent', why: `missing: ${names}` }
       } catch (error) {
         if (error instanceof MlpError) return { state: 'unknown', why: error.message }
         throw error

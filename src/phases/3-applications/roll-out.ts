@@ -3,7 +3,8 @@ import { contextName } from '../../config/names.ts'
 import { MlpError } from '../../engine/errors.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { describeRef, type KubeObject, refOf } from '../../kube/objects.ts'
-import { undoCommand, waitForRollout, withPreviousPods } from '../../kube/rollout.ts'
+import { goBack, withPreviousPods } from '../../kube/revisions.ts'
+import { waitForRollout } from '../../kube/rollout.ts'
 import { quoteCommand } from '../../tools/quote.ts'
 import { kubeconfigFile } from '../2-kubernetes/context-step.ts'
 import type { Context } from '../phase.ts'
@@ -35,7 +36,7 @@ export async function rollOut(
       code: error.code,
       summary: `${error.message}; the pods that ran before run again`,
       detail: error.detail,
-      remedy: error.remedy.filter(line => !line.endsWith(undoCommand(options.kubectl, refOf(object)))),
+      remedy: error.remedy.filter(line => !line.startsWith(goBack)),
       cause: error,
     })
   }
