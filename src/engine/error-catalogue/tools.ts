@@ -163,10 +163,20 @@ export const toolErrors = {
   },
   MLP2204: {
     title: 'Docker did not build an image',
-    meaning: '`MLP_IMAGE_BUILDER=docker` asks for Docker, and its engine or its builder failed.',
+    meaning:
+      '`MLP_IMAGE_BUILDER=docker` asks for Docker, and its engine or its builder failed. Without the variable mlp does without an engine that cannot build.',
     owner: 'operator',
     retryable: true,
-    remedy: 'Put right what it says, or build without an engine: unset MLP_IMAGE_BUILDER.',
+    remedy: 'Put right what it says, or build without an engine: MLP_IMAGE_BUILDER=daemonless.',
     exitCode: 3,
+  },
+  MLP2205: {
+    title: 'MLP_IMAGE_BUILDER names no way to build images',
+    meaning:
+      'It takes `docker` and `daemonless`. Unset, Docker is used where it can build, and else is done without.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Set it to one of the two, or unset it.',
+    exitCode: 2,
   },
 } satisfies Entries<2>

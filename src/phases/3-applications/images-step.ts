@@ -53,11 +53,16 @@ export function imagesStep(cloudName: CloudName): PlatformStep {
       }
     },
     async apply(context, progress) {
-      const platform = await platformOf(await requireCluster(context, cloudName))
+      const client = await requireCluster(context, cloudName)
+      const platform = await platformOf(client)
       const crane = await context.toolchain.path('crane', context.signal)
+      // On a machine that never built them, those of unchanged sources need not be built to be known.
+      const there = await findImages(context, cloudName, client, id)
       // Side by side: one is built while another is pushed. The other clouds' lanes find what the first one built.
       const ends = await Promise.allSettled(
         imageNames.map(async name => {
+          const found = there[name]
+          if (found !== undefined) return [name, found] as const
           const image = await buildImage(context, name, {
             packageRoot: packageRoot(context),
             platform,
@@ -97,10 +102,11 @@ export async function findImages(
   context: Context,
   cloudName: CloudName,
   client: KubeClient,
+  step?: StepId,
 ): Promise<Readonly<Partial<Record<ImageName, string>>>> {
   const platform = await platformOf(client)
   const cloud = cloudOf(context, cloudName)
-  return signedIn(context, cloudName, async crane => {
+  const find = async (crane: Crane) => {
     const found = await Promise.all(
       imageNames.map(async name => {
         const wanted = {
@@ -113,7 +119,8 @@ export async function findImages(
       }),
     )
     return Object.fromEntries(found.flat())
-  })
+  }
+  return signedIn(context, cloudName, find, step)
 }
 
 async function signedIn<T>(

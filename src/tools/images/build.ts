@@ -5,7 +5,7 @@ import type { ExecContext } from '../exec.ts'
 import { inTurn } from '../toolchain/turns.ts'
 import { layBase } from './base.ts'
 import { billOfMaterials } from './bill-of-materials.ts'
-import { buildWithDocker, dockerIsWanted } from './docker.ts'
+import { buildByEngine } from './builder.ts'
 import { copyInto, endLeftInstaller, installDependencies } from './installer.ts'
 import { type Descriptor, writeLayer } from './layer.ts'
 import { imageOf, startLayout, writeImage, writeSbomLayout } from './layout.ts'
@@ -61,9 +61,9 @@ function imagesCacheFolder(): string {
 }
 
 /**
- * One service's image as an OCI layout, made without a container engine: production dependencies by `npm ci`, the
- * sources as they are (Node strips the types), on the Dockerfile's base. Sources that were built before are not built
- * again, in this process or another. Throws MLP2201.
+ * One service's image as an OCI layout: its Dockerfile built by Docker where that can be had, else the same laid without
+ * an engine: production dependencies by `npm ci`, the sources as they are (Node strips the types), on the Dockerfile's
+ * base. Sources that were built before are not built again, in this process or another. Throws MLP2201, MLP2204.
  */
 export async function buildImage(
   context: ExecContext,
@@ -128,9 +128,13 @@ async function buildAnew(
     const made = join(scratch, 'made')
     const layout = join(made, 'image')
     const version = await versionOf(packageRoot, name)
-    const { image, bill } = dockerIsWanted()
-      ? await buildWithDocker(context, name, { packageRoot, platform, version, sources, report }, layout)
-      : await layImage(context, name, options, { layout, scratch, version, sources })
+    const { image, bill } =
+      (await buildByEngine(
+        context,
+        name,
+        { packageRoot, platform, version, sources, scratch, report },
+        layout,
+      )) ?? (await layImage(context, name, options, { layout, scratch, version, sources }))
     const sbomLayout = join(made, 'sbom')
     const sbom: Descriptor = await writeSbomLayout(sbomLayout, image, bill)
     await rm(folder, { recursive: true, force: true })
