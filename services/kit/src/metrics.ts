@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { CountedHistogram, type Observations } from './counted-histogram.ts'
 import type { RequestOutcome } from './logging.ts'
 
 export interface HttpMetrics {
@@ -23,17 +24,21 @@ export function createHttpMetrics(service: { readonly name: string; readonly ver
     labelNames: ['service', 'version'],
     registers: [registry],
   }).set({ service: service.name, version: service.version }, 1)
-  const duration = new Histogram({
+  const duration = new CountedHistogram({
     name: 'http_server_request_duration_seconds',
     help: 'From the request line read to the response sent, in seconds.',
     labelNames: ['http_request_method', 'http_route', 'http_response_status_code'],
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers: [registry],
   })
-  const active = new Gauge({
+  let active = 0
+  new Gauge({
     name: 'http_server_active_requests',
     help: 'Requests that are being answered.',
     registers: [registry],
+    collect() {
+      this.set(active)
+    },
   })
   const malformed = new Counter({
     name: 'http_server_malformed_requests_total',
@@ -42,22 +47,32 @@ export function createHttpMetrics(service: { readonly name: string; readonly ver
     registers: [registry],
   })
 
-  // Hashing labels anew for each request costs more than the histogram itself.
-  const children = new Map<string, Histogram.Internal<string>>()
+  // By route, then by method and status.
+  const children = new Map<string, Map<string, Observations>>()
+  const childOf = (method: string, route: string, status: number): Observations => {
+    const ofRoute = children.get(route) ?? new Map<string, Observations>()
+    children.set(route, ofRoute)
+    const key = `${method} ${status}`
+    let child = ofRoute.get(key)
+    if (child === undefined) {
+      child = duration.child({
+        http_request_method: method,
+        http_route: route,
+        http_response_status_code: String(status),
+      })
+      ofRoute.set(key, child)
+    }
+    return child
+  }
   return {
     registry,
     countMalformed: status => malformed.inc({ http_response_status_code: status }),
-    requestStarted: () => active.inc(),
+    requestStarted() {
+      active++
+    },
     requestEnded(request, { statusCode, durationMs }) {
-      active.dec()
-      const route = request.routeOptions.url ?? '(none)'
-      const key = `${request.method} ${statusCode} ${route}`
-      let child = children.get(key)
-      if (child === undefined) {
-        child = duration.labels(request.method, route, String(statusCode))
-        children.set(key, child)
-      }
-      child.observe(durationMs / 1000)
+      active--
+      childOf(request.method, request.routeOptions.url ?? '(none)', statusCode).observe(durationMs / 1000)
     },
   }
 }

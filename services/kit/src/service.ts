@@ -7,7 +7,7 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify'
-import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Registry } from 'prom-client'
 import type { ServiceApp } from './app.ts'
 import { logLines } from './log-lines.ts'
@@ -25,6 +25,7 @@ import {
 import { RequestLog } from './request-log.ts'
 import type { SharedSettings } from './settings.ts'
 import { endRequestSpan, openTracing, startRequestSpan, type Tracing } from './tracing.ts'
+import { compileValidator } from './validation.ts'
 
 /** What a service is, apart from its settings. */
 export interface ServiceDefinition<Settings extends SharedSettings> {
@@ -92,6 +93,8 @@ export async function createService<Settings extends SharedSettings>(
   const tracing = await openTracing(definition, settings)
   const drain = new AbortController()
   const readiness: ReadinessCheck[] = []
+  // A line that nobody will see would be put together all the same.
+  const logsRequests = ['trace', 'debug', 'info'].includes(settings.LOG_LEVEL)
 
   /** Counts, traces and logs a request, whatever becomes of it. */
   function begin(request: FastifyRequest, reply: FastifyReply): void {
@@ -116,7 +119,7 @@ export async function createService<Settings extends SharedSettings>(
       }
       metrics.requestEnded(request, outcome)
       endRequestSpan(span, outcome)
-      logRequest(app.log, request, outcome, traceId)
+      if (logsRequests) logRequest(app.log, request, outcome, traceId)
       if (!request.raw.complete) closeUnlessRead(request.raw, socket)
       // Its connection may be kept alive, which would keep a closing server from closing.
       if (!app.server.listening) setImmediate(() => app.server.closeIdleConnections())
@@ -150,7 +153,7 @@ export async function createService<Settings extends SharedSettings>(
     clientErrorHandler: createClientErrorHandler(metrics.countMalformed),
   }).withTypeProvider<ZodTypeProvider>()
 
-  app.setValidatorCompiler(validatorCompiler)
+  app.setValidatorCompiler(compileValidator)
   // Responses are checked by the compiler and by tests, not at run time.
   app.setSerializerCompiler(() => data => JSON.stringify(data))
   addProblemHandlers(app)

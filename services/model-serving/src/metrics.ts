@@ -1,4 +1,5 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { CountedHistogram } from '@mlp/service-kit/counted-histogram'
+import { Counter, Gauge, type Registry } from 'prom-client'
 import { RequestRefused } from './errors.ts'
 import type { BatcherOptions } from './inference/batcher.ts'
 import type { ModelStore, ServedVersion } from './repository/model-store.ts'
@@ -16,11 +17,15 @@ export interface InferenceMetrics {
 export function createInferenceMetrics(registry: Registry): InferenceMetrics {
   const labelNames = ['model', 'version'] as const
   const registers = [registry]
-  const answers = new Counter({
+  const answers = createTallies()
+  new Counter({
     name: 'model_inferences_total',
     help: 'Requests answered with a result.',
     labelNames,
     registers,
+    collect() {
+      answers.show(this)
+    },
   })
   const refusals = new Counter({
     name: 'model_refusals_total',
@@ -28,7 +33,7 @@ export function createInferenceMetrics(registry: Registry): InferenceMetrics {
     labelNames: ['reason'],
     registers,
   })
-  const duration = new Histogram({
+  const duration = new CountedHistogram({
     name: 'model_run_duration_seconds',
     help: 'One run of the model, whatever its rows, in seconds.',
     labelNames,
@@ -38,40 +43,43 @@ export function createInferenceMetrics(registry: Registry): InferenceMetrics {
     ],
     registers,
   })
-  const requests = new Histogram({
+  const requests = new CountedHistogram({
     name: 'model_batch_requests',
     help: 'Requests that one run answered.',
     labelNames,
     buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256],
     registers,
   })
-  const rows = new Counter({
+  const rows = createTallies()
+  new Counter({
     name: 'model_rows_total',
     help: 'Rows (first dimension) that the model was run on.',
     labelNames,
     registers,
+    collect() {
+      rows.show(this)
+    },
   })
-  // Hashing labels anew for each request costs more than counting.
-  const answersOf = new WeakMap<ServedVersion, ReturnType<typeof answers.labels>>()
+  const answersOf = new WeakMap<ServedVersion, Tally>()
   return {
     answered(served) {
-      let counter = answersOf.get(served)
-      if (counter === undefined) {
-        counter = answers.labels(served.name, served.version)
-        answersOf.set(served, counter)
+      let tally = answersOf.get(served)
+      if (tally === undefined) {
+        tally = answers.of(served.name, served.version)
+        answersOf.set(served, tally)
       }
-      counter.inc()
+      tally.count++
     },
     refused: error =>
       refusals.inc({ reason: error instanceof RequestRefused ? error.reason : 'internal-error' }),
     onBatch(model, version) {
-      const durationOf = duration.labels(model, version)
-      const requestsOf = requests.labels(model, version)
-      const rowsOf = rows.labels(model, version)
-      return batch => {
-        durationOf.observe(batch.tookMs / 1000)
-        requestsOf.observe(batch.requests)
-        rowsOf.inc(batch.rows)
+      const durationOf = duration.child({ model, version })
+      const requestsOf = requests.child({ model, version })
+      const rowsOf = rows.of(model, version)
+      return (requestCount, rowCount, tookMs) => {
+        durationOf.observe(tookMs / 1000)
+        requestsOf.observe(requestCount)
+        rowsOf.count += rowCount
       }
     },
     watch(store) {
@@ -87,6 +95,28 @@ export function createInferenceMetrics(registry: Registry): InferenceMetrics {
           }
         },
       })
+    },
+  }
+}
+
+interface Tally {
+  readonly labels: { readonly model: string; readonly version: string }
+  count: number
+}
+
+/** Counts by version. Where prom-client counts for each request, hashing labels costs more than the rest. */
+function createTallies() {
+  const tallies = new Map<string, Tally>()
+  return {
+    of(model: string, version: string): Tally {
+      const key = JSON.stringify([model, version])
+      const tally = tallies.get(key) ?? { labels: { model, version }, count: 0 }
+      tallies.set(key, tally)
+      return tally
+    },
+    show(counter: Counter<'model' | 'version'>): void {
+      counter.reset()
+      for (const { labels, count } of tallies.values()) if (count > 0) counter.inc({ ...labels }, count)
     },
   }
 }

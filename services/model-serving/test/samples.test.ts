@@ -1,5 +1,7 @@
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { infer, type Serving, startServing } from './support.ts'
+import { infer, type Serving, startServing, temporaryFolder, writeCatalogue } from './support.ts'
 
 let serving: Serving
 beforeAll(async () => {
@@ -52,16 +54,22 @@ describe('digits', () => {
   })
 
   test('answers the same in a batch as alone', async () => {
-    const alone = await infer(serving.url, 'digits', request)
+    await using folder = await temporaryFolder()
+    const source = pathToFileURL(join(import.meta.dirname, '../models/digits/1/model.onnx')).href
+    // Client and server share a thread here: without a wait, requests might come one by one.
+    const batching = { maxRows: 64, maxDelayMs: 500 }
+    const models = [{ name: 'digits', versions: [{ version: '1', source }], batching }]
+    await using batched = await startServing({ MODELS: await writeCatalogue(folder.path, models) })
+    const alone = await infer(batched.url, 'digits', request)
     const together = await Promise.all(
-      Array.from({ length: 50 }, () => infer(serving.url, 'digits', request)),
+      Array.from({ length: 50 }, () => infer(batched.url, 'digits', request)),
     )
     for (const { outputs } of together) {
       for (const [index, probability] of (outputs[0]?.data ?? []).entries()) {
         expect(Number(probability)).toBeCloseTo(Number(alone.outputs[0]?.data?.[index]), 5)
       }
     }
-    const metrics = await (await fetch(`${serving.url}/metrics`)).text()
+    const metrics = await (await fetch(`${batched.url}/metrics`)).text()
     const value = (name: string): number =>
       Number(new RegExp(`^${name}\\{model="digits",version="1"\\} (\\d+)$`, 'm').exec(metrics)?.[1])
     expect(value('model_inferences_total')).toBe(value('model_batch_requests_sum'))

@@ -12,6 +12,8 @@ export interface ImageSpec {
   readonly ports: readonly number[]
   /** Folders and files of services/<name> that go into the image. */
   readonly content: readonly string[]
+  /** Node's, where the defaults do not do. */
+  readonly nodeOptions?: readonly string[]
 }
 
 export const imageSpecs: Readonly<Record<ImageName, ImageSpec>> = {
@@ -21,6 +23,9 @@ export const imageSpecs: Readonly<Record<ImageName, ImageSpec>> = {
     ports: [8080, 8081],
     // The sample models: a new platform answers an inference before anybody has uploaded a model.
     content: ['package.json', 'src', 'models'],
+    // A request leaves 30 KiB of garbage. Half a millisecond of every 50 went into collecting it, and more where the
+    // collector's threads waited for a processor: fewer collections, and by the thread that waits for them anyway.
+    nodeOptions: ['--no-parallel-scavenge', '--min-semi-space-size=32', '--max-semi-space-size=32'],
   },
   'data-sync': { title: 'Data sync', ports: [8081], content: ['package.json', 'src'] },
 }
@@ -32,7 +37,7 @@ export const nodePath = '/nodejs/bin/node'
 export const environment = ['NODE_ENV=production', 'HOST=0.0.0.0'] as const
 
 export function entrypointOf(name: ImageName): readonly string[] {
-  return [nodePath, `services/${name}/src/main.ts`]
+  return [nodePath, ...(imageSpecs[name].nodeOptions ?? []), `services/${name}/src/main.ts`]
 }
 
 /** The base image, by digest: the Dockerfile is the only place that names it. */

@@ -46,18 +46,21 @@ export function split(outputs: readonly Tensor[], rowsOf: readonly number[]): re
       )
     }
   }
+  const cuts = outputs.map(({ name, datatype, shape, data }) => ({
+    ...{ name, datatype, data },
+    rowShape: shape.slice(1),
+    perRow: data.length / totalRows,
+  }))
   let row = 0
   return rowsOf.map(rows => {
     const from = row
     row += rows
-    return outputs.map(output => {
-      const perRow = output.data.length / totalRows
-      return {
-        ...output,
-        shape: [rows, ...output.shape.slice(1)],
-        data: slice(output.data, from * perRow, row * perRow),
-      }
-    })
+    return cuts.map(({ name, datatype, data, rowShape, perRow }) => ({
+      name,
+      datatype,
+      shape: [rows, ...rowShape],
+      data: slice(data, from * perRow, row * perRow),
+    }))
   })
 }
 

@@ -11,9 +11,11 @@ export interface BatcherOptions {
   readonly maxQueuedRequests: number
   /** A request that has waited longer than this is refused instead of run. */
   readonly maxWaitMs: number
-  readonly run: (inputs: readonly Tensor[]) => Promise<readonly Tensor[]>
+  readonly run: (inputs: readonly Tensor[]) => Promise<readonly Tensor[]> | readonly Tensor[]
+  /** What a request is told that the model failed on. Without it, what `run` threw. */
+  readonly describeFailure?: (error: unknown) => unknown
   /** Told of every run of the model, for metrics. */
-  readonly onBatch?: (batch: { requests: number; rows: number; tookMs: number }) => void
+  readonly onBatch?: (requests: number, rows: number, tookMs: number) => void
 }
 
 export interface Batcher {
@@ -38,7 +40,7 @@ interface Waiting {
 }
 
 export function createBatcher(options: BatcherOptions): Batcher {
-  const { maxRows, maxDelayMs, maxQueuedRequests, maxWaitMs, run, onBatch } = options
+  const { maxRows, maxDelayMs, maxQueuedRequests, maxWaitMs, run, describeFailure, onBatch } = options
   let queue: Waiting[] = []
   let queuedRows = 0
   let isRunning = false
@@ -65,7 +67,8 @@ export function createBatcher(options: BatcherOptions): Batcher {
 
   function schedule(): void {
     if (isRunning || immediate !== undefined || queue[0] === undefined) return
-    const waitMs = queuedRows >= maxRows ? 0 : queue[0].since + maxDelayMs - performance.now()
+    const waitMs =
+      maxDelayMs === 0 || queuedRows >= maxRows ? 0 : queue[0].since + maxDelayMs - performance.now()
     if (waitMs <= 0) {
       clearTimeout(timer)
       timer = undefined
@@ -76,10 +79,10 @@ export function createBatcher(options: BatcherOptions): Batcher {
   async function dispatch(): Promise<void> {
     immediate = undefined
     timer = undefined
-    const batch = takeBatch()
+    const startedAt = performance.now()
+    const batch = takeBatch(startedAt)
     if (batch.length > 0) {
       isRunning = true
-      const startedAt = performance.now()
       await runBatch(batch)
       averageMsPerRequest += ((performance.now() - startedAt) / batch.length - averageMsPerRequest) / 8
       isRunning = false
@@ -90,13 +93,18 @@ export function createBatcher(options: BatcherOptions): Batcher {
   }
 
   /** Removes from the queue the oldest request and those behind it that can be run with it. */
-  function takeBatch(): readonly Waiting[] {
+  function takeBatch(now: number): readonly Waiting[] {
+    const all = queue
+    if (canRunTogether(all, now)) {
+      queue = []
+      queuedRows = 0
+      return all
+    }
     const batch: Waiting[] = []
     const rest: Waiting[] = []
     let rows = 0
     let isFull = false
-    const now = performance.now()
-    for (const request of queue) {
+    for (const request of all) {
       if (isFull) rest.push(request)
       else if (request.isCancelled()) request.reject(new RequestRefused('cancelled', 'the caller went away'))
       else if (now - request.since > maxWaitMs) {
@@ -121,6 +129,16 @@ export function createBatcher(options: BatcherOptions): Batcher {
     return batch
   }
 
+  /** As most often: all that waits goes into one run. */
+  function canRunTogether(requests: readonly Waiting[], now: number): boolean {
+    const [first] = requests
+    if (first === undefined || queuedRows > maxRows || now - first.since > maxWaitMs) return false
+    for (const request of requests) {
+      if (request.isCancelled() || !sameRowShape(first.inputs, request.inputs)) return false
+    }
+    return true
+  }
+
   async function runBatch(batch: readonly Waiting[]): Promise<void> {
     if (batch.length > 1) {
       try {
@@ -137,22 +155,28 @@ export function createBatcher(options: BatcherOptions): Batcher {
     }
     for (const request of batch) {
       try {
-        request.resolve(await runOnce(request.inputs, [request]))
+        const ran = runOnce(request.inputs, [request])
+        request.resolve(ran instanceof Promise ? await ran : ran)
       } catch (error) {
-        request.reject(error)
+        request.reject(describeFailure === undefined ? error : describeFailure(error))
       }
     }
   }
 
-  async function runOnce(inputs: readonly Tensor[], batch: readonly Waiting[]): Promise<readonly Tensor[]> {
+  /** Returns at once where the model does. */
+  function runOnce(
+    inputs: readonly Tensor[],
+    batch: readonly Waiting[],
+  ): Promise<readonly Tensor[]> | readonly Tensor[] {
     const startedAt = performance.now()
-    const outputs = await run(inputs)
-    onBatch?.({
-      requests: batch.length,
-      rows: batch.reduce((sum, { rows }) => sum + rows, 0),
-      tookMs: performance.now() - startedAt,
-    })
-    return outputs
+    const tell = (outputs: readonly Tensor[]): readonly Tensor[] => {
+      let rows = 0
+      for (const request of batch) rows += request.rows
+      onBatch?.(batch.length, rows, performance.now() - startedAt)
+      return outputs
+    }
+    const ran = run(inputs)
+    return ran instanceof Promise ? ran.then(tell) : tell(ran)
   }
 
   return {

@@ -24,7 +24,7 @@ export interface Model {
   readonly thread: 'main' | 'own'
   /** Whether it was run on made-up inputs. */
   readonly isWarm: boolean
-  /** The model's outputs for a request's inputs. Rejects with RequestRefused if it does not answer. */
+  /** The model's outputs for a request's inputs. Throws, or rejects with, RequestRefused if it does not answer. */
   infer(inputs: readonly Tensor[], isCancelled: () => boolean): Promise<readonly Tensor[]>
   queued(): number
   /** Waits for what was accepted, then frees the memory. Nothing may be submitted afterwards. */
@@ -51,20 +51,17 @@ export async function openModel(
     maxQueuedRequests: options.maxQueuedRequests,
     maxWaitMs: options.maxWaitMs,
     run: inputs => session.run(inputs),
+    describeFailure: error => (error instanceof RequestRefused ? error : rejectedByModel(error)),
     onBatch,
   })
   return {
     signature,
     thread,
     isWarm: batchMs !== undefined,
-    async infer(inputs, isCancelled) {
+    infer(inputs, isCancelled) {
       const matched = matchInputs(signature, inputs)
       if (batched) requireSameRows(matched)
-      try {
-        return await batcher.submit(matched, isCancelled)
-      } catch (error) {
-        throw error instanceof RequestRefused ? error : rejectedByModel(error)
-      }
+      return batcher.submit(matched, isCancelled)
     },
     queued: batcher.queued,
     async close() {
@@ -87,6 +84,7 @@ async function open(
 }
 
 function requireSameRows(inputs: readonly Tensor[]): void {
+  if (inputs.length === 1) return
   const rows = inputs[0]?.shape[0]
   const other = inputs.find(({ shape }) => shape[0] !== rows)
   if (other !== undefined) {

@@ -10,11 +10,12 @@ const send = (message: FromWorker): void => port.postMessage(message)
 
 try {
   const { session, batchMs } = await openWarmSession(file, threads, maxRows)
-  port.on('message', ({ inputs }: ToWorker) => {
-    session.run(inputs).then(
-      outputs => send({ type: 'outputs', outputs }),
-      (error: unknown) => send({ type: 'failed', message: messageOf(error) }),
-    )
+  port.on('message', async ({ inputs }: ToWorker) => {
+    try {
+      send({ type: 'outputs', outputs: await session.run(inputs) })
+    } catch (error) {
+      send({ type: 'failed', message: messageOf(error) })
+    }
   })
   send({ type: 'open', signature: session.signature, loadMs: session.loadMs, batchMs })
 } catch (error) {

@@ -17,6 +17,13 @@ export interface Signature {
 /** The tensors in the order of the model's inputs. Throws RequestRefused unless they are just what the model takes. */
 export function matchInputs(signature: Signature, tensors: readonly Tensor[]): readonly Tensor[] {
   const { inputs } = signature
+  const [spec] = inputs
+  const [only] = tensors
+  // As most often: one input, and nothing wrong with it.
+  if (inputs.length === 1 && tensors.length === 1 && spec !== undefined && only !== undefined) {
+    if (only.name === spec.name && only.datatype === spec.datatype && shapeFits(spec.shape, only.shape))
+      return tensors
+  }
   const matched = inputs.map(spec => {
     const tensor = tensors.find(({ name }) => name === spec.name)
     if (tensor === undefined) throw invalid(`input '${spec.name}' is missing`)

@@ -16,7 +16,7 @@ const measureMs = 50
 
 /** Loads a model and runs it on made-up inputs, so that no caller pays for its first run. Throws as openSession does. */
 export async function openWarmSession(file: string, threads: number, maxRows: number): Promise<WarmSession> {
-  const session = await openSession(file, threads)
+  const session = openSession(file, threads)
   try {
     if (maxRows > 1 && !hasBatchDimension(session.signature)) {
       throw new Error(

@@ -73,6 +73,11 @@ export function parseNumbers(
   }
   const { array, least, most, integer } = NUMBERS[datatype]
   const data = new array(length)
+  if (
+    (data instanceof Float32Array || data instanceof Float64Array) &&
+    readPlainArray(bytes, start, end, data)
+  )
+    return data
   const half = datatype === 'FP16'
   readArray(cursor, shape, length, index => {
     const value = readNumber(cursor)
@@ -81,6 +86,51 @@ export function parseNumbers(
     data[index] = half ? toFloat16(value) : value
   })
   return data
+}
+
+/**
+ * Fills `data` from a flat array of plain decimals without white space, as JSON.stringify writes them: most arrays are.
+ * Says whether it did; everything else, and all that is wrong, is left to the thorough way.
+ */
+function readPlainArray(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  data: Float32Array | Float64Array,
+): boolean {
+  let at = start + 1
+  for (let index = 0; index < data.length; index++) {
+    const isNegative = bytes[at] === MINUS
+    if (isNegative) at++
+    const numberAt = at
+    let mantissa = 0
+    let byte = bytes[at] ?? 0
+    while (byte >= 0x30 && byte <= 0x39) {
+      mantissa = mantissa * 10 + (byte - 0x30)
+      byte = bytes[++at] ?? 0
+    }
+    if (at === numberAt || (bytes[numberAt] === ZERO && at > numberAt + 1)) return false
+    let value = mantissa
+    let length = at - numberAt
+    if (byte === DOT) {
+      const fractionAt = ++at
+      byte = bytes[at] ?? 0
+      while (byte >= 0x30 && byte <= 0x39) {
+        mantissa = mantissa * 10 + (byte - 0x30)
+        byte = bytes[++at] ?? 0
+      }
+      const digits = at - fractionAt
+      if (digits === 0) return false
+      length += digits
+      value = mantissa / (POWERS_OF_TEN[digits] ?? Number.NaN)
+    }
+    // Both are exact so far (see readNumber).
+    if (length > 15) return false
+    data[index] = isNegative ? -value : value
+    if (byte !== (index === data.length - 1 ? CLOSE_BRACKET : COMMA)) return false
+    at++
+  }
+  return at === end
 }
 
 /**

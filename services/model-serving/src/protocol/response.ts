@@ -30,11 +30,23 @@ export function encodeInferenceResponse(
     } else content = `"data":${formatData(output)}`
     const { name, datatype, shape } = output
     const comma = index === 0 ? '' : ','
-    described += `${comma}{"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${shape.join()}],${content}}`
+    described += `${comma}{"name":${quoted(name)},"datatype":"${datatype}","shape":[${shape.join()}],${content}}`
   }
   const id = request.id === undefined ? '' : `"id":${JSON.stringify(request.id)},`
-  const json = `{"model_name":${JSON.stringify(model.name)},"model_version":${JSON.stringify(model.version)},${id}"outputs":[${described}]}`
+  const json = `{"model_name":${quoted(model.name)},"model_version":${quoted(model.version)},${id}"outputs":[${described}]}`
   if (binaryParts.length === 0) return { body: json, headerBytes: undefined }
   const header = Buffer.from(json)
   return { body: Buffer.concat([header, ...binaryParts]), headerBytes: header.length }
+}
+
+const known = new Map<string, string>()
+
+/** A name as JSON. Models and their outputs are few, but are named in every answer. */
+function quoted(name: string): string {
+  let text = known.get(name)
+  if (text === undefined) {
+    text = JSON.stringify(name)
+    if (known.size < 1000) known.set(name, text)
+  }
+  return text
 }
