@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPlayground, type Finished, type Playground, parseEvents } from '../support/mlp.ts'
 import { eventually } from '../support/processes.ts'
+import { sandboxProcesses } from '../support/sandbox.ts'
 import { type InventoryOfWorld, readWorld } from '../support/world.ts'
 
 const bootstrap = ['bootstrap', '--yes', '--json']
@@ -102,5 +103,24 @@ describe('phase 3 is cut short', () => {
     expect(verified.exitCode, verified.stdout).toBe(0)
     const again = await playground.mlp(bootstrap, cold())
     expect(steps(again).filter(({ state }) => state !== 'skipped')).toEqual([])
+  })
+
+  it('by kill -9 of what the sandbox runs for it, kind by kind: all of it comes back by itself', async () => {
+    const kinds: Readonly<Record<string, RegExp>> = {
+      databases: /^databases\//,
+      caches: /^caches\//,
+      'the registry of images': /^emulators\/images$/,
+      'the clusters’ networks': /^workloads\/.*\/network$/,
+      'node agents': /^workloads\/.*\/services$/,
+    }
+    for (const [kind, name] of Object.entries(kinds)) {
+      const victims = [...(await sandboxProcesses(playground))].filter(([each]) => name.test(each))
+      expect(victims, kind).not.toEqual([])
+      for (const [, pid] of victims) process.kill(pid, 'SIGKILL')
+      const verified = await playground.mlp(['verify', '3', '--json', '--wait', '240s'])
+      expect(verified.exitCode, `after ${kind}: ${verified.stdout}`).toBe(0)
+    }
+    expectWell(await playground.mlp(bootstrap, cold()))
+    expect(await readWorld(playground)).toEqual(undisturbed)
   })
 })
