@@ -2,6 +2,7 @@ import * as z from 'zod'
 import type { ClusterAccess, ClusterToken } from '../clouds/cloud.ts'
 import { parseJson } from '../engine/json.ts'
 import { type ClusterLabel, fieldConflict, notKubernetes, refused, waitedTooLong } from './errors.ts'
+import { knownKind } from './known-kinds.ts'
 import {
   describeRef,
   type KubeObject,
@@ -152,8 +153,11 @@ export function openKubeClient(options: KubeClientOptions): KubeClient {
   }
 
   async function collectionPath(apiVersion: string, kind: string, namespace: string | undefined) {
-    const resources = await resourcesOf(apiVersion)
-    const resource = resources.find(candidate => candidate.kind === kind && !candidate.name.includes('/'))
+    const resource =
+      knownKind(apiVersion, kind) ??
+      (await resourcesOf(apiVersion)).find(
+        candidate => candidate.kind === kind && !candidate.name.includes('/'),
+      )
     if (resource === undefined) {
       throw refused(label, `use ${apiVersion} ${kind}`, 404, {
         kind: 'Status',

@@ -2,6 +2,7 @@ import { MlpError } from '../engine/errors.ts'
 import { fieldManager, type KubeClient } from './client.ts'
 import { describeDifference, diffFields } from './diff.ts'
 import { describeRef, type KubeObject, refOf } from './objects.ts'
+import { standsAsDeclared } from './standing.ts'
 
 export type ObjectState =
   | { readonly state: 'present'; readonly live: KubeObject }
@@ -14,8 +15,8 @@ const volatile = ['managedFields', 'resourceVersion', 'generation', 'uid', 'crea
 const fieldsNamed = 4
 
 /**
- * Compares an object with what the API server would make of applying the declared one: a dry run, so that defaults
- * and admission count as they would. Changes nothing.
+ * Compares an object with what the API server would make of applying the declared one. Where the live object does not
+ * tell that by itself, by a dry run, so that defaults and admission count as they would. Changes nothing.
  * @param known the live object, by whoever has just read it
  */
 export async function compareWithLive(
@@ -32,6 +33,7 @@ export async function compareWithLive(
   if (!managed.some(entry => entry.manager === fieldManager && entry.operation === 'Apply')) {
     return drifted('was not made by mlp')
   }
+  if (standsAsDeclared(declared, live)) return { state: 'present', live }
   try {
     const wanted = await client.apply(declared, { dryRun: true })
     const differences = diffFields(settled(live), settled(wanted))

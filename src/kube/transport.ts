@@ -50,8 +50,8 @@ const tokenReserveMs = 120_000
  */
 const passingStatus = new Set([429, 502, 503, 504])
 const passingCodes = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT'])
-/** A handshake costs both sides more than an answer does. */
-const connectionsAtOnce = 4
+/** A handshake takes longer than to wait for an answer, and costs both sides more. */
+const connectionsAtOnce = 2
 
 export function openTransport(options: TransportOptions): Transport {
   const { access, label } = options

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { findFreePorts } from '../../sandbox/src/kubernetes/ports.ts'
 import { type KubeClient, openKubeClient } from '../../src/kube/client.ts'
+import { compareWithLive } from '../../src/kube/drift.ts'
 import type { KubeObject } from '../../src/kube/objects.ts'
+import { standsAsDeclared } from '../../src/kube/standing.ts'
 import { startControlPlane, startReviewer, type TestControlPlane } from '../support/control-plane.ts'
 
 let plane: TestControlPlane
@@ -47,6 +49,33 @@ test('applies, reads, lists and deletes', async () => {
 test('a dry run changes nothing', async () => {
   await client.apply(configMap('dry', { a: '1' }), { dryRun: true })
   expect(await client.get(ref('dry'))).toBeUndefined()
+})
+
+test('a kind that mlp does not know by itself is found', async () => {
+  const roles = await client.list({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole' })
+  expect(roles.map(role => role.metadata.name)).toContain('cluster-admin')
+})
+
+test('what the live object tells of a difference is what a dry run tells', async () => {
+  const stands = async (declared: KubeObject) => {
+    const live = await client.get(ref('judged'))
+    if (live === undefined) throw new Error('the object is not there')
+    const byDryRun = await client.apply(declared, { dryRun: true })
+    expect(await compareWithLive(client, declared, live)).toMatchObject({
+      state: standsAsDeclared(declared, live) ? 'present' : 'drifted',
+    })
+    return { byItself: standsAsDeclared(declared, live), byDryRun: sameData(live, byDryRun) }
+  }
+  const sameData = (one: KubeObject, other: KubeObject) =>
+    JSON.stringify([one['data'], one.metadata.labels]) ===
+    JSON.stringify([other['data'], other.metadata.labels])
+  const declared = configMap('judged', { a: '1', b: '2' })
+  await client.apply(declared)
+  expect(await stands(declared)).toEqual({ byItself: true, byDryRun: true })
+  expect(await stands(configMap('judged', { a: '1' }))).toEqual({ byItself: false, byDryRun: false })
+  expect(await stands(configMap('judged', { a: '1', b: '3' }))).toEqual({ byItself: false, byDryRun: false })
+  await plane.admin.apply({ ...declared, data: { theirs: 'x' } })
+  expect(await stands(declared)).toEqual({ byItself: true, byDryRun: true })
 })
 
 test('a foreign field owner is named and nothing is overrun, unless forced', async () => {

@@ -2,14 +2,14 @@ import type { CloudName } from '../../clouds/cloud.ts'
 import { MlpError } from '../../engine/errors.ts'
 import type { PlannedAction, Status, StepId } from '../../engine/step.ts'
 import type { KubeClient } from '../../kube/client.ts'
-import { compareWithLive } from '../../kube/drift.ts'
+import { compareWithLive, type ObjectState } from '../../kube/drift.ts'
 import { describeRef, type KubeObject, refOf } from '../../kube/objects.ts'
 import { cloudOf } from '../1-infrastructure/cloud-of.ts'
 import type { Context, PlatformStep } from '../phase.ts'
 import { openCluster, requireCluster } from './cluster.ts'
 import type { Declaration } from './declarations.ts'
+import { readLive, surplusObjects } from './live.ts'
 import { asAdopted, isAdopted, mark, ownerOf } from './marks.ts'
-import { surplusObjects } from './surplus.ts'
 import { undoObjects } from './undo.ts'
 
 const deletionTimeoutMs = 180_000
@@ -26,6 +26,20 @@ export function objectStep(cloudName: CloudName, declaration: Declaration): Plat
   const adjust = async (client: KubeClient, objects: readonly KubeObject[]) =>
     (await declaration.adjust?.(client, objects)) ?? objects
 
+  const ask = async (
+    context: Context,
+    client: KubeClient,
+    objects: readonly KubeObject[],
+  ): Promise<{ readonly status: Status; readonly surplus: readonly KubeObject[] }> => {
+    try {
+      const { live, surplus } = await readLive(context, client, declaration, objects)
+      return { status: await statusOf(client, objects, live), surplus }
+    } catch (error) {
+      if (error instanceof MlpError) return { status: { state: 'unknown', why: error.message }, surplus: [] }
+      throw error
+    }
+  }
+
   return {
     id,
     cloud: cloudName,
@@ -41,11 +55,10 @@ export function objectStep(cloudName: CloudName, declaration: Declaration): Plat
         return { state: 'unknown', why: 'what earlier steps made is not known in this run' }
       const client = openCluster(context, cloud, access)
       const adjusted = await adjust(client, objects)
-      const status = await statusOf(client, adjusted)
+      const { status, surplus } = await ask(context, client, adjusted)
       if (status.state !== 'present') return status
       const unfinished = await declaration.unfinished?.(client, adjusted)
       if (unfinished !== undefined) return { state: 'partial', why: unfinished }
-      const surplus = await surplusObjects(context, client, declaration, objects)
       return surplus.length === 0
         ? status
         : { state: 'drifted', why: `no longer wanted: ${namesOf(surplus)}` }
@@ -61,9 +74,11 @@ export function objectStep(cloudName: CloudName, declaration: Declaration): Plat
         )
       }
       const client = openCluster(context, cloud, access)
+      const adjusted = await adjust(client, objects)
+      const read = await readLive(context, client, declaration, adjusted)
       const actions = await Promise.all(
-        (await adjust(client, objects)).map(async object => {
-          const live = await client.get(refOf(object))
+        adjusted.map(async object => {
+          const live = read.live(object)
           const compared = await compareWithLive(client, withAdoption(object, live), live)
           const subject = describeRef(refOf(object))
           if (compared.state === 'absent') return action(id, cloudName, subject, 'create', 'not there yet')
@@ -72,10 +87,9 @@ export function objectStep(cloudName: CloudName, declaration: Declaration): Plat
             : undefined
         }),
       )
-      const surplus = await surplusObjects(context, client, declaration, objects)
       return [
         ...actions.filter(planned => planned !== undefined),
-        ...surplus.map(object =>
+        ...read.surplus.map(object =>
           action(id, cloudName, describeRef(refOf(object)), 'destroy', 'no longer wanted'),
         ),
       ]
@@ -106,29 +120,25 @@ export function objectStep(cloudName: CloudName, declaration: Declaration): Plat
   }
 }
 
-async function statusOf(client: KubeClient, objects: readonly KubeObject[]): Promise<Status> {
-  try {
-    const states = await Promise.all(
-      objects.map(async object => {
-        const live = await client.get(refOf(object))
-        return compareWithLive(client, withAdoption(object, live), live)
-      }),
-    )
-    const absent = objects.filter((_, index) => states[index]?.state === 'absent')
-    const drifted = states.flatMap(state => (state.state === 'drifted' ? [state.why] : []))
-    if (objects.length > 0 && absent.length === objects.length) return { state: 'absent' }
-    if (absent.length > 0) {
-      return {
-        state: 'partial',
-        why: `missing: ${namesOf(absent)}`,
-      }
-    }
-    if (drifted.length > 0) return { state: 'drifted', why: drifted.join('\n') }
-    return { state: 'present', outputs: outputsOf(objects) }
-  } catch (error) {
-    if (error instanceof MlpError) return { state: 'unknown', why: error.message }
-    throw error
-  }
+async function statusOf(
+  client: KubeClient,
+  objects: readonly KubeObject[],
+  liveOf: (object: KubeObject) => KubeObject | undefined,
+): Promise<Status> {
+  const states = await Promise.all(
+    objects.map(async (object): Promise<ObjectState> => {
+      const live = liveOf(object)
+      return live === undefined
+        ? { state: 'absent' }
+        : await compareWithLive(client, withAdoption(object, live), live)
+    }),
+  )
+  const absent = objects.filter((_, index) => states[index]?.state === 'absent')
+  const drifted = states.flatMap(state => (state.state === 'drifted' ? [state.why] : []))
+  if (objects.length > 0 && absent.length === objects.length) return { state: 'absent' }
+  if (absent.length > 0) return { state: 'partial', why: `missing: ${namesOf(absent)}` }
+  if (drifted.length > 0) return { state: 'drifted', why: drifted.join('\n') }
+  return { state: 'present', outputs: outputsOf(objects) }
 }
 
 /** What was adopted stays marked so, whatever else is applied. */
