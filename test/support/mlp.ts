@@ -31,6 +31,8 @@ export interface Playground {
 }
 
 export interface Launch {
+  /** The mlp.js of another checkout; default: this one's. */
+  readonly program?: string
   /** Options of the node that is started, before the program. */
   readonly nodeOptions?: readonly string[]
   /** A command that runs the command it is given. */
@@ -116,10 +118,10 @@ function startMlp(
   cwd: string,
   env: Readonly<Record<string, string>>,
   args: readonly string[],
-  { nodeOptions = [], wrapper = [] }: Launch = {},
+  { program = mlpPath, nodeOptions = [], wrapper = [] }: Launch = {},
 ): Running {
   const startedAt = performance.now()
-  const [file = '', ...rest] = [...wrapper, process.execPath, ...nodeOptions, mlpPath, ...args]
+  const [file = '', ...rest] = [...wrapper, process.execPath, ...nodeOptions, program, ...args]
   const child = spawn(file, rest, {
     cwd,
     env: { ...process.env, ...env },
