@@ -86,17 +86,21 @@ function findStuck(
   })
 }
 
-/** `2 of 3 ready; api-gateway-7d9-x2x: ImagePullBackOff` */
+/** `2 of 3 ready; api-gateway-7d9-x2x: CrashLoopBackOff: ended with exit code 1` */
 function describe({ ready, wanted, troubles, refusedToCreate }: RolloutState): string {
   const worst = troubles.find(({ kind }) => kind !== 'starting') ?? troubles[0]
   return [
     `${ready} of ${wanted} ready`,
     ...(refusedToCreate === undefined ? [] : [`no pod can be made: ${refusedToCreate}`]),
-    // What Kubernetes has no word for is told in ours.
-    ...(worst === undefined
-      ? []
-      : [`${worst.pod}: ${worst.reason === notReady ? worst.message : worst.reason}`]),
+    ...(worst === undefined ? [] : [`${worst.pod}: ${whyNotReady(worst)}`]),
   ].join('; ')
+}
+
+function whyNotReady({ kind, reason, message }: PodTrouble): string {
+  // What Kubernetes has no word for is told in ours.
+  if (reason === notReady) return message
+  const [line = ''] = message.split('\n')
+  return kind === 'starting' || line === '' ? reason : `${reason}: ${line}`
 }
 
 async function explain(
@@ -125,7 +129,7 @@ async function explain(
       code: 'MLP4030',
       summary: `${subject}: the image of ${stuck.pod} cannot be pulled (${stuck.reason})`,
       detail: stuck.message,
-      remedy: [pullRight(cloud), again, ...undo],
+      remedy: [pullRemedy(cloud, stuck.message), again, ...undo],
     })
   }
   if (stuck?.kind === 'crash') {
@@ -153,6 +157,16 @@ async function explain(
       ...undo,
     ],
   })
+}
+
+/** By what the registry, or the node, said; where that is nothing plain, it is the right that is missing most often. */
+function pullRemedy(cloud: string, said: string): string {
+  if (/\b40[13]\b|denied|unauthorized|forbidden/i.test(said)) return pullRight(cloud)
+  if (/not found|manifest unknown|name unknown/i.test(said))
+    return `The registry does not have it; this pushes what is missing: mlp phase 3 --cloud ${cloud}`
+  if (/no such host|timeout|connection refused|unreachable/i.test(said))
+    return 'The nodes do not reach the registry: see to their way out (NAT, routes, private endpoints, DNS).'
+  return pullRight(cloud)
 }
 
 /** Who pulls is the node, by its own identity. */

@@ -148,6 +148,23 @@ test.each([
   await failed
 })
 
+test.each([
+  ['gone', 'manifest unknown: not found', 'this pushes what is missing: mlp phase 3 --cloud azure'],
+  ['far', 'dial tcp: lookup registry.example.com: no such host', 'do not reach the registry'],
+])('an image that is %s is not told to be a matter of rights', async (name, said, remedy) => {
+  const object = deployment(`unpullable-${name}`, 'example.com/one:1')
+  await client.apply(object)
+  const { rollout, reports } = watch(object)
+  const failed = expect(rollout).rejects.toMatchObject({
+    code: 'MLP4030',
+    detail: said,
+    remedy: [expect.stringContaining(remedy), expect.any(String)],
+  })
+  await say(await podOf(object), waiting('ErrImagePull', said))
+  await failed
+  expect(reports.at(-1)).toMatch(new RegExp(`^0 of 1 ready; unpullable-${name}-\\S+: ErrImagePull: ${said}$`))
+})
+
 test('an image that can be pulled after all is no failure', async () => {
   const object = deployment('late-grant', 'example.com/one:1')
   await client.apply(object)

@@ -1,12 +1,13 @@
-import { chmod, copyFile, mkdir, readFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { chmod, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { MlpError } from '../../engine/errors.ts'
 import { type CommandSpec, type ExecContext, runCommand } from '../exec.ts'
 import { billOfLocked } from './bill-of-materials.ts'
+import { copyInto } from './installer.ts'
 import type { Descriptor } from './layer.ts'
 import { imageOf } from './layout.ts'
 import { baseOf, type ImageName, type Platform } from './service-images.ts'
-import { contentOf, manifests } from './sources.ts'
+import { dockerfileOf, filesOf, manifests } from './sources.ts'
 import { listTree } from './tree.ts'
 
 export interface DockerBuild {
@@ -91,27 +92,14 @@ export async function tryDocker(
   }
 }
 
-function dockerfileOf(name: ImageName): string {
-  return `services/${name}/Dockerfile`
-}
-
 /** All that the Dockerfile copies, in the modes that a layer has: those of a checkout are its owner's. */
 async function copySources(packageRoot: string, name: ImageName, to: string): Promise<void> {
-  const place = async (path: string, executable = false) => {
-    await mkdir(join(to, dirname(path)), { recursive: true })
-    await copyFile(join(packageRoot, path), join(to, path))
-    await chmod(join(to, path), executable ? 0o755 : 0o644)
-  }
-  for (const path of new Set([...manifests, ...contentOf(name), dockerfileOf(name)])) {
-    if (path.endsWith('.json') || path === dockerfileOf(name)) await place(path)
-    else {
-      for (const entry of listTree(join(packageRoot, path))) {
-        if (entry.kind === 'file') await place(`${path}/${entry.path}`, entry.executable)
-      }
-    }
+  for (const path of new Set([...manifests, ...filesOf(packageRoot, name)])) {
+    const copy = join(to, path)
+    await copyInto(join(packageRoot, path), copy)
+    await chmod(copy, ((await stat(copy)).mode & 0o100) === 0 ? 0o644 : 0o755)
   }
   for (const entry of listTree(to)) if (entry.kind === 'folder') await chmod(join(to, entry.path), 0o755)
-  await chmod(to, 0o755)
 }
 
 function refusedBy(error: unknown, summary: string): unknown {

@@ -29,6 +29,22 @@ export function contentOf(name: ImageName): readonly string[] {
   ]
 }
 
+export function dockerfileOf(name: ImageName): string {
+  return `services/${name}/Dockerfile`
+}
+
+/** Every file of mlp's package that is in an image, and its Dockerfile, in one order on every machine. */
+export function filesOf(packageRoot: string, name: ImageName): readonly string[] {
+  const files = contentOf(name).flatMap(path =>
+    path.endsWith('.json')
+      ? [path]
+      : listTree(join(packageRoot, path)).flatMap(entry =>
+          entry.kind === 'file' ? [`${path}/${entry.path}`] : [],
+        ),
+  )
+  return [dockerfileOf(name), ...files].sort()
+}
+
 /**
  * A hash of all that decides what is in an image: sources, locked dependencies, the Dockerfile with its base, the
  * platform. It stands in a tag and a label, so that a registry can be asked whether unchanged sources are there
@@ -39,16 +55,7 @@ export async function sourcesHash(packageRoot: string, name: ImageName, platform
   const lock = await readFile(join(packageRoot, lockFile), 'utf8')
   for (const [path, entry] of lockedPackages(lock, `services/${name}`)) hash.update(`${path} ${entry}\n`)
   // The other manifests only let npm read the lock file.
-  const single = new Set<string>([`services/${name}/Dockerfile`])
-  for (const path of contentOf(name)) {
-    if (path.endsWith('.json')) single.add(path)
-    else {
-      for (const entry of listTree(join(packageRoot, path))) {
-        if (entry.kind === 'file') single.add(`${path}/${entry.path}`)
-      }
-    }
-  }
-  for (const path of [...single].sort()) {
+  for (const path of filesOf(packageRoot, name)) {
     const content = createHash('sha256').update(await readFile(join(packageRoot, path)))
     hash.update(`${content.digest('hex')} ${path}\n`)
   }

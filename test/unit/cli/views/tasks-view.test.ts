@@ -121,6 +121,29 @@ describe('on a terminal', () => {
   })
 })
 
+test('a tool that is ready is no news any more', async () => {
+  const terminal = runOnTerminal({ script: { steps: 2, tool: true }, columns: 80, rows: 24 })
+  await terminal.until(() => terminal.screen().includes('etcd: building it'))
+  terminal.type('\r')
+  await terminal.until(() => !terminal.screen().some(line => line.startsWith('etcd')))
+  terminal.type('\r')
+  expect(await terminal.ended).toBe(0)
+})
+
+test('a run of one phase counts what other phases have, and tells it not one by one', async () => {
+  const skipped = async (command: string) => {
+    const terminal = runOnTerminal({ script: { steps: 2, command }, columns: 80, rows: 24 })
+    await terminal.until(() => running(terminal).length === 1)
+    expect(terminal.screen().at(-1)).toMatch(/1 already there/)
+    terminal.type('\r')
+    expect(await terminal.ended).toBe(0)
+    return terminal.all().filter(line => line.startsWith('- aws/step-1 skipped')).length
+  }
+  expect(await skipped('phase 3')).toBe(0)
+  expect(await skipped('phase 1')).toBe(1)
+  expect(await skipped('bootstrap')).toBe(1)
+})
+
 test('NDJSON: only objects, the first with the version, the last with the result', async () => {
   const lines = (await piped({ steps: 2, json: true }, {})).trimEnd().split('\n')
   const events = lines.map((line): unknown => JSON.parse(line))
