@@ -58,8 +58,8 @@ export interface Cloud {
   infrastructureChecks(): readonly CloudCheck[]
   /** What phase 2 writes for workload identity, per Kubernetes service account. */
   workloadIdentity(outputs: JsonObject): WorkloadIdentity
-  /** How a service's pods reach what phase 1 made for them, from its outputs; nothing while it is not there. */
-  serviceSettings(service: ServiceName, outputs: JsonObject): ServiceSettings
+  /** How a workload's pods reach what phase 1 made for them, from its outputs; nothing while it is not there. */
+  serviceSettings(workload: WorkloadName, outputs: JsonObject): ServiceSettings
   /**
    * The guide's long-lived credentials by key of its Secret (`credentials`, `key.json`); asked for only with
    * `credentials: static-secret`. Undefined, or not there, when this identity has none.
@@ -158,6 +158,8 @@ interface TokenPlugin {
 }
 
 export type ServiceName = 'api-gateway' | 'model-serving' | 'data-sync'
+/** Whatever has a cloud identity in the cluster: services, and the job that makes the database's users. */
+export type WorkloadName = ServiceName | 'database-admin'
 
 /** Addresses and names, never a secret: pods sign in by their cloud identity. */
 export interface ServiceSettings {
@@ -168,6 +170,12 @@ export interface ServiceSettings {
 }
 
 export const noSettings: ServiceSettings = { environment: {}, files: {} }
+
+/** Where whoever signs in to the database finds the authority of its certificate, where that is the database's own. */
+export const databaseAuthority = {
+  file: 'database-ca.pem',
+  path: '/etc/database/database-ca.pem',
+} as const
 
 /** Where a service runs: the guide has the model servers in a namespace of their own. */
 export function namespaceOf(service: string): 'ml-platform' | 'ml-serving' {

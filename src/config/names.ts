@@ -66,6 +66,7 @@ export function awsNames(config: Located) {
       apiGateway: `${base}-api-gateway`,
       modelServing: `${base}-model-serving`,
       dataSync: `${base}-data-sync`,
+      databaseAdmin: `${base}-database-admin`,
     },
     securityGroups: {
       cluster: `${groupBase}-cluster`,
@@ -130,6 +131,7 @@ export function gcpNames(config: Located) {
       apiGateway: serviceAccount('gateway'),
       modelServing: serviceAccount('serving'),
       dataSync: serviceAccount('sync'),
+      databaseAdmin: serviceAccount('dbadmin'),
     },
     kmsKeyRing: base,
     kmsKeys: { cluster: 'cluster', storage: 'storage', database: 'database' },

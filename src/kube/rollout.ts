@@ -181,13 +181,13 @@ function pullRight(cloud: string): string {
 }
 
 /** Of the container that ended, else of the one that runs; what cannot be had is said. */
-async function lastLines(
+export async function lastLines(
   client: KubeClient,
-  deployment: ObjectRef,
-  { pod, container }: PodTrouble,
+  { namespace = 'default' }: Pick<ObjectRef, 'namespace'>,
+  { pod, container }: Pick<PodTrouble, 'pod' | 'container'>,
 ): Promise<string> {
   const path = (previous: boolean) =>
-    `/api/v1/namespaces/${deployment.namespace ?? 'default'}/pods/${pod}/log?${new URLSearchParams({
+    `/api/v1/namespaces/${namespace}/pods/${pod}/log?${new URLSearchParams({
       tailLines: String(logLines),
       ...(container === undefined ? {} : { container }),
       ...(previous ? { previous: 'true' } : {}),

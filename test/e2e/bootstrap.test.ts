@@ -6,7 +6,7 @@ import * as z from 'zod'
 import { renderDocument } from '../../src/cli/contract.ts'
 import { kubectlDiff, kubectlJson } from '../support/kubectl.ts'
 import { createPlayground, type Finished, type Playground, parseEvents } from '../support/mlp.ts'
-import { testApplications } from './parts/applications.ts'
+import { askDataSync, rememberedJob, testApplications } from './parts/applications.ts'
 
 const verdict = z.object({
   healthy: z.boolean(),
@@ -33,7 +33,7 @@ describe('a platform on the sandbox, from nothing and back', () => {
       result: ended(finished)?.result,
       failed: states(finished).filter(({ state }) => state !== 'done'),
     }).toEqual({ exitCode: 0, result: 'ok', failed: [] })
-    expect(states(finished)).toHaveLength(43)
+    expect(states(finished)).toHaveLength(46)
   })
 
   it("shows three clusters with nodes and the guide's objects to kubectl", async () => {
@@ -145,6 +145,9 @@ describe('a platform on the sandbox, from nothing and back', () => {
     expect(summary.kept.length).toBeGreaterThan(0)
     const up = await playground.mlp(['bootstrap', '--yes', '--json'])
     expect({ exitCode: up.exitCode, result: ended(up)?.result }).toEqual({ exitCode: 0, result: 'ok' })
+    // The clusters are new; what data-sync was told is in the databases, which were kept.
+    for (const cloud of ['aws', 'gcp', 'azure'])
+      expect((await askDataSync(playground, cloud, '/v1/jobs')).text, cloud).toContain(rememberedJob)
   })
 
   it('leaves nothing but the state buckets when data may go too', async () => {

@@ -16,6 +16,7 @@ import { type KubeObject, refOf } from '../../src/kube/objects.ts'
 import { kubernetesPhase } from '../../src/phases/2-kubernetes/index.ts'
 import { mark } from '../../src/phases/2-kubernetes/marks.ts'
 import { application, applicationsOf } from '../../src/phases/3-applications/applications.ts'
+import { databaseUsers } from '../../src/phases/3-applications/database-users.ts'
 import { applicationsPhase } from '../../src/phases/3-applications/index.ts'
 import { secretValue } from '../../src/phases/3-applications/keys-step.ts'
 import type { Context } from '../../src/phases/phase.ts'
@@ -45,7 +46,7 @@ function testCloud(): Cloud {
     token: async () => plane.token(),
     repository: service => `registry.example.com/${service}`,
     workloadIdentity: () => ({
-      serviceAccounts: ['api-gateway', 'model-serving', 'data-sync'].map(name => ({
+      serviceAccounts: ['api-gateway', 'model-serving', 'data-sync', 'database-admin'].map(name => ({
         namespace: namespaceOf(name),
         name,
         annotations: {},
@@ -56,7 +57,12 @@ function testCloud(): Cloud {
     serviceSettings: service =>
       service === 'api-gateway'
         ? { environment: { REDIS_URL: 'rediss://cache.example.com:6379' }, files: { 'redis-ca.pem': 'PEM' } }
-        : { environment: {}, files: {} },
+        : service === 'model-serving'
+          ? { environment: {}, files: {} }
+          : {
+              environment: { DATABASE_URL: `postgres://${service}@db.example.com:5432/mlplatform` },
+              files: { 'database-ca.pem': 'PEM' },
+            },
   }
   return new Proxy(asked, {
     get(target, name) {
@@ -129,6 +135,7 @@ test('the step ids are those of the contract, and MLflow is in the first cloud o
   expect(ids.filter(id => id.includes('.aws.'))).toEqual([
     '3.aws.images',
     '3.aws.keys',
+    '3.aws.database-users',
     '3.aws.model-serving',
     '3.aws.api-gateway',
     '3.aws.data-sync',
@@ -245,6 +252,36 @@ test('the gateway is told where the cache is, and of which authority its certifi
   })
 })
 
+test('data-sync is told where the database is, once the users there are made', async () => {
+  const users = step('3.aws.database-users')
+  expect(step('3.aws.data-sync').needs).toContain(users.id)
+  for (const object of (await databaseUsers.objects(context(), 'aws')) ?? [])
+    await client.apply(mark(context(), 'database-users', object))
+  const read = (path: string) => plane.admin.call('GET', path)
+  const container = {
+    image: images['data-sync'],
+    env: expect.arrayContaining([
+      { name: 'DATABASE_URL', value: expect.stringContaining('postgres://database-admin@') },
+    ]),
+  }
+  const jobPath = '/apis/batch/v1/namespaces/ml-platform/jobs/database-users'
+  await eventually('the job’s pod to be made', async () => {
+    const job = z.looseObject({ status: z.looseObject({ active: z.number().default(0) }).prefault({}) })
+    return job.parse(await read(jobPath)).status.active === 1 || undefined
+  })
+  expect(await read(jobPath)).toMatchObject({
+    spec: { template: { spec: { serviceAccountName: 'database-admin', containers: [container] } } },
+  })
+  // Nothing runs pods here: it is there, and has not completed.
+  expect(await users.status(context())).toMatchObject({
+    state: 'partial',
+    why: expect.stringContaining('not completed'),
+  })
+  expect(await read('/api/v1/namespaces/ml-platform/configmaps/data-sync')).toMatchObject({
+    data: { 'database-ca.pem': 'PEM' },
+  })
+})
+
 test('how many pods there are is left to an autoscaler, where there is one', async () => {
   const autoscaler: KubeObject = {
     apiVersion: 'autoscaling/v2',
@@ -276,8 +313,9 @@ test('undo removes what phase 3 made, and nothing else', async () => {
     const undone = await undo?.(context(), progress)
     expect(undone?.left, id).toEqual([])
   }
-  for (const kind of ['Deployment', 'PodDisruptionBudget', 'Service', 'Secret'] as const) {
-    const apiVersion = { Deployment: 'apps/v1', PodDisruptionBudget: 'policy/v1' }[kind as string] ?? 'v1'
+  for (const kind of ['Deployment', 'Job', 'PodDisruptionBudget', 'Service', 'Secret'] as const) {
+    const groups = { Deployment: 'apps/v1', Job: 'batch/v1', PodDisruptionBudget: 'policy/v1' }
+    const apiVersion = groups[kind as keyof typeof groups] ?? 'v1'
     const found = await client.list({ apiVersion, kind, namespace: 'ml-platform' })
     expect(found.map(({ metadata }) => metadata.name)).toEqual([])
   }

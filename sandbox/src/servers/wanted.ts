@@ -152,7 +152,7 @@ function cloudSql(world: World): readonly PostgresServer[] {
         kind: 'postgres',
         cloud: 'gcp',
         ...{ id: `gcp/${name}`, attributes, address, port: 5432 },
-        hosts: [address, ...[text(attributes, 'dns_name') ?? ''].filter(host => host !== '')],
+        hosts: [address, (text(attributes, 'dns_name') ?? '').replace(/\.$/, '')].filter(host => host !== ''),
         tokenRole: 'cloudsqliamserviceaccount',
         administrators: 'cloudsqlsuperuser',
         roles: below('google_sql_user').map(user => ({

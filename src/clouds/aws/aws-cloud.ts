@@ -60,7 +60,7 @@ export function createAwsCloud(options: CloudOptions): Cloud {
     repository: service => `${registryHost(platform)}/${platform.names.repositories[service]}`,
     infrastructureChecks: () => infrastructureChecks(platform),
     workloadIdentity: () => workloadIdentity(platform),
-    serviceSettings: (service, outputs) => serviceSettings(platform, service, outputs),
+    serviceSettings: (workload, outputs) => serviceSettings(platform, workload, outputs),
     staticCredentials: () => staticCredentials(platform),
     storageClass: () => ({
       apiVersion: 'storage.k8s.io/v1',
@@ -98,7 +98,7 @@ function backend({ names, aws, target }: AwsPlatform, root: RootName): Terraform
 /** Pod Identity binds by association, so that the service accounts themselves need no annotation. */
 function workloadIdentity({ names, aws }: AwsPlatform): WorkloadIdentity {
   return {
-    serviceAccounts: Object.keys(names.repositories).map(name => ({
+    serviceAccounts: [...Object.keys(names.repositories), 'database-admin'].map(name => ({
       namespace: namespaceOf(name),
       name,
       annotations: {},

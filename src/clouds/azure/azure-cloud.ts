@@ -53,7 +53,7 @@ export function createAzureCloud(options: CloudOptions): Cloud {
     repository: service => `${registryHost(platform)}/${service}`,
     infrastructureChecks: () => infrastructureChecks(platform),
     workloadIdentity: outputs => workloadIdentity(platform, outputs),
-    serviceSettings,
+    serviceSettings: (workload, outputs) => serviceSettings(platform, workload, outputs),
     staticCredentials: () => staticCredentials(options.target),
     storageClass: () => storageClass,
     inventory: signal => inventory(platform, signal),

@@ -1,24 +1,73 @@
 import * as z from 'zod'
 import type { JsonObject } from '../../engine/json.ts'
-import { noSettings, type ServiceName, type ServiceSettings } from '../cloud.ts'
+import { noSettings, type ServiceSettings, type WorkloadName } from '../cloud.ts'
+import { databaseUrl, databaseUsers } from '../database-users.ts'
+import type { AzurePlatform } from './platform.ts'
 
 /** The foundation's outputs; the cache is null while the platform is dormant. */
 const outputsSchema = z.object({
-  cache: z.object({ host: z.string(), port: z.int() }),
-  identities: z.object({ api_gateway: z.object({ principal_id: z.string() }) }),
+  cache: z.object({ host: z.string(), port: z.int() }).optional().catch(undefined),
+  identities: z
+    .object({
+      api_gateway: z.object({ principal_id: z.string() }),
+      data_sync: z.object({ client_id: z.string() }),
+    })
+    .optional()
+    .catch(undefined),
+  database: z
+    .object({
+      engine: z.enum(['postgresql', 'azure-sql']),
+      host: z.string(),
+      port: z.int(),
+      name: z.string(),
+    })
+    .optional()
+    .catch(undefined),
 })
 
-/** The cache signs the gateway in by its managed identity, whose object id is its user name. */
-export function serviceSettings(service: ServiceName, outputs: JsonObject): ServiceSettings {
-  const parsed = outputsSchema.safeParse(outputs)
-  if (service !== 'api-gateway' || parsed.data === undefined) return noSettings
-  const { cache, identities } = parsed.data
-  return {
-    environment: {
-      REDIS_URL: `rediss://${cache.host}:${cache.port}`,
-      REDIS_AUTHENTICATION: 'azure',
-      REDIS_USERNAME: identities.api_gateway.principal_id,
-    },
-    files: {},
+/** Cache and database sign each workload in by its managed identity: the one by its object id, the other by its name. */
+export function serviceSettings(
+  { names }: Pick<AzurePlatform, 'names'>,
+  workload: WorkloadName,
+  outputs: JsonObject,
+): ServiceSettings {
+  const { cache, identities, database } = outputsSchema.parse(outputs)
+  switch (workload) {
+    case 'api-gateway':
+      if (cache === undefined || identities === undefined) return noSettings
+      return {
+        environment: {
+          REDIS_URL: `rediss://${cache.host}:${cache.port}`,
+          REDIS_AUTHENTICATION: 'azure',
+          REDIS_USERNAME: identities.api_gateway.principal_id,
+        },
+        files: {},
+      }
+    case 'data-sync':
+    case 'database-admin': {
+      if (database === undefined) return noSettings
+      const users = databaseUsers(
+        () => names.identities.dataSync,
+        () => identities?.data_sync.client_id,
+      )
+      const kind = database.engine === 'azure-sql' ? 'mssql' : 'postgres'
+      const environment =
+        workload === 'database-admin'
+          ? {
+              DATABASE_URL: databaseUrl(kind, names.identities.databaseAdmin, database),
+              DATABASE_AUTHENTICATION: 'entra',
+              DATABASE_USERS: JSON.stringify(Object.values(users)),
+            }
+          : {
+              DATABASE_URL: databaseUrl(kind, users[workload].name, database),
+              // SQL Server's driver asks Entra by itself, and knows the schema as the user's own.
+              ...(kind === 'mssql'
+                ? {}
+                : { DATABASE_AUTHENTICATION: 'entra', DATABASE_SCHEMA: users[workload].schema }),
+            }
+      return { environment, files: {} }
+    }
+    case 'model-serving':
+      return noSettings
   }
 }

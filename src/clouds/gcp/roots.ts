@@ -28,6 +28,7 @@ export function rootVariables(
         api_gateway: names.serviceAccounts.apiGateway,
         model_serving: names.serviceAccounts.modelServing,
         data_sync: names.serviceAccounts.dataSync,
+        database_admin: names.serviceAccounts.databaseAdmin,
       },
       database_name: names.databaseName,
     }
@@ -63,6 +64,7 @@ export function workloadIdentity(platform: GcpPlatform): WorkloadIdentity {
     'api-gateway': names.serviceAccounts.apiGateway,
     'model-serving': names.serviceAccounts.modelServing,
     'data-sync': names.serviceAccounts.dataSync,
+    'database-admin': names.serviceAccounts.databaseAdmin,
   }
   return {
     serviceAccounts: Object.entries(accounts).map(([name, id]) => ({

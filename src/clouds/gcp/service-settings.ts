@@ -1,25 +1,64 @@
 import * as z from 'zod'
 import type { JsonObject } from '../../engine/json.ts'
-import { noSettings, type ServiceName, type ServiceSettings } from '../cloud.ts'
+import { databaseAuthority, noSettings, type ServiceSettings, type WorkloadName } from '../cloud.ts'
+import { databaseUrl, databaseUsers } from '../database-users.ts'
 
-/** The foundation's output; null while the platform is dormant. */
-const outputsSchema = z.object({
-  cache: z.object({ host: z.string(), port: z.int(), ca: z.string().min(1) }),
+/** The foundation's outputs; the cache is null while the platform is dormant. */
+const cacheSchema = z.object({ host: z.string(), port: z.int(), ca: z.string().min(1) })
+const databaseSchema = z.object({
+  host: z.string(),
+  port: z.int(),
+  name: z.string(),
+  tls_name: z.string(),
+  ca: z.string().min(1),
+  users: z.object({ data_sync: z.string(), database_admin: z.string() }),
 })
-const caFile = 'redis-ca.pem'
+const outputsSchema = z.object({
+  cache: cacheSchema.optional().catch(undefined),
+  database: databaseSchema.optional().catch(undefined),
+})
+const cacheCaFile = 'redis-ca.pem'
 
-/** The cache signs the gateway in by its Google identity. Its certificate is of an authority of its own. */
-export function serviceSettings(service: ServiceName, outputs: JsonObject): ServiceSettings {
-  const parsed = outputsSchema.safeParse(outputs)
-  if (service !== 'api-gateway' || parsed.data === undefined) return noSettings
-  const { host, port, ca } = parsed.data.cache
-  return {
-    environment: {
-      REDIS_URL: `rediss://${host}:${port}`,
-      REDIS_MODE: 'cluster',
-      REDIS_AUTHENTICATION: 'google',
-      REDIS_CA_FILE: `/etc/api-gateway/${caFile}`,
-    },
-    files: { [caFile]: ca },
+/** Cache and database sign each workload in by its Google identity. Their certificates are of authorities of their own. */
+export function serviceSettings(workload: WorkloadName, outputs: JsonObject): ServiceSettings {
+  const { cache, database } = outputsSchema.parse(outputs)
+  switch (workload) {
+    case 'api-gateway':
+      if (cache === undefined) return noSettings
+      return {
+        environment: {
+          REDIS_URL: `rediss://${cache.host}:${cache.port}`,
+          REDIS_MODE: 'cluster',
+          REDIS_AUTHENTICATION: 'google',
+          REDIS_CA_FILE: `/etc/api-gateway/${cacheCaFile}`,
+        },
+        files: { [cacheCaFile]: cache.ca },
+      }
+    case 'data-sync':
+    case 'database-admin': {
+      if (database === undefined) return noSettings
+      const users = databaseUsers(() => database.users.data_sync)
+      const own =
+        workload === 'database-admin'
+          ? {
+              DATABASE_URL: databaseUrl('postgres', database.users.database_admin, database),
+              DATABASE_USERS: JSON.stringify(Object.values(users)),
+            }
+          : {
+              DATABASE_URL: databaseUrl('postgres', users[workload].name, database),
+              DATABASE_SCHEMA: users[workload].schema,
+            }
+      return {
+        environment: {
+          ...own,
+          DATABASE_AUTHENTICATION: 'google-iam',
+          DATABASE_TLS_NAME: database.tls_name,
+          DATABASE_CA_FILE: databaseAuthority.path,
+        },
+        files: { [databaseAuthority.file]: database.ca },
+      }
+    }
+    case 'model-serving':
+      return noSettings
   }
 }

@@ -185,6 +185,14 @@ export const clusterErrors = {
     remedy: 'See what the pod says of itself (`kubectl describe pod`), then run the same command again.',
     exitCode: 3,
   },
+  MLP4034: {
+    title: 'A job in the cluster has failed',
+    meaning: 'It was tried several times and ended each time, or did not end in its time.',
+    owner: 'operator',
+    retryable: true,
+    remedy: 'Read its last lines in the error, put right what they name, then run the same command again.',
+    exitCode: 3,
+  },
   MLP4040: {
     title: 'A pod’s port does not answer',
     meaning: 'The API server did not open a way to it. Nothing was changed.',

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { type CloudName, namespaceOf, noSettings, type ServiceSettings } from '../../clouds/cloud.ts'
+import { type CloudName, namespaceOf } from '../../clouds/cloud.ts'
 import type { Config } from '../../config/schema.ts'
 import type { Json } from '../../engine/json.ts'
 import type { StepId } from '../../engine/step.ts'
@@ -7,15 +7,10 @@ import type { KubeClient } from '../../kube/client.ts'
 import { describeRef, type KubeObject, refOf } from '../../kube/objects.ts'
 import { readRollout } from '../../kube/rollout.ts'
 import type { ImageName } from '../../tools/images/service-images.ts'
-import { cloudOf } from '../1-infrastructure/cloud-of.ts'
-import {
-  type Declaration,
-  type DeclarationContext,
-  infrastructureOutputs,
-} from '../2-kubernetes/declarations.ts'
+import type { Declaration } from '../2-kubernetes/declarations.ts'
 import { loadTemplate } from '../2-kubernetes/templates.ts'
-import type { Context } from '../phase.ts'
-import { imagesStepId, pushedImages } from './images-step.ts'
+import { databaseUsersStepId } from './database-users.ts'
+import { imageOf, podChanges, type Workload, withFiles, withPods } from './pod-changes.ts'
 import { rollOut } from './roll-out.ts'
 
 /** MLflow runs once: in the cloud that is configured first, as the record of all machines does. */
@@ -30,6 +25,14 @@ const titles: Readonly<Record<ApplicationName, string>> = {
   'api-gateway': 'API gateway',
   'data-sync': 'Data sync',
   mlflow: 'Model registry (MLflow)',
+}
+
+/** Each runs its own image, by its own identity; MLflow comes from elsewhere. */
+const workloadsOf: Readonly<Record<ApplicationName, Workload>> = {
+  'model-serving': { account: 'model-serving', image: 'model-serving' },
+  'api-gateway': { account: 'api-gateway', image: 'api-gateway' },
+  'data-sync': { account: 'data-sync', image: 'data-sync' },
+  mlflow: { account: undefined, image: undefined },
 }
 
 export function applicationsOf(config: Config, cloud: CloudName): readonly ApplicationName[] {
@@ -59,9 +62,10 @@ export function application(name: ApplicationName): Declaration {
       `2.${cloud}.config-map`,
       `2.${cloud}.workload-identity`,
       ...(name === 'mlflow' ? [] : ([`3.${cloud}.images`, `3.${cloud}.keys`] satisfies StepId[])),
+      ...(name === 'data-sync' ? [databaseUsersStepId(cloud)] : []),
     ],
     async objects(context, cloud) {
-      const pods = await podChanges(context, cloud, name)
+      const pods = podChanges(context, cloud, workloadsOf[name])
       if (pods === undefined) return undefined
       const objects = await loadTemplate(context, `applications/${name}.yaml`)
       return objects.map(object => {
@@ -69,7 +73,7 @@ export function application(name: ApplicationName): Declaration {
         return object.kind === 'ConfigMap' ? withFiles(object, pods) : object
       })
     },
-    inputs: (context, cloud): Json => ({ image: imageOf(context, cloud, name) ?? null }),
+    inputs: (context, cloud): Json => ({ image: imageOf(context, cloud, workloadsOf[name]) ?? null }),
     replaceable: false,
     adjust: leaveReplicasToAutoscaler,
     async unfinished(client, objects) {
@@ -85,93 +89,6 @@ export function application(name: ApplicationName): Declaration {
       }
     },
   }
-}
-
-interface PodChanges {
-  readonly image: string | undefined
-  readonly settings: ServiceSettings
-  readonly labels: Readonly<Record<string, string>>
-}
-
-function imageOf(
-  context: Pick<Context, 'outputs'>,
-  cloud: CloudName,
-  name: ApplicationName,
-): string | undefined {
-  return name === 'mlflow' ? undefined : pushedImages(context, cloud)?.[name]
-}
-
-/** What `mlp render` shows before there is a digest: which repository it will be of. */
-function imageToCome(context: DeclarationContext, cloud: CloudName, name: ApplicationName) {
-  const rendering = context.outputs(imagesStepId(cloud)) !== undefined
-  return rendering && name !== 'mlflow' ? cloudOf(context, cloud).repository(name) : undefined
-}
-
-/** Undefined while it is not known which image is to run. */
-async function podChanges(
-  context: DeclarationContext,
-  cloud: CloudName,
-  name: ApplicationName,
-): Promise<PodChanges | undefined> {
-  const outputs = infrastructureOutputs(context, cloud)
-  const image = imageOf(context, cloud, name) ?? imageToCome(context, cloud, name)
-  if (outputs === undefined || (image === undefined && name !== 'mlflow')) return undefined
-  const account = cloudOf(context, cloud)
-    .workloadIdentity(outputs)
-    .serviceAccounts.find(each => each.name === name)
-  return {
-    image,
-    settings: name === 'mlflow' ? noSettings : cloudOf(context, cloud).serviceSettings(name, outputs),
-    labels: {
-      // Azure's webhook looks at the pod's labels, not only at its account's.
-      ...account?.labels,
-      'app.kubernetes.io/part-of': context.config.project,
-      'app.kubernetes.io/managed-by': 'mlp',
-    },
-  }
-}
-
-const containerSchema = z.looseObject({
-  name: z.string(),
-  image: z.string(),
-  env: z.array(z.looseObject({ name: z.string() })).default([]),
-})
-const deploymentSchema = z.looseObject({
-  spec: z.looseObject({
-    template: z.looseObject({
-      metadata: z.looseObject({ labels: z.record(z.string(), z.string()) }),
-      spec: z.looseObject({ containers: z.array(containerSchema) }),
-    }),
-  }),
-})
-
-function withPods(object: KubeObject, { image, labels, settings }: PodChanges): KubeObject {
-  const { spec } = deploymentSchema.parse(object)
-  const { template } = spec
-  const changed = {
-    ...spec,
-    template: {
-      ...template,
-      metadata: { ...template.metadata, labels: { ...template.metadata.labels, ...labels } },
-      spec: {
-        ...template.spec,
-        containers: template.spec.containers.map(container => ({
-          ...container,
-          image: image ?? container.image,
-          env: [
-            ...container.env,
-            ...Object.entries(settings.environment).map(([name, value]) => ({ name, value })),
-          ],
-        })),
-      },
-    },
-  }
-  return { ...object, spec: z.json().parse(changed) }
-}
-
-function withFiles(object: KubeObject, { settings }: PodChanges): KubeObject {
-  const data = z.record(z.string(), z.string()).parse(object['data'])
-  return { ...object, data: { ...data, ...settings.files } }
 }
 
 const autoscalerSchema = z.looseObject({

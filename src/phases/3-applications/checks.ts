@@ -5,6 +5,7 @@ import type { CheckId, Finding } from '../../engine/check.ts'
 import { MlpError } from '../../engine/errors.ts'
 import { parseJson } from '../../engine/json.ts'
 import type { KubeClient } from '../../kube/client.ts'
+import { readJob } from '../../kube/job.ts'
 import type { PodAnswer, PodRequest } from '../../kube/port-forward.ts'
 import { newestPods } from '../../kube/revisions.ts'
 import { readRollout } from '../../kube/rollout.ts'
@@ -13,12 +14,13 @@ import { imageNames } from '../../tools/images/service-images.ts'
 import { requireCluster } from '../2-kubernetes/cluster.ts'
 import type { Context, PlatformCheck } from '../phase.ts'
 import { type ApplicationName, applicationsOf, deploymentOf } from './applications.ts'
+import { databaseUsersJob } from './database-users.ts'
 import { findImages } from './images-step.ts'
 import { operatorKeyRef, secretValue } from './keys-step.ts'
 
 /** A check answers soon; `verify --wait` asks again. */
 const patienceMs = 3_000
-const ports = { 'api-gateway': 8000, mlflow: 5000 } as const
+const ports = { 'api-gateway': 8000, 'data-sync': 8081, mlflow: 5000 } as const
 /** Which checks talk to. */
 type Asked = keyof typeof ports
 
@@ -177,6 +179,26 @@ export function applicationChecks(config: Config, cloud: Cloud): readonly Platfo
           detail: 'each replica counts alone: the cache does not answer the gateway, whose log says why',
           remedy: [`mlp verify 1 --cloud ${cloud.name}`],
         }
+      },
+    ),
+    check(
+      'records',
+      'Records are kept in the database of phase 1',
+      'What was copied, and what was not, is forgotten with the pod.',
+      [id('rollouts')],
+      async (_context, client) => {
+        const users = await readJob(client, databaseUsersJob)
+        if (users.state !== 'complete') return fail(users.why, [bootstrap])
+        const deployment = JSON.stringify(await client.get(deploymentOf('data-sync')))
+        const server = /"(?:postgres|mssql):\/\/[^"@]*@([^":/]+)/.exec(deployment)?.[1]
+        if (server === undefined) return fail('data-sync is told of no database', [bootstrap])
+        // It is ready when its own user has just asked the database something.
+        const answered = await ask(client, 'data-sync', { path: '/ready' })
+        if (answered === 'simulated') return simulated('data-sync')
+        const { status, text } = answered
+        return status === 200
+          ? pass(`data-sync signs in to ${server} by its identity`)
+          : fail(`data-sync answers ${status}: ${text.slice(0, 300)}`, [`mlp verify 1 --cloud ${cloud.name}`])
       },
     ),
     ...(applications.includes('mlflow')

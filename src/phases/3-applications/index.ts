@@ -1,16 +1,23 @@
 import type { CloudName } from '../../clouds/cloud.ts'
 import type { Config } from '../../config/schema.ts'
+import type { Declaration } from '../2-kubernetes/declarations.ts'
 import { objectStep } from '../2-kubernetes/object-step.ts'
 import { renderDeclarations } from '../2-kubernetes/render.ts'
 import type { Phase } from '../phase.ts'
 import { application, applicationsOf } from './applications.ts'
 import { applicationChecks } from './checks.ts'
+import { databaseUsers } from './database-users.ts'
 import { imagesStep } from './images-step.ts'
 import { keysStep } from './keys-step.ts'
 
 const cloudNames: readonly CloudName[] = ['aws', 'gcp', 'azure']
 
 const configured = (config: Config) => cloudNames.filter(cloud => config.clouds[cloud] !== undefined)
+
+/** The users of the database come before who keeps records in it. */
+function declarationsOf(config: Config, cloud: CloudName): readonly Declaration[] {
+  return [databaseUsers, ...applicationsOf(config, cloud).map(application)]
+}
 
 /** Guide, phase 3: images in each cloud's registry, and the services from them in each cluster. */
 export const applicationsPhase: Phase = {
@@ -24,13 +31,13 @@ export const applicationsPhase: Phase = {
     configured(config).flatMap(cloud => [
       imagesStep(cloud),
       keysStep(cloud),
-      ...applicationsOf(config, cloud).map(name => objectStep(cloud, application(name))),
+      ...declarationsOf(config, cloud).map(declaration => objectStep(cloud, declaration)),
     ]),
   render: async context =>
     (
       await Promise.all(
         configured(context.config).map(cloud =>
-          renderDeclarations(context, cloud, applicationsOf(context.config, cloud).map(application)),
+          renderDeclarations(context, cloud, declarationsOf(context.config, cloud)),
         ),
       )
     ).flat(),

@@ -90,7 +90,7 @@ export function testApplications(platform: () => Playground): void {
         detail: expect.stringContaining('simulated'),
       },
     ])
-    expect(checks).toHaveLength(16)
+    expect(checks).toHaveLength(19)
     expect(finished.exitCode).toBe(0)
   })
 
@@ -166,6 +166,7 @@ export function testApplications(platform: () => Playground): void {
           const log = await kubectl(cloud, 'logs', '-n', namespace, metadata.name)
           expect(log, metadata.name).toContain('"level"')
           look(`the log of ${cloud} ${metadata.name}`, log)
+          if (metadata.name.startsWith('database-users-')) continue
           const port = { 'api-gateway': 8000, 'model-serving': 8080, 'data-sync': 8081 }[
             metadata.name.replace(/-[0-9a-f]+-\w+$/, '')
           ]
@@ -179,11 +180,27 @@ export function testApplications(platform: () => Playground): void {
     expect(found).toEqual([])
   })
 
+  it('data-sync’s records are in the databases of phase 1, and outlive its pods', async () => {
+    await Promise.all(
+      clouds.map(async cloud => {
+        const made = await askDataSync(platform(), cloud, '/v1/jobs', {
+          name: rememberedJob,
+          ...{ source: 's3://nobodys-source/a/', destinations: ['s3://nobodys-copy/b/'], paused: true },
+        })
+        expect(made, cloud).toMatchObject({ status: 201 })
+        const inPlatform = ['-n', 'ml-platform'] as const
+        await kubectl(cloud, 'delete', 'pods', ...inPlatform, '-l', 'app=data-sync', '--wait=true')
+        await kubectl(cloud, 'rollout', 'status', ...inPlatform, 'deployment/data-sync', '--timeout=300s')
+        expect((await askDataSync(platform(), cloud, '/v1/jobs')).text, cloud).toContain(rememberedJob)
+      }),
+    )
+  })
+
   it('teardown of phase 3 alone takes back what it made, keeps the images, and nothing is pushed again', async () => {
     const down = await platform().mlp(['teardown', '--from', '3', '--yes', '--json'])
     expect(down.exitCode, down.stdout.slice(-2000)).toBe(0)
     for (const cloud of clouds) {
-      const left = await kubectl(cloud, 'get', 'deployments,services,secrets,pdb', '-n', 'ml-platform')
+      const left = await kubectl(cloud, 'get', 'deployments,services,secrets,pdb,jobs', '-n', 'ml-platform')
       expect(left, cloud).toBe('')
       const marked = await kubectl(
         cloud,
@@ -206,5 +223,27 @@ export function testApplications(platform: () => Playground): void {
       steps(up).filter(({ step = '', state }) => step.endsWith('.images') && state !== 'skipped'),
     ).toEqual([])
     expect(commands(up).filter(command => /crane push|npm ci/.test(command))).toEqual([])
+    for (const cloud of clouds)
+      expect((await askDataSync(platform(), cloud, '/v1/jobs')).text, cloud).toContain(rememberedJob)
   })
+}
+
+/** What data-sync is told here, and has to know for as long as data is kept. */
+export const rememberedJob = 'remembered'
+
+/** One call of data-sync's API in a cluster, by a forwarded port; a POST where there is a body. */
+export async function askDataSync(platform: Playground, cloud: string, path: string, body?: object) {
+  const kubeconfig = join(platform.platformHome, 'kubeconfig')
+  const context = `${cloud}-dev`
+  const { items } = secretsSchema.parse(
+    await kubectlJson(kubeconfig, context, ['get', 'secrets', '-n', 'ml-platform']),
+  )
+  const secret = items.find(({ metadata }) => metadata.name === 'data-sync-token')
+  const token = Buffer.from(secret?.data['token'] ?? '', 'base64').toString()
+  await using sync = await portForward(kubeconfig, context, 'ml-platform', 'deployment/data-sync', 8081)
+  const answer = await fetch(`http://127.0.0.1:${sync.port}${path}`, {
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
+  })
+  return { status: answer.status, text: await answer.text() }
 }

@@ -34,7 +34,7 @@ export function mssql({ host, port, user, database, password, tls }: MssqlOption
             authentication: await authentication(),
             options: {
               ...{ port, database, encrypt: true, trustServerCertificate: false, useUTC: true, serverName },
-              ...(ca === undefined ? {} : { cryptoCredentialsDetails: { ca } }),
+              ...(ca === undefined ? {} : { cryptoCredentialsDetails: { ca: [...ca] } }),
             },
           }),
       },

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import { getCACertificates } from 'node:tls'
 import { Kysely } from 'kysely'
 import type { Settings } from '../settings.ts'
+import { authorities } from './authorities.ts'
 import type { Dialect } from './dialect.ts'
 import { migrate } from './migrations.ts'
 import { type DatabaseAddress, type PasswordProvider, passwordProviders } from './passwords.ts'
@@ -16,6 +16,7 @@ type DatabaseSettings = Pick<
   | 'DATABASE_TLS'
   | 'DATABASE_CA_FILE'
   | 'DATABASE_TLS_NAME'
+  | 'DATABASE_SCHEMA'
 >
 
 /** Opens the database that the settings name, with its tables brought up to date. */
@@ -42,15 +43,17 @@ async function chooseDialect(settings: DatabaseSettings, onError: (error: Error)
     return sqlite(url.file)
   }
   const password = await passwordProvider(settings, url)
-  const ca =
-    caFile === undefined ? undefined : [...getCACertificates('default'), await readFile(caFile, 'utf8')]
-  const identity = { name: settings.DATABASE_TLS_NAME ?? url.host, ca }
+  const identity = {
+    name: settings.DATABASE_TLS_NAME ?? url.host,
+    ca: await authorities(caFile, settings.DATABASE_AUTHENTICATION === 'aws-iam'),
+  }
   if (url.kind === 'postgres') {
     const { postgres } = await import('./postgres.ts')
     return postgres({
       ...url,
       onError,
       password,
+      schema: settings.DATABASE_SCHEMA,
       tls: settings.DATABASE_TLS === 'off' ? undefined : identity,
     })
   }

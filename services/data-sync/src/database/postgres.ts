@@ -15,14 +15,17 @@ export interface PostgresOptions {
   readonly password: PasswordProvider | undefined
   /** Without it nothing is encrypted. */
   readonly tls: ServerIdentity | undefined
+  /** Where tables are made and looked for; undefined leaves it to the server. */
+  readonly schema: string | undefined
   readonly onError: (error: Error) => void
 }
 
-export function postgres({ password, tls, onError, ...address }: PostgresOptions): Dialect {
+export function postgres({ password, tls, schema, onError, ...address }: PostgresOptions): Dialect {
   const pool = new pg.Pool({
     ...address,
     ...(password === undefined ? {} : { password }),
     ssl: tls === undefined ? false : verified(tls),
+    ...(schema === undefined ? {} : { options: `-c search_path=${schema}` }),
     max: 10,
     connectionTimeoutMillis: 10_000,
     application_name: 'data-sync',
@@ -39,10 +42,11 @@ export function postgres({ password, tls, onError, ...address }: PostgresOptions
   }
 }
 
-function verified({ name, ca }: ServerIdentity) {
+/** TLS that is always verified, as pg takes it. */
+export function verified({ name, ca }: ServerIdentity) {
   return {
     rejectUnauthorized: true,
-    ...(ca === undefined ? {} : { ca }),
+    ...(ca === undefined ? {} : { ca: [...ca] }),
     // Without a name of its own, Node would look for `localhost` in the certificate of a server given by its address.
     ...(isIP(name) === 0 ? { servername: name } : {}),
     checkServerIdentity: (_host: string, certificate: PeerCertificate) =>

@@ -13,6 +13,21 @@ locals {
         Action   = ["rds-db:connect"]
         Resource = ["${local.arn_prefix}:rds-db:${local.arn_scope}:dbuser:${aws_db_instance.main.resource_id}/${replace(service, "-", "_")}"]
       }],
+      !grants.database_master ? [] : [{
+        Sid      = "DatabaseMaster"
+        Effect   = "Allow"
+        Action   = ["secretsmanager:GetSecretValue"]
+        Resource = [aws_db_instance.main.master_user_secret[0].secret_arn]
+      }],
+      !grants.database_master ? [] : [{
+        Sid      = "SecretKey"
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt"]
+        Resource = [aws_kms_key.main.arn]
+        Condition = {
+          StringEquals = { "kms:ViaService" = "secretsmanager.${var.region}.amazonaws.com" }
+        }
+      }],
       !grants.cache ? [] : [{
         Sid    = "CacheLogin"
         Effect = "Allow"

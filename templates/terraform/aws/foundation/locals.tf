@@ -75,22 +75,33 @@ locals {
   # What each service may do; iam.tf and cache.tf turn it into policies and users.
   services = {
     api-gateway = {
-      database      = true
-      cache         = true
-      read_buckets  = []
-      write_buckets = []
+      database        = true
+      database_master = false
+      cache           = true
+      read_buckets    = []
+      write_buckets   = []
     }
     model-serving = {
-      database      = false
-      cache         = true
-      read_buckets  = ["models"]
-      write_buckets = []
+      database        = false
+      database_master = false
+      cache           = true
+      read_buckets    = ["models"]
+      write_buckets   = []
     }
     data-sync = {
-      database      = true
-      cache         = false
-      read_buckets  = ["models", "data"]
-      write_buckets = ["models", "data"]
+      database        = true
+      database_master = false
+      cache           = false
+      read_buckets    = ["models", "data"]
+      write_buckets   = ["models", "data"]
+    }
+    # Runs for seconds, in a job of phase 3: makes the services' users in the database.
+    database-admin = {
+      database        = false
+      database_master = true
+      cache           = false
+      read_buckets    = []
+      write_buckets   = []
     }
   }
 }

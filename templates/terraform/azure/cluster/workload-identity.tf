@@ -4,12 +4,15 @@ locals {
     "api-gateway"   = "api_gateway"
     "model-serving" = "model_serving"
     "data-sync"     = "data_sync"
+    # A job of phase 3 that runs for seconds: makes the services' users in the database.
+    "database-admin" = "database_admin"
   }
 
   namespaces = {
-    "api-gateway"   = "ml-platform"
-    "model-serving" = "ml-serving"
-    "data-sync"     = "ml-platform"
+    "api-gateway"    = "ml-platform"
+    "model-serving"  = "ml-serving"
+    "data-sync"      = "ml-platform"
+    "database-admin" = "ml-platform"
   }
 }
 

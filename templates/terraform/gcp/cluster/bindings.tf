@@ -1,9 +1,10 @@
 locals {
   # Kubernetes service account -> Google identity it may borrow.
   workloads = {
-    "ml-platform/api-gateway"  = "api_gateway"
-    "ml-serving/model-serving" = "model_serving"
-    "ml-platform/data-sync"    = "data_sync"
+    "ml-platform/api-gateway"    = "api_gateway"
+    "ml-serving/model-serving"   = "model_serving"
+    "ml-platform/data-sync"      = "data_sync"
+    "ml-platform/database-admin" = "database_admin"
   }
 }
 

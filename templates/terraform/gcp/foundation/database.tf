@@ -88,11 +88,18 @@ resource "google_sql_database" "platform" {
 
 # PostgreSQL leaves out ".gserviceaccount.com" of a service account's name.
 resource "google_sql_user" "service" {
-  for_each = toset(["api_gateway", "data_sync"])
+  # The roles each has in PostgreSQL itself; without one it may do what everybody may.
+  for_each = {
+    api_gateway    = null
+    data_sync      = null
+    database_admin = ["cloudsqlsuperuser"]
+  }
 
   instance = google_sql_database_instance.main.name
   name     = trimsuffix(google_service_account.platform[each.key].email, ".gserviceaccount.com")
   type     = "CLOUD_IAM_SERVICE_ACCOUNT"
+
+  database_roles = each.value
 
   # A user that owns tables cannot be dropped; it goes with the instance.
   deletion_policy = "ABANDON"

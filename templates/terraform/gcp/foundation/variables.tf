@@ -95,10 +95,11 @@ variable "bucket_names" {
 variable "service_account_ids" {
   description = "Service account ids (at most 30 characters) of the nodes and of each service."
   type = object({
-    nodes         = string
-    api_gateway   = string
-    model_serving = string
-    data_sync     = string
+    nodes          = string
+    api_gateway    = string
+    model_serving  = string
+    data_sync      = string
+    database_admin = string
   })
 
   validation {

@@ -79,7 +79,11 @@ export const databaseInstance: Behaviour = {
       service_account_email_address: `p${projectNumber(world)}-${stableNumber(name, 6)}@gcp-sa-cloud-sql.iam.gserviceaccount.com`,
       maintenance_version: `${requiredText(planned, 'database_version')}_5.R20260701.00_00`,
       available_maintenance_versions: [],
-      dns_name: '',
+      // A shared authority signs a certificate for a name; the instance's own one for its connection name.
+      dns_name:
+        text(configuration, 'server_ca_mode') === 'GOOGLE_MANAGED_CAS_CA'
+          ? `${stableNumber(name, 12)}.${stableNumber(project, 12)}.${region}.sql.goog.`
+          : '',
       dns_names: [],
       master_instance_name: '',
       replica_names: [],

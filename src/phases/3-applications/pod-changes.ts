@@ -1,0 +1,104 @@
+import * as z from 'zod'
+import { type CloudName, noSettings, type ServiceSettings, type WorkloadName } from '../../clouds/cloud.ts'
+import type { KubeObject } from '../../kube/objects.ts'
+import type { ImageName } from '../../tools/images/service-images.ts'
+import { cloudOf } from '../1-infrastructure/cloud-of.ts'
+import { type DeclarationContext, infrastructureOutputs } from '../2-kubernetes/declarations.ts'
+import type { Context } from '../phase.ts'
+import { imagesStepId, pushedImages } from './images-step.ts'
+
+/** Pods that phase 3 makes: under which service account, from which of the three images. */
+export interface Workload {
+  readonly account: WorkloadName | undefined
+  readonly image: ImageName | undefined
+}
+
+interface PodChanges {
+  readonly image: string | undefined
+  readonly settings: ServiceSettings
+  readonly labels: Readonly<Record<string, string>>
+}
+
+export function imageOf(
+  context: Pick<Context, 'outputs'>,
+  cloud: CloudName,
+  { image }: Workload,
+): string | undefined {
+  return image === undefined ? undefined : pushedImages(context, cloud)?.[image]
+}
+
+/** What `mlp render` shows before there is a digest: which repository it will be of. */
+function imageToCome(context: DeclarationContext, cloud: CloudName, { image }: Workload) {
+  const rendering = context.outputs(imagesStepId(cloud)) !== undefined
+  return rendering && image !== undefined ? cloudOf(context, cloud).repository(image) : undefined
+}
+
+/** Undefined while it is not known which image is to run. */
+export function podChanges(
+  context: DeclarationContext,
+  cloudName: CloudName,
+  workload: Workload,
+): PodChanges | undefined {
+  const outputs = infrastructureOutputs(context, cloudName)
+  const image = imageOf(context, cloudName, workload) ?? imageToCome(context, cloudName, workload)
+  if (outputs === undefined || (image === undefined && workload.image !== undefined)) return undefined
+  const cloud = cloudOf(context, cloudName)
+  const account = cloud
+    .workloadIdentity(outputs)
+    .serviceAccounts.find(({ name }) => name === workload.account)
+  return {
+    image,
+    settings: workload.account === undefined ? noSettings : cloud.serviceSettings(workload.account, outputs),
+    labels: {
+      // Azure's webhook looks at the pod's labels, not only at its account's.
+      ...account?.labels,
+      'app.kubernetes.io/part-of': context.config.project,
+      'app.kubernetes.io/managed-by': 'mlp',
+    },
+  }
+}
+
+const containerSchema = z.looseObject({
+  name: z.string(),
+  image: z.string(),
+  env: z.array(z.looseObject({ name: z.string() })).default([]),
+})
+/** Of a Deployment and of a Job. */
+const templateSchema = z.looseObject({
+  spec: z.looseObject({
+    template: z.looseObject({
+      metadata: z.looseObject({ labels: z.record(z.string(), z.string()) }),
+      spec: z.looseObject({ containers: z.array(containerSchema) }),
+    }),
+  }),
+})
+
+/** The object with the image, labels and settings of its pods; what the settings name replaces the template's own. */
+export function withPods(object: KubeObject, { image, labels, settings }: PodChanges): KubeObject {
+  const { spec } = templateSchema.parse(object)
+  const { template } = spec
+  const changed = {
+    ...spec,
+    template: {
+      ...template,
+      metadata: { ...template.metadata, labels: { ...template.metadata.labels, ...labels } },
+      spec: {
+        ...template.spec,
+        containers: template.spec.containers.map(container => ({
+          ...container,
+          image: image ?? container.image,
+          env: [
+            ...container.env.filter(({ name }) => settings.environment[name] === undefined),
+            ...Object.entries(settings.environment).map(([name, value]) => ({ name, value })),
+          ],
+        })),
+      },
+    },
+  }
+  return { ...object, spec: z.json().parse(changed) }
+}
+
+export function withFiles(object: KubeObject, { settings }: PodChanges): KubeObject {
+  const data = z.record(z.string(), z.string()).default({}).parse(object['data'])
+  return { ...object, data: { ...data, ...settings.files } }
+}
