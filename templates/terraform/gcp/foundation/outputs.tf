@@ -41,7 +41,8 @@ output "database" {
     users           = { for service, user in google_sql_user.service : service => user.name }
     # Its certificate is for its DNS name, of an authority that no client knows by itself.
     tls_name = try(coalesce(trimsuffix(google_sql_database_instance.main.dns_name, ".")), google_sql_database_instance.main.private_ip_address)
-    ca       = join("\n", google_sql_database_instance.main.server_ca_cert[*].cert)
+    # The provider takes it for a secret, which a certificate is not.
+    ca = nonsensitive(join("\n", google_sql_database_instance.main.server_ca_cert[*].cert))
   }
 }
 
