@@ -157,7 +157,7 @@ interface TokenPlugin {
   readonly installHint: string
 }
 
-export type ServiceName = 'api-gateway' | 'model-serving' | 'data-sync'
+type ServiceName = 'api-gateway' | 'model-serving' | 'data-sync'
 /** Whatever has a cloud identity in the cluster: services, and the job that makes the database's users. */
 export type WorkloadName = ServiceName | 'database-admin'
 
