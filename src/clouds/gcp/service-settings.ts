@@ -52,6 +52,8 @@ export function serviceSettings(workload: WorkloadName, outputs: JsonObject): Se
         environment: {
           ...own,
           DATABASE_AUTHENTICATION: 'google-iam',
+          // Google's library asks once whether it is on Google Cloud, and a pod's metadata server may be late to answer.
+          METADATA_SERVER_DETECTION: 'assume-present',
           DATABASE_TLS_NAME: database.tls_name,
           DATABASE_CA_FILE: databaseAuthority.path,
         },
