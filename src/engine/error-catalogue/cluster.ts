@@ -154,19 +154,21 @@ export const clusterErrors = {
   MLP4030: {
     title: 'An image cannot be pulled',
     meaning:
-      'A node was refused it, or does not find it in the registry. The pods that ran before go on running.',
+      'A node was refused it, or does not find it in the registry. Of a service with several replicas, those that ran before go on serving.',
     owner: 'operator',
     retryable: true,
     remedy:
-      'See that the nodes may pull (`mlp bootstrap --to 1` grants it), then run the same command again.',
+      'See that the nodes may pull (`mlp bootstrap --to 1` grants it), then run the same command again; or go back: `mlp phase 3 --rollback`.',
     exitCode: 3,
   },
   MLP4031: {
     title: 'A container keeps ending',
-    meaning: 'It was started several times and ended each time. The pods that ran before go on running.',
+    meaning:
+      'It was started several times and ended each time. Of a service with several replicas, those that ran before go on serving.',
     owner: 'operator',
     retryable: false,
-    remedy: 'Read its last lines in the error, put right what they name, then run the same command again.',
+    remedy:
+      'Read its last lines in the error, put right what they name, then run the same command again; or go back: `mlp phase 3 --rollback`.',
     exitCode: 3,
   },
   MLP4032: {
@@ -179,10 +181,12 @@ export const clusterErrors = {
   },
   MLP4033: {
     title: 'A rollout is not ready in time',
-    meaning: 'Pods run, and do not pass their probes. The pods that ran before go on running.',
+    meaning:
+      'Pods run, and do not pass their probes. Of a service with several replicas, those that ran before go on serving.',
     owner: 'operator',
     retryable: true,
-    remedy: 'See what the pod says of itself (`kubectl describe pod`), then run the same command again.',
+    remedy:
+      'See what the pod says of itself (`kubectl describe pod`), then run the same command again; or go back: `mlp phase 3 --rollback`.',
     exitCode: 3,
   },
   MLP4034: {
