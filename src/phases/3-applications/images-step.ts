@@ -58,6 +58,14 @@ export function imagesStep(cloudName: CloudName): PlatformStep {
       const crane = await context.toolchain.path('crane', context.signal)
       // On a machine that never built them, those of unchanged sources need not be built to be known.
       const there = await findImages(context, cloudName, client, id)
+      // One line for three: what was said last, by one that is still at work.
+      const doing = new Map<ImageName, string>()
+      const tell = (name: ImageName, message: string | undefined) => {
+        doing.delete(name)
+        if (message !== undefined) doing.set(name, message)
+        const last = [...doing.values()].at(-1)
+        if (last !== undefined) progress.report(last)
+      }
       // Side by side: one is built while another is pushed. The other clouds' lanes find what the first one built.
       const ends = await Promise.allSettled(
         imageNames.map(async name => {
@@ -67,11 +75,12 @@ export function imagesStep(cloudName: CloudName): PlatformStep {
             packageRoot: packageRoot(context),
             platform,
             crane,
-            report: message => progress.report(message),
+            report: message => tell(name, message),
           })
           const repository = cloudOf(context, cloudName).repository(name)
-          progress.report(`${name}: pushing ${image.digest.slice(0, 19)} to ${repository}`)
+          tell(name, `${name}: pushing ${image.digest.slice(0, 19)} to ${repository}`)
           const digest = await signedIn(context, cloudName, one => pushImage(one, repository, image), id)
+          tell(name, undefined)
           return [name, `${repository}@${digest}`] as const
         }),
       )
