@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { baseOf } from '../../../../src/tools/images/service-images.ts'
+import { baseOf, type ImageName, imageNames } from '../../../../src/tools/images/service-images.ts'
 
 const packageRoot = fileURLToPath(new URL('../../../..', import.meta.url))
 const digest = `sha256:${'a'.repeat(64)}`
@@ -20,7 +20,7 @@ afterEach(async () => {
 })
 
 /** As in a process that has not asked yet: whether an engine can build is asked once. */
-async function build(wanted: string, name: 'api-gateway' | 'data-sync' = 'api-gateway') {
+async function build(wanted: string, name: ImageName = 'api-gateway') {
   vi.stubEnv('MLP_IMAGE_BUILDER', wanted)
   const { buildByEngine } = await import('../../../../src/tools/images/builder.ts')
   const context = {
@@ -89,6 +89,8 @@ async function calls(): Promise<readonly Call[]> {
     .filter(line => line !== '')
     .map(line => JSON.parse(line) as Call)
 }
+/** Of what docker was given. */
+const mode = async (path: string) => ((await stat(join(folder, 'docker', path))).mode & 0o777).toString(8)
 const called = async () => (await calls()).map(({ call }) => call)
 
 test('an engine that answers and can do it builds the image; it is tried once for all of them', async () => {
@@ -129,10 +131,21 @@ test('what docker is given has the modes that a layer has, whatever those of the
   } finally {
     process.umask(before)
   }
-  const mode = async (path: string) => ((await stat(join(folder, 'docker', path))).mode & 0o777).toString(8)
   expect(await mode('services/api-gateway/src/main.ts')).toBe('644')
   expect(await mode('services/api-gateway/src')).toBe('755')
   expect(await mode('package-lock.json')).toBe('644')
+})
+
+test.each(imageNames)('%s: docker is given all that its Dockerfile copies', async name => {
+  await playDocker('nothing')
+  await build('docker', name)
+  const context = join(folder, 'docker')
+  const dockerfile = await readFile(join(context, 'services', name, 'Dockerfile'), 'utf8')
+  const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, from = '']) =>
+    from.split(' '),
+  )
+  expect(copied.length).toBeGreaterThan(8)
+  for (const path of copied) expect(await mode(path), path).toMatch(/^(644|755)$/)
 })
 
 test('without the variable, what an engine cannot do is told in one line and done without it', async () => {
