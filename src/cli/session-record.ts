@@ -8,6 +8,7 @@ import type { Lease } from '../engine/lock.ts'
 import { createSharedRecord, type History } from '../engine/record.ts'
 import { readSharedState } from '../engine/record-copy.ts'
 import type { RecordStore } from '../engine/record-store.ts'
+import type { Guard } from '../engine/run.ts'
 import type { StateStore } from '../engine/state.ts'
 
 export interface JoinOptions {
@@ -25,7 +26,7 @@ export interface JoinOptions {
 
 /** See `SharedRecord`. */
 export interface JoinedRecord {
-  guard(step: string): Promise<void>
+  readonly guard: Guard
   observe(event: EventBody): void
   /** Sends the history too, with those that earlier runs could not send. Ends as `close` does. */
   finish(): Promise<readonly string[]>

@@ -11,7 +11,7 @@ import type { Emit, Event, EventBody, EventError, Leftover } from '../engine/eve
 import { toEventError, toMlpError } from '../engine/failure.ts'
 import { type Interrupts, watchInterrupts } from '../engine/interrupt.ts'
 import { acquireLease } from '../engine/lock.ts'
-import { type Outputs, type RunSummary, verdict } from '../engine/run.ts'
+import { type Guard, type Outputs, type RunSummary, verdict } from '../engine/run.ts'
 import { openState, type StateStore } from '../engine/state.ts'
 import { shareKubeClients } from '../kube/clients.ts'
 import type { Context, PlatformStep } from '../phases/phase.ts'
@@ -49,7 +49,7 @@ export interface Session extends AsyncDisposable {
   readonly signal: AbortSignal
   readonly clouds: ReadonlyMap<CloudName, Cloud>
   readonly makeContext: (outputs: Outputs) => Context
-  readonly guard: (step: string) => Promise<void>
+  readonly guard: Guard
   /** Whether this run works on that cloud. */
   works(cloud: string): boolean
   started(steps: readonly PlatformStep[]): void
@@ -271,8 +271,9 @@ async function openSession(
       signal: interrupts.signal,
       clouds,
       makeContext: outputs => ({ ...context, outputs }),
-      guard: async step => {
-        await Promise.all([lease?.working(step), guard(step)])
+      guard: async (step, before) => {
+        const ours = before === 'ask' ? lease?.asking(step) : lease?.working(step)
+        await Promise.all([ours, guard(step, before)])
       },
       works: cloud => cloud === 'all' || [...clouds.keys()].some(name => name === cloud),
       started: steps => emit(runStarted(given, runId, config, target, steps)),

@@ -35,6 +35,8 @@ export interface Lease extends AsyncDisposable {
    * lock is no longer ours: begin nothing.
    */
   working(step: string): Promise<void>
+  /** The same before a step that only asks the world: it is named a moment later. */
+  asking(step: string): Promise<void>
   /** Throws MlpError MLP5224 when it cannot be written; disposal does not: once this process is gone, the next takes over. */
   release(): Promise<void>
 }
@@ -124,12 +126,16 @@ function holdLease(
   const renew = () => void rewrite().catch(() => undefined)
   const timer = setInterval(renew, options.renewMs ?? 20_000)
   timer.unref()
-  const working = async (step: string): Promise<void> => {
+  const named = async (step: string, waitMs: number): Promise<void> => {
     holder = { ...holder, step }
-    const waitMs = writtenAtMs + betweenWritesMs - performance.now()
-    if (waitMs <= 0) return await rewrite()
     if (!(await isInForce(options.file, claimed.fence))) throw leaseLost(holder)
     soon ??= setTimeout(renew, waitMs).unref()
+  }
+  const working = async (step: string): Promise<void> => {
+    const waitMs = writtenAtMs + betweenWritesMs - performance.now()
+    if (waitMs > 0) return await named(step, waitMs)
+    holder = { ...holder, step }
+    await rewrite()
   }
   const release = async (): Promise<void> => {
     clearInterval(timer)
@@ -145,6 +151,7 @@ function holdLease(
     tookOver: dead?.id,
     notice: dead === undefined ? undefined : tookOver(dead),
     working,
+    asking: step => named(step, betweenWritesMs),
     release,
     [Symbol.asyncDispose]: () => release().catch(() => undefined),
   }

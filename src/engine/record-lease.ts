@@ -18,6 +18,8 @@ const leaseSchema = z.strictObject({ schemaVersion: z.literal(1), fence: z.int()
 
 /** Google Cloud Storage takes one write a second to the same object. https://cloud.google.com/storage/quotas */
 const betweenWritesMs = 2_000
+/** To ask the world harms nobody, so what was known this long ago will do. */
+const freshEnoughToAskMs = 5_000
 
 export interface SharedLeaseOptions {
   readonly store: RecordStore
@@ -48,6 +50,8 @@ export interface SharedLease {
    * not, and what the store throws when it cannot be asked: begin nothing, in both cases.
    */
   working(step: string): Promise<void>
+  /** The same before a step that only asks the world: where the lease was seen to be ours just now, that will do. */
+  asking(step: string): Promise<void>
   /** Throws what the store throws; the lease then stays until this process is proved dead, or until `mlp unlock`. */
   release(signal: AbortSignal): Promise<void>
 }
@@ -137,7 +141,8 @@ function holdSharedLease(
   let writtenAtMs = now().getTime()
   let soon: NodeJS.Timeout | undefined
   let writing: Promise<void> = Promise.resolve()
-  let asking: Promise<unknown> | undefined
+  let seenAtMs = writtenAtMs
+  let looking: Promise<unknown> | undefined
 
   /** The lease as it is now, ours, under one of these numbers. Throws when it no longer is. */
   const ask = async (signal: AbortSignal, fences: readonly number[]): Promise<FoundClaim> => {
@@ -145,6 +150,7 @@ function holdSharedLease(
     const claim = found?.claim
     if (found === undefined || claim === undefined) throw leaseLost(holder)
     if (!fences.includes(claim.fence) || claim.holder.id !== holder.id) throw leaseLost(holder, claim.holder)
+    seenAtMs = now().getTime()
     return found
   }
   const write = async (change: Partial<LeaseHolder>, signal: AbortSignal, under = fence): Promise<void> => {
@@ -158,6 +164,7 @@ function holdSharedLease(
       // Refused, it may have arrived before, and only the answer was lost.
       if (found === undefined || found.text === text) {
         fence = under
+        seenAtMs = now().getTime()
         return
       }
     }
@@ -180,6 +187,16 @@ function holdSharedLease(
   }
   const timer = setInterval(renew, options.renewMs ?? 60_000)
   timer.unref()
+  const working = async (step: string): Promise<void> => {
+    // Steps that begin together are told by one answer; one that was asked for earlier is too old for a later step.
+    looking ??= Promise.resolve().then(() => {
+      looking = undefined
+      return ask(options.signal, [fence])
+    })
+    await looking
+    holder = { ...holder, step }
+    renew()
+  }
 
   return {
     get fence() {
@@ -187,13 +204,10 @@ function holdSharedLease(
     },
     notice: dead === undefined ? undefined : tookOver(dead),
     raise: above => write({}, options.signal, Math.max(fence, above) + 1),
-    async working(step) {
-      // Steps that begin together are told by one answer; one that was asked for earlier is too old for a later step.
-      asking ??= Promise.resolve().then(() => {
-        asking = undefined
-        return ask(options.signal, [fence])
-      })
-      await asking
+    working,
+    async asking(step) {
+      const ageMs = now().getTime() - seenAtMs
+      if (ageMs < 0 || ageMs > freshEnoughToAskMs) return await working(step)
       holder = { ...holder, step }
       renew()
     },

@@ -6,6 +6,7 @@ import type { Lease } from './lock.ts'
 import { readSharedState, type StateUpload, startUpload } from './record-copy.ts'
 import { acquireSharedLease, breakSharedLease, type SharedLease } from './record-lease.ts'
 import type { RecordStore } from './record-store.ts'
+import type { Guard } from './run.ts'
 import type { StateStore } from './state.ts'
 
 export interface RecordOptions {
@@ -27,7 +28,7 @@ export interface SharedRecord {
    */
   take(): Promise<void>
   /** Before each step: takes the lease as soon as there is a place for it, and asks whether it is still ours. */
-  guard(step: string): Promise<void>
+  readonly guard: Guard
   /** To be shown every event, which is how it knows when the place is made. */
   observe(event: EventBody): void
   /** Sends what is left and gives the lease back. Returns what could not be done. Safe to repeat. */
@@ -95,7 +96,7 @@ export function createSharedRecord(options: RecordOptions): SharedRecord {
 
   return {
     take,
-    async guard(step) {
+    async guard(step, before) {
       if (upload === undefined) {
         // Lanes begin together. Once the place is being made it is waited for, so that of two machines that begin a new
         // platform only one gets further than this.
@@ -108,7 +109,7 @@ export function createSharedRecord(options: RecordOptions): SharedRecord {
       }
       if (lease !== undefined) {
         preparing?.resolve()
-        return await lease.working(step)
+        return before === 'ask' ? await lease.asking(step) : await lease.working(step)
       }
       if (step === options.prepareStep || isMissingTold) return
       isMissingTold = true

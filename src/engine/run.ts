@@ -28,10 +28,12 @@ export interface RunOptions<Ctx extends EngineContext> {
   readonly concurrency?: number
   /** Called once, before the first step is applied; what it throws ends the run with nothing begun. */
   readonly beforeFirstChange?: () => Promise<void>
-  /** Called before a step is asked or applied; throws when the lease is lost. */
-  readonly guard?: (step: string) => Promise<void>
+  /** Called before a step is asked, and again before it is applied; throws when the lease is lost. */
+  readonly guard?: Guard
   readonly now?: () => Date
 }
+
+export type Guard = (step: string, before: 'ask' | 'apply') => Promise<void>
 
 export interface RunSummary {
   readonly result: 'ok' | 'failed' | 'refused' | 'interrupted'
@@ -62,8 +64,8 @@ export const defaultConcurrency = 8
 /**
  * Runs steps as lanes. Each step's `status()` is asked first; what is present with unchanged inputs is skipped, the
  * rest applied, and `status()` asked again, because a step is done only when the world says so. A failure of a step
- * is part of the summary; rejects with what `beforeFirstChange` throws, else only for a bug in the graph (an id twice,
- * an unknown need, a cycle).
+ * is part of the summary; rejects with what `beforeFirstChange` throws, with MLP5211 when what was found cannot be
+ * recorded, else only for a bug in the graph (an id twice, an unknown need, a cycle).
  */
 export async function runSteps<Ctx extends EngineContext>(options: RunOptions<Ctx>): Promise<RunSummary> {
   const whole = buildGraph(options.steps)
@@ -92,6 +94,7 @@ export async function runSteps<Ctx extends EngineContext>(options: RunOptions<Ct
     },
   })
   if (barrier.closed.aborted) throw barrier.closed.reason
+  await options.state.settle()
   return summarise(graph, outcomes, outputs)
 }
 
@@ -131,7 +134,7 @@ async function runStep<Ctx extends EngineContext>(
   }
   let ended: Ended
   try {
-    await options.guard?.(step.id)
+    await options.guard?.(step.id, 'ask')
     ended = await askAndApply(step, context, progress, options, outputs)
   } catch (error) {
     ended = await endBadly(step.id, error, context.signal, options.state)
@@ -185,6 +188,8 @@ async function askAndApply<Ctx extends EngineContext>(
   // An interrupt may have come while the world was asked; nothing is begun after it.
   if (context.signal.aborted) return { state: 'interrupted', why: 'interrupted before it began' }
   if (!(await options.barrier.pass())) return { state: 'interrupted', why: 'the run was refused' }
+  // To ask may have taken minutes.
+  await options.guard?.(step.id, 'apply')
 
   const begun: Begun = { fingerprint, runId, why: whyApplied(record, status, changes) }
   await state.begin(step.id, begun)

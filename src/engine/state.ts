@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { copyFile, link, readFile, rename, unlink, writeFile } from 'node:fs/promises'
 import { hostname, userInfo } from 'node:os'
 import { dirname } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { makeFolder, removeLeftTemporaries, systemErrorCode, writeFileAtomically } from './atomic-file.ts'
 import { writing } from './disk-problem.ts'
 import { MlpError } from './errors.ts'
@@ -17,7 +18,8 @@ import {
 
 /**
  * What was done, when, by whom and with which inputs. Memory, not truth: steps and checks never read it. Every change
- * is on the disk, whole, before its promise resolves; changes are written one after another.
+ * is on the disk, whole, before its promise resolves, but for the time at which the world last confirmed what was known:
+ * that goes with the next change, or with `settle`. Changes are written one after another.
  */
 export interface StateStore {
   readonly file: string
@@ -36,6 +38,8 @@ export interface StateStore {
   /** The world was asked and has it; makes a record where there is none. */
   confirm(step: string, begun: Begun, outputs: JsonObject): Promise<void>
   forget(step: string): Promise<void>
+  /** Writes what has not been written yet. */
+  settle(): Promise<void>
   /**
    * Goes on from what another machine recorded, when that is newer; says whether it is. The file follows with the next
    * change. Throws MlpError MLP5213 when it is of another platform.
@@ -48,7 +52,7 @@ export interface StateStore {
 interface Change {
   edit(steps: StateDocument['steps']): StateDocument['steps']
   /** Once it is on the disk. */
-  readonly done: PromiseWithResolvers<void>
+  readonly done: Pick<PromiseWithResolvers<void>, 'resolve' | 'reject'>
 }
 
 /** Where changes go besides the file; `seen` is what is there already. */
@@ -101,10 +105,12 @@ export async function openState(options: StateOptions): Promise<StateStore> {
     return next
   }
   let waiting: Change[] = []
+  let isDue = false
   /** What came while the last write was under way is written at once: a write takes the disk longer than all else. */
   const writeWaiting = async (): Promise<void> => {
     const changes = waiting
     waiting = []
+    isDue = false
     let { steps } = document
     const edited = changes.filter(({ edit, done }) => {
       try {
@@ -131,8 +137,13 @@ export async function openState(options: StateOptions): Promise<StateStore> {
   const change = (edit: Change['edit']): Promise<void> => {
     const done = Promise.withResolvers<void>()
     waiting.push({ edit, done })
-    if (waiting.length === 1) void inTurn(writeWaiting)
+    if (!isDue) void inTurn(writeWaiting)
+    isDue = true
     return done.promise
+  }
+  /** For what may be lost: it goes with the next change. */
+  const changeLater = async (edit: Change['edit']): Promise<void> => {
+    waiting.push({ edit, done: { resolve: () => undefined, reject: () => undefined } })
   }
   const put = (step: string, edit: (before: StepRecord | undefined) => StepRecord): Promise<void> =>
     change(steps => ({ ...steps, [step]: edit(steps[step]) }))
@@ -175,17 +186,18 @@ export async function openState(options: StateOptions): Promise<StateStore> {
       }),
     fail: (step, error) =>
       end(step, begun => ({ ...begun, state: 'failed', finishedAt: now().toISOString(), error })),
-    confirm: (step, begun, outputs) =>
-      put(step, before => {
-        const at = now().toISOString()
-        return {
-          ...(before?.state === 'done' ? before : { ...recordOf(begun), startedAt: at, finishedAt: at }),
-          state: 'done',
-          outputs,
-          checkedAt: at,
-        }
-      }),
+    confirm(step, begun, outputs) {
+      const at = now().toISOString()
+      const known = document.steps[step]
+      const isNew = known?.state !== 'done' || !isDeepStrictEqual(known.outputs, outputs)
+      return (isNew ? change : changeLater)(steps => {
+        const before = steps[step]
+        const kept = before?.state === 'done' ? before : { ...recordOf(begun), startedAt: at, finishedAt: at }
+        return { ...steps, [step]: { ...kept, state: 'done', outputs, checkedAt: at } }
+      })
+    },
     forget: step => change(steps => Object.fromEntries(Object.entries(steps).filter(([id]) => id !== step))),
+    settle: () => (waiting.length === 0 ? inTurn(async () => undefined) : change(steps => steps)),
     fence: () => document.fence,
     adopt: other =>
       inTurn(async () => {

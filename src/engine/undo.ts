@@ -3,7 +3,14 @@ import type { Leftover } from './events.ts'
 import { isAbort, toEventError, toMlpError } from './failure.ts'
 import { buildGraph, reversed } from './graph.ts'
 import type { JsonObject } from './json.ts'
-import { defaultConcurrency, type Outputs, type RunSummary, type StepOutcome, verdict } from './run.ts'
+import {
+  defaultConcurrency,
+  type Guard,
+  type Outputs,
+  type RunSummary,
+  type StepOutcome,
+  verdict,
+} from './run.ts'
 import { type NodeEnd, schedule } from './scheduler.ts'
 import type { StateStore } from './state.ts'
 import type { EngineContext, Step, Undone } from './step.ts'
@@ -15,7 +22,7 @@ export interface UndoOptions<Ctx extends EngineContext> {
   /** Steps that are asked about because others need them, and that stay. */
   readonly askOnly?: ReadonlySet<string>
   readonly concurrency?: number
-  readonly guard?: (step: string) => Promise<void>
+  readonly guard?: Guard
   readonly now?: () => Date
 }
 
@@ -92,7 +99,7 @@ export async function undoSteps<Ctx extends EngineContext>(options: UndoOptions<
       if (step === undefined) throw new Error(`no step has the id ${id}`)
       const startedAt = now().getTime()
       try {
-        await options.guard?.(id)
+        await options.guard?.(id, 'apply')
         const undone = await undoStep(step, context)
         if (undone === undefined) {
           await options.state.forget(id)

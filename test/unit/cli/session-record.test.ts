@@ -84,7 +84,7 @@ test('a cloud that does not answer is for the gates to explain; no step begins',
   const store = memoryStore({ before: () => Promise.reject(unreachable) })
   await using own = await lease()
   const record = await joinRecord({ ...(await options(store)), lease: own })
-  await expect(record.guard('1.gcp.prepare')).rejects.toBe(unreachable)
+  await expect(record.guard('1.gcp.prepare', 'ask')).rejects.toBe(unreachable)
 })
 
 test('a command that changes nothing knows what others did, and takes no lease', async () => {
@@ -106,7 +106,7 @@ test('a command that changes nothing knows what others did, and takes no lease',
   const given = await options(store)
   const record = await joinRecord(given)
   expect(given.state.get('1.aws.net')?.by).toBe('grace@b')
-  await record.guard('1.aws.net')
+  await record.guard('1.aws.net', 'apply')
   expect(await record.close()).toEqual([])
   expect([...store.texts.keys()]).toEqual(['state.json'])
 })

@@ -243,7 +243,7 @@ describe('before there is a place for it', () => {
     const one = await machine(store)
     await one.record.take()
     const order: string[] = []
-    const guarded = (step: string) => one.record.guard(step).then(() => order.push(step))
+    const guarded = (step: string) => one.record.guard(step, 'ask').then(() => order.push(step))
     const others = [guarded('1.gcp.prepare'), guarded(prepareStep), guarded('1.azure.prepare')]
     await others[1]
     expect(order).toEqual([prepareStep])
@@ -254,7 +254,7 @@ describe('before there is a place for it', () => {
     one.record.observe(finished(prepareStep))
     await Promise.all(others)
     expect(await readSharedLease(store, signal)).toMatchObject({ pid: process.pid })
-    await one.record.guard(prepareStep)
+    await one.record.guard(prepareStep, 'ask')
     await did(one, prepareStep)
     expect(await one.record.close()).toEqual([])
     expect(Object.keys((await readSharedState(store, signal)).document?.steps ?? {})).toEqual([prepareStep])
@@ -264,8 +264,8 @@ describe('before there is a place for it', () => {
     const store = memoryStore()
     store.isThere = false
     const one = await machine(store)
-    await one.record.guard('1.gcp.prepare')
-    await one.record.guard('1.gcp.apply-foundation')
+    await one.record.guard('1.gcp.prepare', 'ask')
+    await one.record.guard('1.gcp.apply-foundation', 'ask')
     expect(one.notices).toEqual([
       'warning: memory://test/mlp is not there yet: this run is recorded and locked on this machine only',
     ])
@@ -284,7 +284,7 @@ describe('before there is a place for it', () => {
       runId: 'r',
       why: '',
     })
-    await one.record.guard('1.gcp.apply-foundation')
+    await one.record.guard('1.gcp.apply-foundation', 'ask')
     await one.state.succeed('1.gcp.prepare', { outputs: {}, why: '' })
     expect([...one.state.all().keys()]).toEqual(['1.aws.net', '1.gcp.prepare'])
     await one.record.close()
@@ -352,7 +352,7 @@ describe('a store that cannot be reached', () => {
     const one = await machine(store)
     await expect(one.record.take()).rejects.toMatchObject({ code: 'MLP3002' })
     for (const step of [prepareStep, '1.gcp.prepare']) {
-      const guarded = one.record.guard(step)
+      const guarded = one.record.guard(step, 'ask')
       one.record.observe(finished(prepareStep))
       await expect(guarded).rejects.toMatchObject({ code: 'MLP3002' })
     }
@@ -364,7 +364,7 @@ describe('a store that cannot be reached', () => {
     const one = await machine(store)
     await one.record.take()
     switches.reachable = false
-    await expect(one.record.guard('1.aws.net')).rejects.toMatchObject({ code: 'MLP3002' })
+    await expect(one.record.guard('1.aws.net', 'apply')).rejects.toMatchObject({ code: 'MLP3002' })
   })
 
   test('at the end: told, nothing is lost, and the next run on this machine makes up for it', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { exitCodes, MlpError } from '../../../src/engine/errors.ts'
 import { secretInput } from '../../../src/engine/inputs.ts'
-import { type RunOptions, type RunSummary, runSteps } from '../../../src/engine/run.ts'
+import { type Guard, type RunOptions, type RunSummary, runSteps } from '../../../src/engine/run.ts'
 import type { StateStore } from '../../../src/engine/state.ts'
 import type { EngineContext, Status, Step } from '../../../src/engine/step.ts'
 import { emptyWorld, temporaryState, type World, worldStep } from './support.ts'
@@ -215,6 +215,36 @@ describe('failures', () => {
     const summary = await run(world, state, [worldStep(world, '1.aws.net')], { guard })
     expect(summary.errors).toMatchObject([{ error: { code: 'MLP5221' } }])
     expect(world.calls).toEqual([])
+  })
+
+  test('it is asked again before a step is applied, and not before one that is skipped', async () => {
+    const [world, state] = [emptyWorld(), await temporaryState()]
+    const steps = [worldStep(world, '1.aws.net'), worldStep(world, '1.gcp.net')]
+    world.things.set('1.gcp.net', {})
+    const guard: Guard = async (step, before) => {
+      world.calls.push(`guard ${step} ${before}`)
+    }
+    await run(world, state, steps, { guard, concurrency: 1 })
+    expect(world.calls).toEqual([
+      'guard 1.aws.net ask',
+      'status 1.aws.net',
+      'guard 1.aws.net apply',
+      'apply 1.aws.net',
+      'status 1.aws.net',
+      'guard 1.gcp.net ask',
+      'status 1.gcp.net',
+    ])
+  })
+
+  test('a lease that is lost while the world is asked changes nothing', async () => {
+    const [world, state] = [emptyWorld(), await temporaryState()]
+    const guard: Guard = async (_step, before) => {
+      if (before === 'apply') throw new MlpError({ code: 'MLP5221', summary: 'lost', remedy: [] })
+    }
+    const summary = await run(world, state, [worldStep(world, '1.aws.net')], { guard })
+    expect(summary.errors).toMatchObject([{ error: { code: 'MLP5221' } }])
+    expect(world.calls).toEqual(['status 1.aws.net'])
+    expect(state.all().size, 'nor is it recorded as begun').toBe(0)
   })
 
   test('when the state cannot be written either, both errors are told', async () => {

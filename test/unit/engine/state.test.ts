@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process'
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { canonicalJson, describeChanges, hashOf, secretInput } from '../../../src/engine/inputs.ts'
-import type { Json } from '../../../src/engine/json.ts'
+import type { Json, JsonObject } from '../../../src/engine/json.ts'
 import { openState, type StateStore } from '../../../src/engine/state.ts'
 import type { StateDocument, StepRecord } from '../../../src/engine/state-document.ts'
 import { temporaryFolder } from './support.ts'
@@ -101,6 +101,35 @@ describe('the file', () => {
       finishedAt: before?.finishedAt,
       outputs: { new: true },
     })
+  })
+
+  test('that the world confirmed what was known is written with the next change, or when it is settled', async () => {
+    const state = await open(join(await temporaryFolder(), 'state.json'))
+    for (const step of ['1.aws.net', '1.aws.other']) {
+      await begin(state, step)
+      await state.succeed(step, { outputs: { of: step }, why: 'first' })
+    }
+    const written = async () => (await open(state.file)).get('1.aws.net')
+    const before = await written()
+    const begun = { fingerprint: state.fingerprint({ a: 1 }), runId: 'later', why: 'skipped' }
+    const confirm = (outputs: JsonObject) => state.confirm('1.aws.net', begun, outputs)
+    const calm = () => vi.waitUntil(() => Date.parse(before?.checkedAt ?? '') < Date.now())
+
+    await calm()
+    await confirm({ of: '1.aws.net' })
+    expect(await written()).toEqual(before)
+    await state.forget('1.aws.other')
+    const after = await written()
+    expect(after).toEqual({ ...before, checkedAt: expect.not.stringMatching(before?.checkedAt ?? '') })
+
+    await confirm({ of: '1.aws.net' })
+    await state.settle()
+    expect((await written())?.runId).toBe(before?.runId)
+    const { ino } = await stat(state.file)
+    await state.settle()
+    expect((await stat(state.file)).ino, 'there is nothing to write').toBe(ino)
+    await confirm({ of: 'something new' })
+    expect((await written())?.outputs).toEqual({ of: 'something new' })
   })
 
   test('changes made side by side are all kept', async () => {
