@@ -11,8 +11,25 @@ const lockingCommands = ['apply', 'import', 'plan', 'state', 'taint', 'untaint']
  */
 export async function findLivingTerraform(folder: string): Promise<number | undefined> {
   const wanted = lockingCommands.map(command => `-chdir=${folder} ${command}`)
-  const processes = process.platform === 'linux' ? listProc() : await listByPs()
-  return processes.find(({ args }) => wanted.some(each => ` ${args} `.includes(` ${each} `)))?.pid
+  const find = (listed: readonly Listed[]) =>
+    listed.find(({ args }) => wanted.some(each => ` ${args} `.includes(` ${each} `)))?.pid
+  const recent = await listedLately()
+  // It may have ended since, and may have been one of ours.
+  return find(recent) === undefined ? undefined : find(await list())
+}
+
+/** Several roots begin together, and what a killed mlp left behind was there long before that. */
+const latelyMs = 1_000
+let last: { readonly atMs: number; readonly listed: Promise<readonly Listed[]> } | undefined
+
+function listedLately(): Promise<readonly Listed[]> {
+  const atMs = performance.now()
+  if (last === undefined || atMs - last.atMs > latelyMs) last = { atMs, listed: list() }
+  return last.listed
+}
+
+async function list(): Promise<readonly Listed[]> {
+  return process.platform === 'linux' ? listProc() : await listByPs()
 }
 
 interface Listed {
