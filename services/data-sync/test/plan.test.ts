@@ -9,6 +9,7 @@ import { compare } from '../src/plan/compare.ts'
 import { mostDeletions } from '../src/plan/deletion-limit.ts'
 import { createFilter, isPortable } from '../src/plan/filter.ts'
 import { merge } from '../src/plan/merge.ts'
+import { createSemaphore } from '../src/semaphore.ts'
 import { parseLocation } from '../src/stores/location.ts'
 import type { StoredObject } from '../src/stores/store.ts'
 
@@ -222,4 +223,39 @@ describe('location', () => {
     ['http://bucket', undefined],
     ['s3://bucket//a', undefined],
   ])('%s', (text, expected) => expect(parseLocation(text)).toEqual(expected))
+})
+
+describe('memory', () => {
+  const { signal } = new AbortController()
+
+  test('goes to the object that began first, however often it asks', async () => {
+    const memory = createSemaphore(2)
+    const first = memory.draw()
+    const second = memory.draw()
+    const held = [await memory.acquire(1, signal, second), await memory.acquire(1, signal, second)]
+    const order: string[] = []
+    const ask = (name: string, ticket?: number) =>
+      memory.acquire(1, signal, ticket).then(release => {
+        order.push(name)
+        release()
+      })
+    const asked = [ask('last'), ask('second', second), ask('first', first), ask('first again', first)]
+    held[0]?.()
+    await Promise.all(asked)
+    expect(order).toEqual(['first', 'first again', 'second', 'last'])
+    held[1]?.()
+    expect(memory.inUse).toBe(0)
+  })
+
+  test('what fits does not wait behind what it went past', async () => {
+    const memory = createSemaphore(3)
+    const first = memory.draw()
+    const hold = await memory.acquire(2, signal)
+    const large = memory.acquire(2, signal)
+    const small = await memory.acquire(1, signal, first)
+    small()
+    hold()
+    ;(await large)()
+    expect(memory.inUse).toBe(0)
+  })
 })

@@ -125,13 +125,16 @@ async function sendMissingParts(
   const { memory, signal } = context
   const stop = new AbortController()
   const under = AbortSignal.any([signal, stop.signal])
+  // Objects one after the other: the store puts the first one's parts together while the next one's travel.
+  const ticket = memory.draw()
   const underWay = new Set<Promise<void>>()
   try {
     for (let number = 1; number <= plan.count; number++) {
       const missing = sessions.filter(session => !session.done.has(number))
       if (missing.length === 0) continue
       if (missing.every(({ failure }) => failure !== undefined)) break
-      const release = await memory.acquire(rangeOfPart(number, plan, source.bytes).length, under)
+      const { length } = rangeOfPart(number, plan, source.bytes)
+      const release = await memory.acquire(length, under, ticket)
       const sending = sendPart(context, source, plan, missing, number, under)
         .catch(error => stop.abort(error))
         .finally(() => {
