@@ -54,7 +54,9 @@ export function createPlatform(options: CloudOptions): AzurePlatform {
     }),
     async accessToken(scope, signal) {
       try {
-        const token = await (await credential()).getToken(scope, { abortSignal: signal })
+        // As the SDK's own pipeline asks for it, which then finds the same token instead of getting a second one.
+        const enableCae = scope === armScope
+        const token = await (await credential()).getToken(scope, { abortSignal: signal, enableCae })
         if (token !== null) return token
       } catch (error) {
         signal.throwIfAborted()
