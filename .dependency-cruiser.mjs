@@ -94,10 +94,10 @@ export default {
       '^src/kube/',
     ),
     only(
-      'processes-in-one-file',
-      'Every external command is run, logged and masked in one place; besides it only the list of processes is asked for, and the sandbox started.',
-      '^(node:)?child_process$',
-      '^(sandbox/|src/(tools/(exec|terraform/living)|engine/(process-identity|lease-holder)|cli/sandbox-client)[.]ts$)',
+      'execa-in-one-file',
+      'Every external command is run, logged and masked in one place.',
+      'node_modules/execa',
+      '^src/tools/exec',
     ),
     only(
       'prompts-in-one-file',

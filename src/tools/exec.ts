@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
@@ -52,9 +51,6 @@ export interface CommandResult {
 /** What runCommand needs of the engine's context. */
 export type ExecContext = Pick<EngineContext, 'signal' | 'killSignal' | 'emit'>
 
-/** ESC and CSI; nearly no line has one. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: it is them that are looked for
-const sequenceStart = /[\u001b\u009b]/
 const defaultCaptureLimitBytes = 64 * 1024 * 1024
 /** What a tool leaves running may hold its output open; after this it is ended, so that nothing is waited for in vain. */
 const drainMs = 2_000
@@ -75,14 +71,28 @@ export async function runCommand(context: ExecContext, command: CommandSpec): Pr
   const mask = createMask(secrets)
   const quoted = quoteCommand({ ...command, env: notInherited(command.env) }, mask)
 
+  const { execa } = await import('execa')
   if (context.signal.aborted) throw interrupted({ file: command.file, quoted, started: false })
   const startedAt = performance.now()
-  const started = await start(command)
-  if ('cause' in started) {
-    const { cause } = started
-    throw await cannotStart(command, quoted, cause, cause instanceof Error ? cause.message : undefined)
+  const child = execa(command.file, [...command.args], {
+    // execa's types want the values defined; a name that is left out is not inherited.
+    env: environmentOf(command.env),
+    extendEnv: false,
+    ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
+    ...(command.input === undefined ? { stdin: 'ignore' } : { input: command.input }),
+    detached: true,
+    cleanup: false,
+    forceKillAfterDelay: false,
+    reject: false,
+    buffer: false,
+    stripFinalNewline: false,
+    encoding: 'buffer',
+  })
+  const { pid } = child
+  if (pid === undefined) {
+    const { cause, originalMessage } = await child
+    throw await cannotStart(command, quoted, cause, originalMessage)
   }
-  const { pid, ended } = started
 
   command.onStart?.(pid)
   const id = `command-${randomUUID()}`
@@ -127,7 +137,7 @@ export async function runCommand(context: ExecContext, command: CommandSpec): Pr
         line: shown,
       })
     })
-    return consume(started[name], chunk => {
+    return consume(child[name], chunk => {
       captures[name].write(chunk)
       lines.write(chunk)
     }).finally(() => lines.end())
@@ -144,15 +154,15 @@ export async function runCommand(context: ExecContext, command: CommandSpec): Pr
   context.signal.addEventListener('abort', stopper.interrupt)
   context.killSignal?.addEventListener('abort', stopper.kill)
 
-  const ending = await ended
+  const ending = await endOf(child.nodeChildProcess)
   const drained = await Promise.race([
     Promise.all(closed).then(() => true),
     sleep(drainMs, false, { ref: false }),
   ])
   if (!drained) {
     stopper.kill()
-    started.stdout.destroy()
-    started.stderr.destroy()
+    child.stdout.destroy()
+    child.stderr.destroy()
     await Promise.all(closed)
   }
   stopper.release()
@@ -208,8 +218,7 @@ function notInherited(changes: CommandSpec['env'] = {}): CommandSpec['env'] {
 
 /** One line as a person may see it: masked, and without the sequences that would move a terminal's cursor. */
 function forDisplay(line: string, mask: Mask): string {
-  const shown = line.slice(line.lastIndexOf('\r') + 1)
-  return mask(sequenceStart.test(shown) ? stripVTControlCharacters(shown) : shown)
+  return mask(stripVTControlCharacters(line.slice(line.lastIndexOf('\r') + 1)))
 }
 
 async function consume(stream: Readable, onChunk: (chunk: Buffer) => void): Promise<void> {
@@ -217,34 +226,10 @@ async function consume(stream: Readable, onChunk: (chunk: Buffer) => void): Prom
   if (!stream.closed) await once(stream, 'close')
 }
 
-interface Started {
-  readonly stdout: Readable
-  readonly stderr: Readable
-  readonly pid: number
-  readonly ended: Promise<Ending>
-}
-
-/** Starts it; some of what can go wrong is thrown by node, the rest told a moment later. */
-async function start(command: CommandSpec): Promise<Started | { readonly cause: unknown }> {
-  try {
-    const child = spawn(command.file, command.args, {
-      env: environmentOf(command.env),
-      ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
-      stdio: [command.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-      detached: true,
-    })
-    const ended = new Promise<Ending>(resolve => {
-      child.once('exit', (exitCode, signal) => resolve({ exitCode, signal }))
-    })
-    const failure = once(child, 'error').then(([error]) => error)
-    failure.catch(() => undefined)
-    const { pid, stdout, stderr } = child
-    if (pid === undefined || stdout === null || stderr === null) return { cause: await failure }
-    // A tool need not read all that it is given.
-    child.stdin?.on('error', () => undefined)
-    child.stdin?.end(command.input)
-    return { pid, stdout, stderr, ended }
-  } catch (cause) {
-    return { cause }
-  }
+async function endOf(child: NodeJS.EventEmitter): Promise<Ending> {
+  return await new Promise(resolve => {
+    child.once('exit', (exitCode: number | null, signal: NodeJS.Signals | null) =>
+      resolve({ exitCode, signal }),
+    )
+  })
 }
