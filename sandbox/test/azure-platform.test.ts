@@ -113,7 +113,7 @@ describe.each(cases)('$environment with $engine', options => {
 
   test('service accounts take the identities that trust them', async () => {
     const { serviceAccounts } = cloud.workloadIdentity(await outputsOf(cluster))
-    expect(serviceAccounts).toHaveLength(4)
+    expect(serviceAccounts).toHaveLength(5)
     for (const account of serviceAccounts) {
       const identity = fixture.harness.world.store
         .list('azurerm_user_assigned_identity')

@@ -33,6 +33,7 @@ export function foundationVariables(project: string, environment: EnvironmentNam
       api_gateway: `ml-platform-${environment}-gateway`,
       model_serving: `ml-platform-${environment}-serving`,
       data_sync: `ml-platform-${environment}-sync`,
+      mlflow: `ml-platform-${environment}-mlflow`,
       database_admin: `ml-platform-${environment}-dbadmin`,
     },
     database_name: 'mlplatform',

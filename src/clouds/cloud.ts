@@ -158,8 +158,8 @@ interface TokenPlugin {
 }
 
 type ServiceName = 'api-gateway' | 'model-serving' | 'data-sync'
-/** Whatever has a cloud identity in the cluster: services, and the job that makes the database's users. */
-export type WorkloadName = ServiceName | 'database-admin'
+/** Whatever has a cloud identity in the cluster: services, MLflow, and the job that makes the database's users. */
+export type WorkloadName = ServiceName | 'mlflow' | 'database-admin'
 
 /** Addresses and names, never a secret: pods sign in by their cloud identity. */
 export interface ServiceSettings {

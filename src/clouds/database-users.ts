@@ -6,15 +6,21 @@ interface DatabaseUser {
   /** Of its Entra identity, by which SQL Server knows it. */
   readonly clientId?: string | undefined
 }
+type Keeper = 'data-sync' | 'mlflow'
 
 /** Who keeps records in phase 1's database, under the name by which each cloud's identity is known there. */
 export function databaseUsers(
-  nameOf: (service: 'data-sync') => string,
-  clientIdOf: (service: 'data-sync') => string | undefined = () => undefined,
-) {
+  nameOf: (keeper: Keeper) => string,
+  clientIdOf: (keeper: Keeper) => string | undefined = () => undefined,
+): Readonly<Record<Keeper, DatabaseUser>> {
   return {
-    'data-sync': { name: nameOf('data-sync'), schema: 'data_sync', clientId: clientIdOf('data-sync') },
-  } satisfies Readonly<Record<string, DatabaseUser>>
+    'data-sync': {
+      name: nameOf('data-sync'),
+      schema: 'data_sync',
+      clientId: clientIdOf('data-sync'),
+    },
+    mlflow: { name: nameOf('mlflow'), schema: 'mlflow', clientId: clientIdOf('mlflow') },
+  }
 }
 
 /** Without a password, which no URL should hold. */
@@ -25,3 +31,6 @@ export function databaseUrl(
 ): string {
   return `${kind}://${encodeURIComponent(user)}@${host}:${port}/${name}`
 }
+
+/** MLflow's, which its manifest names: where artifacts are. */
+export const artifactsVariable = 'ARTIFACTS_DESTINATION'

@@ -66,6 +66,7 @@ export function awsNames(config: Located) {
       apiGateway: `${base}-api-gateway`,
       modelServing: `${base}-model-serving`,
       dataSync: `${base}-data-sync`,
+      mlflow: `${base}-mlflow`,
       databaseAdmin: `${base}-database-admin`,
     },
     securityGroups: {
@@ -131,6 +132,7 @@ export function gcpNames(config: Located) {
       apiGateway: serviceAccount('gateway'),
       modelServing: serviceAccount('serving'),
       dataSync: serviceAccount('sync'),
+      mlflow: serviceAccount('mlflow'),
       databaseAdmin: serviceAccount('dbadmin'),
     },
     kmsKeyRing: base,
@@ -191,6 +193,7 @@ export function azureNames(config: Located) {
       apiGateway: `${named('id')}-api-gateway`,
       modelServing: `${named('id')}-model-serving`,
       dataSync: `${named('id')}-data-sync`,
+      mlflow: `${named('id')}-mlflow`,
       /** The database's Entra administrator: nobody signs in with a password. */
       databaseAdmin: `${named('id')}-database-admin`,
     },

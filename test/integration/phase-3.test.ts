@@ -46,7 +46,7 @@ function testCloud(): Cloud {
     token: async () => plane.token(),
     repository: service => `registry.example.com/${service}`,
     workloadIdentity: () => ({
-      serviceAccounts: ['api-gateway', 'model-serving', 'data-sync', 'database-admin'].map(name => ({
+      serviceAccounts: ['api-gateway', 'model-serving', 'data-sync', 'mlflow', 'database-admin'].map(name => ({
         namespace: namespaceOf(name),
         name,
         annotations: {},

@@ -48,6 +48,8 @@ export interface PodFactsForStatus {
   readonly hostIp: string | undefined
   readonly startTime: string
   readonly records: ReadonlyMap<string, ContainerRecord>
+  /** Names of containers that are only said to run. */
+  readonly played: readonly string[]
 }
 
 /** https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/ */
@@ -78,6 +80,15 @@ export function podStatus(pod: Pod, facts: PodFactsForStatus): object {
       ready && gatesOpen,
       ready ? (gatesOpen ? {} : { reason: 'ReadinessGatesNotReady' }) : why,
     ),
+    // As kwok's stage says it of whole pods.
+    ...(facts.played.length === 0
+      ? []
+      : [
+          condition(pod, 'mlp.dev/simulated', true, {
+            reason: 'PlayedContainers',
+            message: `nothing runs in ${facts.played.join(', ')}`,
+          }),
+        ]),
   ]
   return {
     phase,

@@ -131,6 +131,7 @@ export function startPodWorker(
       hostIp: options.hostIp,
       startTime,
       records,
+      played: pod.spec.containers.filter(({ image }) => !options.isLocal(image)).map(one => one.name),
     })
     const path = `/api/v1/namespaces/${namespace}/pods/${name}/status?fieldManager=kubelet&force=true`
     // The uid keeps a late report from a later pod of the same name.

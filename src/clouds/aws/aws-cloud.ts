@@ -98,7 +98,7 @@ function backend({ names, aws, target }: AwsPlatform, root: RootName): Terraform
 /** Pod Identity binds by association, so that the service accounts themselves need no annotation. */
 function workloadIdentity({ names, aws }: AwsPlatform): WorkloadIdentity {
   return {
-    serviceAccounts: [...Object.keys(names.repositories), 'database-admin'].map(name => ({
+    serviceAccounts: [...Object.keys(names.repositories), 'mlflow', 'database-admin'].map(name => ({
       namespace: namespaceOf(name),
       name,
       annotations: {},

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { JsonObject } from '../../engine/json.ts'
 import { noSettings, type ServiceSettings, type WorkloadName } from '../cloud.ts'
-import { databaseUrl, databaseUsers } from '../database-users.ts'
+import { artifactsVariable, databaseUrl, databaseUsers } from '../database-users.ts'
 import type { AwsPlatform } from './platform.ts'
 
 /** The foundation's outputs; the cache is null while the platform is dormant. */
@@ -42,7 +42,8 @@ export function serviceSettings(
         files: {},
       }
     }
-    case 'data-sync': {
+    case 'data-sync':
+    case 'mlflow': {
       if (database === undefined) return noSettings
       const { name, schema } = users[workload]
       return {
@@ -51,6 +52,7 @@ export function serviceSettings(
           DATABASE_SCHEMA: schema,
           DATABASE_AUTHENTICATION: 'aws-iam',
           AWS_REGION: aws.region,
+          ...(workload === 'mlflow' ? { [artifactsVariable]: `s3://${names.buckets.models}/mlflow` } : {}),
         },
         files: {},
       }

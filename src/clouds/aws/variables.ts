@@ -50,6 +50,7 @@ export function rootVariables(
           'api-gateway': names.roles.apiGateway,
           'model-serving': names.roles.modelServing,
           'data-sync': names.roles.dataSync,
+          mlflow: names.roles.mlflow,
           'database-admin': names.roles.databaseAdmin,
         },
       },

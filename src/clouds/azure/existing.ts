@@ -284,6 +284,7 @@ function serviceIdentity(names: AzureNames, service: string): string | undefined
     'api-gateway': names.identities.apiGateway,
     'model-serving': names.identities.modelServing,
     'data-sync': names.identities.dataSync,
+    mlflow: names.identities.mlflow,
     'database-admin': names.identities.databaseAdmin,
   }
   return identities[service]

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { JsonObject } from '../../engine/json.ts'
 import { noSettings, type ServiceSettings, type WorkloadName } from '../cloud.ts'
-import { databaseUrl, databaseUsers } from '../database-users.ts'
+import { artifactsVariable, databaseUrl, databaseUsers } from '../database-users.ts'
 import type { AzurePlatform } from './platform.ts'
 
 /** The foundation's outputs; the cache is null while the platform is dormant. */
@@ -11,6 +11,7 @@ const outputsSchema = z.object({
     .object({
       api_gateway: z.object({ principal_id: z.string() }),
       data_sync: z.object({ client_id: z.string() }),
+      mlflow: z.object({ client_id: z.string() }),
     })
     .optional()
     .catch(undefined),
@@ -47,8 +48,8 @@ export function serviceSettings(
     case 'database-admin': {
       if (database === undefined) return noSettings
       const users = databaseUsers(
-        () => names.identities.dataSync,
-        () => identities?.data_sync.client_id,
+        keeper => names.identities[keeper === 'mlflow' ? keeper : 'dataSync'],
+        keeper => identities?.[keeper === 'mlflow' ? keeper : 'data_sync'].client_id,
       )
       const kind = database.engine === 'azure-sql' ? 'mssql' : 'postgres'
       const environment =
@@ -66,6 +67,23 @@ export function serviceSettings(
                 : { DATABASE_AUTHENTICATION: 'entra', DATABASE_SCHEMA: users[workload].schema }),
             }
       return { environment, files: {} }
+    }
+    case 'mlflow': {
+      if (database === undefined) return noSettings
+      const account = `${names.storageAccount}.blob.core.windows.net`
+      const artifacts = { [artifactsVariable]: `wasbs://${names.containers.models}@${account}/mlflow` }
+      // MLflow speaks to SQL Server by ODBC, which nothing here gives a token to.
+      if (database.engine === 'azure-sql')
+        return { environment: { ...artifacts, BACKEND_STORE: 'sqlite:////tmp/mlflow.db' }, files: {} }
+      return {
+        environment: {
+          ...artifacts,
+          DATABASE_URL: databaseUrl('postgres', names.identities.mlflow, database),
+          DATABASE_SCHEMA: 'mlflow',
+          DATABASE_AUTHENTICATION: 'entra',
+        },
+        files: {},
+      }
     }
     case 'model-serving':
       return noSettings

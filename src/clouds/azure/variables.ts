@@ -48,6 +48,7 @@ export function azureVariables(
           api_gateway: names.identities.apiGateway,
           model_serving: names.identities.modelServing,
           data_sync: names.identities.dataSync,
+          mlflow: names.identities.mlflow,
           database_admin: names.identities.databaseAdmin,
         },
       },

@@ -6,7 +6,7 @@ import type { AzurePlatform } from './platform.ts'
 /** The cluster root's output; a run that has none yet gets service accounts without their client ids. */
 const outputsSchema = z.object({ workload_identities: z.record(z.string(), z.string()).default({}) })
 
-const services = ['api-gateway', 'model-serving', 'data-sync', 'database-admin'] as const
+const services = ['api-gateway', 'model-serving', 'data-sync', 'mlflow', 'database-admin'] as const
 
 /** https://learn.microsoft.com/azure/aks/workload-identity-overview#service-account-labels-and-annotations */
 export function workloadIdentity(platform: AzurePlatform, outputs: JsonObject): WorkloadIdentity {

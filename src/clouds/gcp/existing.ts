@@ -139,6 +139,7 @@ const specialCases: Readonly<
     const accounts = {
       api_gateway: names.serviceAccounts.apiGateway,
       data_sync: names.serviceAccounts.dataSync,
+      mlflow: names.serviceAccounts.mlflow,
       database_admin: names.serviceAccounts.databaseAdmin,
     }
     const key = /\["(\w+)"\]$/.exec(resource.address)?.[1]

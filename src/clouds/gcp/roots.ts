@@ -28,6 +28,7 @@ export function rootVariables(
         api_gateway: names.serviceAccounts.apiGateway,
         model_serving: names.serviceAccounts.modelServing,
         data_sync: names.serviceAccounts.dataSync,
+        mlflow: names.serviceAccounts.mlflow,
         database_admin: names.serviceAccounts.databaseAdmin,
       },
       database_name: names.databaseName,
@@ -64,6 +65,7 @@ export function workloadIdentity(platform: GcpPlatform): WorkloadIdentity {
     'api-gateway': names.serviceAccounts.apiGateway,
     'model-serving': names.serviceAccounts.modelServing,
     'data-sync': names.serviceAccounts.dataSync,
+    mlflow: names.serviceAccounts.mlflow,
     'database-admin': names.serviceAccounts.databaseAdmin,
   }
   return {

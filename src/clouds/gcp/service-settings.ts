@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { JsonObject } from '../../engine/json.ts'
 import { databaseAuthority, noSettings, type ServiceSettings, type WorkloadName } from '../cloud.ts'
-import { databaseUrl, databaseUsers } from '../database-users.ts'
+import { artifactsVariable, databaseUrl, databaseUsers } from '../database-users.ts'
 
 /** The foundation's outputs; the cache is null while the platform is dormant. */
 const cacheSchema = z.object({ host: z.string(), port: z.int(), ca: z.string().min(1) })
@@ -11,17 +11,18 @@ const databaseSchema = z.object({
   name: z.string(),
   tls_name: z.string(),
   ca: z.string().min(1),
-  users: z.object({ data_sync: z.string(), database_admin: z.string() }),
+  users: z.object({ data_sync: z.string(), mlflow: z.string(), database_admin: z.string() }),
 })
 const outputsSchema = z.object({
   cache: cacheSchema.optional().catch(undefined),
   database: databaseSchema.optional().catch(undefined),
+  buckets: z.object({ models: z.string() }).optional().catch(undefined),
 })
 const cacheCaFile = 'redis-ca.pem'
 
 /** Cache and database sign each workload in by its Google identity. Their certificates are of authorities of their own. */
 export function serviceSettings(workload: WorkloadName, outputs: JsonObject): ServiceSettings {
-  const { cache, database } = outputsSchema.parse(outputs)
+  const { cache, database, buckets } = outputsSchema.parse(outputs)
   switch (workload) {
     case 'api-gateway':
       if (cache === undefined) return noSettings
@@ -35,9 +36,10 @@ export function serviceSettings(workload: WorkloadName, outputs: JsonObject): Se
         files: { [cacheCaFile]: cache.ca },
       }
     case 'data-sync':
+    case 'mlflow':
     case 'database-admin': {
       if (database === undefined) return noSettings
-      const users = databaseUsers(() => database.users.data_sync)
+      const users = databaseUsers(keeper => database.users[keeper === 'mlflow' ? keeper : 'data_sync'])
       const own =
         workload === 'database-admin'
           ? {
@@ -56,6 +58,7 @@ export function serviceSettings(workload: WorkloadName, outputs: JsonObject): Se
           METADATA_SERVER_DETECTION: 'assume-present',
           DATABASE_TLS_NAME: database.tls_name,
           DATABASE_CA_FILE: databaseAuthority.path,
+          ...(workload === 'mlflow' ? { [artifactsVariable]: `gs://${buckets?.models}/mlflow` } : {}),
         },
         files: { [databaseAuthority.file]: database.ca },
       }

@@ -27,12 +27,12 @@ const titles: Readonly<Record<ApplicationName, string>> = {
   mlflow: 'Model registry (MLflow)',
 }
 
-/** Each runs its own image, by its own identity; MLflow comes from elsewhere. */
+/** Each by its own identity. MLflow comes from elsewhere, and has a program of ours beside it. */
 const workloadsOf: Readonly<Record<ApplicationName, Workload>> = {
   'model-serving': { account: 'model-serving', image: 'model-serving' },
   'api-gateway': { account: 'api-gateway', image: 'api-gateway' },
   'data-sync': { account: 'data-sync', image: 'data-sync' },
-  mlflow: { account: undefined, image: undefined },
+  mlflow: { account: 'mlflow', image: 'data-sync' },
 }
 
 export function applicationsOf(config: Config, cloud: CloudName): readonly ApplicationName[] {
@@ -61,8 +61,9 @@ export function application(name: ApplicationName): Declaration {
     needs: cloud => [
       `2.${cloud}.config-map`,
       `2.${cloud}.workload-identity`,
-      ...(name === 'mlflow' ? [] : ([`3.${cloud}.images`, `3.${cloud}.keys`] satisfies StepId[])),
-      ...(name === 'data-sync' ? [databaseUsersStepId(cloud)] : []),
+      `3.${cloud}.images`,
+      ...(name === 'mlflow' ? [] : ([`3.${cloud}.keys`] satisfies StepId[])),
+      ...(name === 'data-sync' || name === 'mlflow' ? [databaseUsersStepId(cloud)] : []),
     ],
     async objects(context, cloud) {
       const pods = podChanges(context, cloud, workloadsOf[name])

@@ -256,7 +256,7 @@ async function newestOf(client: KubeClient, name: ApplicationName) {
 function simulated(name: string): Finding {
   return {
     status: 'warn',
-    detail: `${name}: simulated: nothing runs in its pod, so that nobody can be asked`,
+    detail: `${name}: simulated: it does not run in its pod, so that nobody can be asked`,
   }
 }
 

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { type CloudName, noSettings, type ServiceSettings, type WorkloadName } from '../../clouds/cloud.ts'
+import type { CloudName, ServiceSettings, WorkloadName } from '../../clouds/cloud.ts'
 import type { KubeObject } from '../../kube/objects.ts'
 import type { ImageName } from '../../tools/images/service-images.ts'
 import { cloudOf } from '../1-infrastructure/cloud-of.ts'
@@ -7,14 +7,15 @@ import { type DeclarationContext, infrastructureOutputs } from '../2-kubernetes/
 import type { Context } from '../phase.ts'
 import { imagesStepId, pushedImages } from './images-step.ts'
 
-/** Pods that phase 3 makes: under which service account, from which of the three images. */
+/** Pods that phase 3 makes: under which service account, with which of the three images in them. */
 export interface Workload {
-  readonly account: WorkloadName | undefined
-  readonly image: ImageName | undefined
+  readonly account: WorkloadName
+  readonly image: ImageName
 }
 
 interface PodChanges {
-  readonly image: string | undefined
+  /** What a template names an image by, and what that is. */
+  readonly image: { readonly name: ImageName; readonly reference: string }
   readonly settings: ServiceSettings
   readonly labels: Readonly<Record<string, string>>
 }
@@ -24,13 +25,13 @@ export function imageOf(
   cloud: CloudName,
   { image }: Workload,
 ): string | undefined {
-  return image === undefined ? undefined : pushedImages(context, cloud)?.[image]
+  return pushedImages(context, cloud)?.[image]
 }
 
 /** What `mlp render` shows before there is a digest: which repository it will be of. */
 function imageToCome(context: DeclarationContext, cloud: CloudName, { image }: Workload) {
   const rendering = context.outputs(imagesStepId(cloud)) !== undefined
-  return rendering && image !== undefined ? cloudOf(context, cloud).repository(image) : undefined
+  return rendering ? cloudOf(context, cloud).repository(image) : undefined
 }
 
 /** Undefined while it is not known which image is to run. */
@@ -40,15 +41,15 @@ export function podChanges(
   workload: Workload,
 ): PodChanges | undefined {
   const outputs = infrastructureOutputs(context, cloudName)
-  const image = imageOf(context, cloudName, workload) ?? imageToCome(context, cloudName, workload)
-  if (outputs === undefined || (image === undefined && workload.image !== undefined)) return undefined
+  const reference = imageOf(context, cloudName, workload) ?? imageToCome(context, cloudName, workload)
+  if (outputs === undefined || reference === undefined) return undefined
   const cloud = cloudOf(context, cloudName)
   const account = cloud
     .workloadIdentity(outputs)
     .serviceAccounts.find(({ name }) => name === workload.account)
   return {
-    image,
-    settings: workload.account === undefined ? noSettings : cloud.serviceSettings(workload.account, outputs),
+    image: { name: workload.image, reference },
+    settings: cloud.serviceSettings(workload.account, outputs),
     labels: {
       // Azure's webhook looks at the pod's labels, not only at its account's.
       ...account?.labels,
@@ -57,6 +58,9 @@ export function podChanges(
     },
   }
 }
+
+/** Beside MLflow, see templates/kubernetes/applications/mlflow.yaml. */
+const proxyContainer = 'database-proxy'
 
 const containerSchema = z.looseObject({
   name: z.string(),
@@ -77,6 +81,17 @@ const templateSchema = z.looseObject({
 export function withPods(object: KubeObject, { image, labels, settings }: PodChanges): KubeObject {
   const { spec } = templateSchema.parse(object)
   const { template } = spec
+  const change = (container: z.output<typeof containerSchema>) => ({
+    ...container,
+    image: container.image === image.name ? image.reference : container.image,
+    env: [
+      ...container.env.filter(({ name }) => settings.environment[name] === undefined),
+      ...Object.entries(settings.environment).map(([name, value]) => ({ name, value })),
+    ],
+  })
+  // Where no database is told of that it speaks to, the proxy has nothing to do.
+  const isIdle = (name: string) =>
+    name === proxyContainer && settings.environment['DATABASE_URL'] === undefined
   const changed = {
     ...spec,
     template: {
@@ -84,14 +99,7 @@ export function withPods(object: KubeObject, { image, labels, settings }: PodCha
       metadata: { ...template.metadata, labels: { ...template.metadata.labels, ...labels } },
       spec: {
         ...template.spec,
-        containers: template.spec.containers.map(container => ({
-          ...container,
-          image: image ?? container.image,
-          env: [
-            ...container.env.filter(({ name }) => settings.environment[name] === undefined),
-            ...Object.entries(settings.environment).map(([name, value]) => ({ name, value })),
-          ],
-        })),
+        containers: template.spec.containers.filter(({ name }) => !isIdle(name)).map(change),
       },
     },
   }

@@ -74,6 +74,6 @@ function kubectlFor(context: Context, { label }: KubeClient): string {
 /** Ready is what a simulator says of it; nobody should take it for more. */
 function tellSimulated(context: Context, { label }: KubeClient, object: KubeObject): void {
   const { name } = object.metadata
-  const message = `${label.cloud}/${name}: simulated: its pod is only said to be ready, nothing runs in it`
+  const message = `${label.cloud}/${name}: simulated: its pod is only said to be ready, what it is for does not run in it`
   context.emit({ type: 'notice', level: 'info', message })
 }

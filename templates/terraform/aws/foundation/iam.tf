@@ -46,14 +46,14 @@ locals {
         Sid      = "ReadObjects"
         Effect   = "Allow"
         Action   = ["s3:GetObject"]
-        Resource = [for key in grants.read_buckets : "${local.bucket_arns[key]}/*"]
+        Resource = [for key in grants.read_buckets : "${local.bucket_arns[key]}/${grants.prefix}*"]
       }],
       length(grants.write_buckets) == 0 ? [] : [{
         Sid    = "WriteObjects"
         Effect = "Allow"
         # Listing an upload's parts is how a copy that was cut short goes on without sending them again.
         Action   = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
-        Resource = [for key in grants.write_buckets : "${local.bucket_arns[key]}/*"]
+        Resource = [for key in grants.write_buckets : "${local.bucket_arns[key]}/${grants.prefix}*"]
       }],
       length(grants.read_buckets) == 0 ? [] : [{
         Sid      = "BucketKey"

@@ -80,6 +80,7 @@ locals {
       cache           = true
       read_buckets    = []
       write_buckets   = []
+      prefix          = ""
     }
     model-serving = {
       database        = false
@@ -87,6 +88,7 @@ locals {
       cache           = true
       read_buckets    = ["models"]
       write_buckets   = []
+      prefix          = ""
     }
     data-sync = {
       database        = true
@@ -94,6 +96,16 @@ locals {
       cache           = false
       read_buckets    = ["models", "data"]
       write_buckets   = ["models", "data"]
+      prefix          = ""
+    }
+    # The registry of models runs in one cloud; what it may do is there in each, so that it can move.
+    mlflow = {
+      database        = true
+      database_master = false
+      cache           = false
+      read_buckets    = ["models"]
+      write_buckets   = ["models"]
+      prefix          = "mlflow/"
     }
     # Runs for seconds, in a job of phase 3: makes the services' users in the database.
     database-admin = {
@@ -102,6 +114,7 @@ locals {
       cache           = false
       read_buckets    = []
       write_buckets   = []
+      prefix          = ""
     }
   }
 }

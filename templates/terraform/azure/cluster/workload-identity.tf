@@ -4,6 +4,7 @@ locals {
     "api-gateway"   = "api_gateway"
     "model-serving" = "model_serving"
     "data-sync"     = "data_sync"
+    "mlflow"        = "mlflow"
     # A job of phase 3 that runs for seconds: makes the services' users in the database.
     "database-admin" = "database_admin"
   }
@@ -12,6 +13,7 @@ locals {
     "api-gateway"    = "ml-platform"
     "model-serving"  = "ml-serving"
     "data-sync"      = "ml-platform"
+    "mlflow"         = "ml-platform"
     "database-admin" = "ml-platform"
   }
 }

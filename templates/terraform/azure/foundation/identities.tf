@@ -38,6 +38,14 @@ resource "azurerm_user_assigned_identity" "data_sync" {
   tags                = local.tags
 }
 
+# The registry of models runs in one cloud; its identity is there in each, so that it can move.
+resource "azurerm_user_assigned_identity" "mlflow" {
+  name                = var.names.identities.mlflow
+  resource_group_name = azurerm_resource_group.main.name
+  location            = var.location
+  tags                = local.tags
+}
+
 # The database's Entra administrator: migrations run as this identity and make the services' own, lesser roles.
 resource "azurerm_user_assigned_identity" "database_admin" {
   name                = var.names.identities.database_admin

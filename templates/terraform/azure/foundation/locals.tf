@@ -75,7 +75,7 @@ locals {
   role_assignment_names = {
     for purpose in [
       "operator/keys",
-      "model-serving/models", "data-sync/models", "data-sync/data",
+      "model-serving/models", "data-sync/models", "data-sync/data", "mlflow/models",
     ] : purpose => uuidv5("url", "https://mlp.dev/${var.platform_id}/role-assignments/${purpose}")
   }
 }

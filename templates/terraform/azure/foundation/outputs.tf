@@ -41,6 +41,7 @@ output "identities" {
       api_gateway    = azurerm_user_assigned_identity.api_gateway
       model_serving  = azurerm_user_assigned_identity.model_serving
       data_sync      = azurerm_user_assigned_identity.data_sync
+      mlflow         = azurerm_user_assigned_identity.mlflow
       database_admin = azurerm_user_assigned_identity.database_admin
     } :
     purpose => {

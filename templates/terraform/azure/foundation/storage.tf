@@ -115,6 +115,14 @@ resource "azurerm_role_assignment" "data_sync_models" {
   principal_type       = "ServicePrincipal"
 }
 
+resource "azurerm_role_assignment" "mlflow_models" {
+  name                 = local.role_assignment_names["mlflow/models"]
+  scope                = azurerm_storage_container.main["models"].id
+  role_definition_name = "Storage Blob Data Contributor"
+  principal_id         = azurerm_user_assigned_identity.mlflow.principal_id
+  principal_type       = "ServicePrincipal"
+}
+
 resource "azurerm_role_assignment" "data_sync_data" {
   name                 = local.role_assignment_names["data-sync/data"]
   scope                = azurerm_storage_container.main["data"].id

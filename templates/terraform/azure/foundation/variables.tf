@@ -105,6 +105,7 @@ variable "names" {
       api_gateway    = string
       model_serving  = string
       data_sync      = string
+      mlflow         = string
       database_admin = string
     })
   })

@@ -4,6 +4,7 @@ locals {
     "ml-platform/api-gateway"    = "api_gateway"
     "ml-serving/model-serving"   = "model_serving"
     "ml-platform/data-sync"      = "data_sync"
+    "ml-platform/mlflow"         = "mlflow"
     "ml-platform/database-admin" = "database_admin"
   }
 }

@@ -92,6 +92,7 @@ resource "google_sql_user" "service" {
   for_each = {
     api_gateway    = null
     data_sync      = null
+    mlflow         = null
     database_admin = ["cloudsqlsuperuser"]
   }
 

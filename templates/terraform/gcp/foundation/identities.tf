@@ -16,6 +16,8 @@ locals {
     # Writes predictions to the cache; reads models from its bucket.
     model_serving = ["roles/redis.dbConnectionUser"]
     data_sync     = ["roles/cloudsql.client", "roles/cloudsql.instanceUser"]
+    # The registry of models runs in one cloud; what it may do is there in each, so that it can move.
+    mlflow = ["roles/cloudsql.instanceUser"]
     # Runs for seconds, in a job of phase 3: gives the services what is theirs in the database.
     database_admin = ["roles/cloudsql.instanceUser"]
   }

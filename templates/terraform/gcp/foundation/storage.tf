@@ -79,6 +79,7 @@ resource "google_storage_bucket" "main" {
 locals {
   bucket_access = {
     model_serving_models = { bucket = "models", account = "model_serving", role = "roles/storage.objectViewer" }
+    mlflow_models        = { bucket = "models", account = "mlflow", role = "roles/storage.objectUser" }
     data_sync_models     = { bucket = "models", account = "data_sync", role = "roles/storage.objectUser" }
     data_sync_data       = { bucket = "data", account = "data_sync", role = "roles/storage.objectUser" }
     data_sync_logs       = { bucket = "logs", account = "data_sync", role = "roles/storage.objectCreator" }

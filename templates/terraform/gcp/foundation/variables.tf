@@ -99,6 +99,7 @@ variable "service_account_ids" {
     api_gateway    = string
     model_serving  = string
     data_sync      = string
+    mlflow         = string
     database_admin = string
   })
 
