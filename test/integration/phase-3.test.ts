@@ -46,12 +46,14 @@ function testCloud(): Cloud {
     token: async () => plane.token(),
     repository: service => `registry.example.com/${service}`,
     workloadIdentity: () => ({
-      serviceAccounts: ['api-gateway', 'model-serving', 'data-sync', 'mlflow', 'database-admin'].map(name => ({
-        namespace: namespaceOf(name),
-        name,
-        annotations: {},
-        labels: { 'example.com/identity': 'use' },
-      })),
+      serviceAccounts: ['api-gateway', 'model-serving', 'data-sync', 'mlflow', 'database-admin'].map(
+        name => ({
+          namespace: namespaceOf(name),
+          name,
+          annotations: {},
+          labels: { 'example.com/identity': 'use' },
+        }),
+      ),
       facts: { provider: 'aws' },
     }),
     serviceSettings: service =>

@@ -40,7 +40,8 @@ export async function openProxy(settings: ProxySettings, warn: (error: unknown) 
   const server = createServer(client => {
     client.on('error', () => undefined)
     letIn(client, settings, reach, password).catch(error => {
-      warn(error)
+      // A probe looks whether somebody listens, and goes.
+      if (client.bytesRead > 0) warn(error)
       client.destroy()
     })
   })
