@@ -153,7 +153,7 @@ describe('the folder', () => {
     expect((await runMlp(folder, ['render', 'out'])).exitCode).toBe(0)
     const second = await filesBelow(join(folder, 'out'))
     // MLflow is where the first cloud is.
-    const added = ['kubernetes/gcp-dev/34-mlflow.yaml', 'terraform/notes.txt']
+    const added = ['kubernetes/gcp-dev/35-mlflow.yaml', 'terraform/notes.txt']
     expect(second).toEqual([...first.filter(file => !file.includes('aws')), ...added].toSorted())
     await rm(folder, { recursive: true })
   })
