@@ -29,11 +29,23 @@ test('SIGTERM in the midst of requests drops none, in the main thread or in one 
       GRPC_PORT: '0',
     }),
   )
-  const request = { inputs: [{ name: 'steps', datatype: 'INT64', shape: [1], data: [100] }] }
+  const request = { inputs: [{ name: 'steps', datatype: 'INT64', shape: [1], data: [150] }] }
   const answers = Array.from({ length: 20 }, (_, index) =>
     infer(process.url, index % 2 === 0 ? 'slow-main' : 'slow-own', request),
   )
-  await answers[0]
+  // A connection that the kernel still keeps for a process is reset when it no longer listens: all have to have got in.
+  await eventually(
+    'all requests to have begun',
+    async () => {
+      const metrics = await (await fetch(`${process.url}/metrics`)).text()
+      const ended = /^http_server_request_duration_seconds_count\{.*infer.*\} (\d+)$/gm
+      const endings = [...metrics.matchAll(ended)].reduce((sum, [, count]) => sum + Number(count), 0)
+      const active = Number(/^http_server_active_requests (\d+)$/m.exec(metrics)?.[1])
+      // One of those that are active asks this.
+      return endings + active - 1 === answers.length
+    },
+    60_000,
+  )
   process.child.kill('SIGTERM')
   for (const answer of await Promise.all(answers)) expect(answer.outputs[0]?.data).toEqual([128])
   expect(await process.exited).toBe(0)
