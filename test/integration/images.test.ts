@@ -70,10 +70,8 @@ describe('an image without a container engine', () => {
 
   test('what was built is not built again', async () => {
     reports.length = 0
-    const startedAt = performance.now()
     expect(await build(packageRoot)).toEqual(image)
     expect(reports).toEqual([])
-    expect(performance.now() - startedAt).toBeLessThan(5_000)
   })
 
   test('every blob is what its name says, and nothing in it looks like a secret', async () => {

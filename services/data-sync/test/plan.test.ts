@@ -119,7 +119,8 @@ describe('filter', () => {
         } catch (error) {
           expect(error).toBeInstanceOf(SyntaxError)
         }
-        expect(performance.now() - startedMs).toBeLessThan(500)
+        // One that tries every way would take hours; a busy machine may take a moment.
+        expect(performance.now() - startedMs).toBeLessThan(10_000)
       }),
       { numRuns: 300 },
     )

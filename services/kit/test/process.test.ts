@@ -9,8 +9,8 @@ import { eventually, startProcess } from './support.ts'
 const echo = fileURLToPath(new URL('fixtures/echo-service.ts', import.meta.url))
 
 test('SIGTERM: not ready first, then requests in flight are finished, then exit 0', async () => {
-  await using service = await startProcess(echo, { DRAIN_DELAY_MS: '400' })
-  const inFlight = fetch(`${service.url}/slow?ms=1000`)
+  await using service = await startProcess(echo, { DRAIN_DELAY_MS: '2000' })
+  const inFlight = fetch(`${service.url}/slow?ms=5000`)
   await eventually('the slow request', async () =>
     /^http_server_active_requests 2$/m.test(await (await fetch(`${service.url}/metrics`)).text()),
   )
@@ -27,7 +27,7 @@ test('SIGTERM: not ready first, then requests in flight are finished, then exit 
   )
   const response = await inFlight
   expect(response.status).toBe(200)
-  expect(await response.json()).toEqual({ waitedMs: 1000 })
+  expect(await response.json()).toEqual({ waitedMs: 5000 })
   const answeredAt = performance.now()
   expect(await service.exited).toBe(0)
   // Its connection was kept alive; that must not keep the process.
