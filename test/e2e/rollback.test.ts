@@ -35,7 +35,7 @@ const deploymentsSchema = z.object({
       metadata: z.looseObject({ name: z.string() }),
       spec: z.looseObject({
         template: z.looseObject({
-          spec: z.looseObject({ containers: z.tuple([z.looseObject({ image: z.string() })]) }),
+          spec: z.looseObject({ containers: z.tuple([z.looseObject({ image: z.string() })], z.unknown()) }),
         }),
       }),
       status: z.looseObject({
