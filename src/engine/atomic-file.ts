@@ -32,34 +32,21 @@ export async function writeFileAtomically(file: string, content: string): Promis
  */
 export async function makeFolder(folder: string, mode = 0o700): Promise<void> {
   try {
-    await mkdir(folder, { mode })
+    await makeOneFolder(folder, mode)
   } catch (error) {
-    const code = systemErrorCode(error)
-    if (code === 'EEXIST' && (await stat(folder)).isDirectory()) return
     const parent = dirname(folder)
-    if (code !== 'ENOENT' || parent === folder) throw error
-    if (await isThere(parent)) return await makeLastFolder(folder, mode)
+    if (systemErrorCode(error) !== 'ENOENT' || parent === folder) throw error
     await makeFolder(parent, mode)
-    await makeFolder(folder, mode)
+    await makeOneFolder(folder, mode)
   }
 }
 
-/** The parent is there by now: another process may have made it a moment ago. */
-async function makeLastFolder(folder: string, mode: number): Promise<void> {
+/** Several processes may make the same one at once. */
+async function makeOneFolder(folder: string, mode: number): Promise<void> {
   try {
     await mkdir(folder, { mode })
   } catch (error) {
     if (systemErrorCode(error) !== 'EEXIST' || !(await stat(folder)).isDirectory()) throw error
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await stat(path)
-    return true
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return false
-    throw error
   }
 }
 

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { MlpError } from '../engine/errors.ts'
 import type { KubeClient } from './client.ts'
 import { describeRef, type KubeObject, type ObjectRef } from './objects.ts'
-import { lastLines } from './rollout.ts'
+import { lastLines } from './pod-log.ts'
 
 interface JobState {
   readonly state: 'absent' | 'running' | 'complete' | 'failed'

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { MlpError } from '../engine/errors.ts'
 import type { KubeClient } from './client.ts'
 import { describeRef, type ObjectRef } from './objects.ts'
+import { lastLines } from './pod-log.ts'
 import { newestPods, wayBack } from './revisions.ts'
 import { notReady, type PodTrouble, type RolloutState, rolloutState } from './rollout-state.ts'
 
@@ -25,7 +26,6 @@ const defaultPatienceMs = 90_000
 /** A container that ended so often will not mend itself. */
 const restartsTolerated = 3
 const pollMs = 1_000
-const logLines = 10
 
 /**
  * Waits until a Deployment's newest pods are all available, telling what is missing. Throws MLP4030 (image), MLP4031
@@ -178,28 +178,4 @@ function pullRight(cloud: string): string {
       azure: 'AcrPull on the kubelet’s identity',
     }[cloud] ?? 'the right to pull'
   return `The nodes need ${right}; phase 1 grants it: mlp bootstrap --to 1 --cloud ${cloud}`
-}
-
-/** Of the container that ended, else of the one that runs; what cannot be had is said. */
-export async function lastLines(
-  client: KubeClient,
-  { namespace = 'default' }: Pick<ObjectRef, 'namespace'>,
-  { pod, container }: Pick<PodTrouble, 'pod' | 'container'>,
-): Promise<string> {
-  const path = (previous: boolean) =>
-    `/api/v1/namespaces/${namespace}/pods/${pod}/log?${new URLSearchParams({
-      tailLines: String(logLines),
-      ...(container === undefined ? {} : { container }),
-      ...(previous ? { previous: 'true' } : {}),
-    })}`
-  try {
-    for (const previous of [true, false]) {
-      const { status, text } = await client.probe(path(previous))
-      if (status === 200 && text.trim() !== '') return `Its last lines:\n${text.trimEnd()}`
-    }
-    return 'It has written nothing.'
-  } catch (error) {
-    if (error instanceof MlpError) return `Its log cannot be read: ${error.message}`
-    throw error
-  }
 }

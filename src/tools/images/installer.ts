@@ -1,12 +1,13 @@
 import { writeFileSync } from 'node:fs'
-import { copyFile, mkdir, readFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import * as z from 'zod'
 import { systemErrorCode } from '../../engine/atomic-file.ts'
 import { MlpError } from '../../engine/errors.ts'
 import { parseJson } from '../../engine/json.ts'
 import { processStartedAt } from '../../engine/process-identity.ts'
 import { type ExecContext, runCommand } from '../exec.ts'
+import { copyInto } from './copy-into.ts'
 import type { ImageName, Platform } from './service-images.ts'
 import { manifests } from './sources.ts'
 
@@ -82,10 +83,4 @@ export async function installDependencies(
     })
   }
   return stage
-}
-
-/** Makes the folders that are missing. */
-export async function copyInto(from: string, to: string): Promise<void> {
-  await mkdir(dirname(to), { recursive: true })
-  await copyFile(from, to)
 }

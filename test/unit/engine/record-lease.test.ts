@@ -157,47 +157,48 @@ test('a store that cannot be asked stops the next step, and only that', async ()
   await lease.working('1.aws.net')
 })
 
-test('before a step that only asks, what was seen a moment ago will do', async () => {
-  let reads = 0
+/** A store that counts how often it is read. */
+function countingStore() {
+  const counted = { reads: 0 }
   const store = memoryStore({
     before(what) {
-      if (what === 'read') reads += 1
+      if (what === 'read') counted.reads += 1
     },
   })
+  return { store, counted }
+}
+
+test('before a step that only asks, what was seen a moment ago will do', async () => {
+  const { store, counted } = countingStore()
   vi.useFakeTimers()
   try {
     const lease = await acquire(store)
-    reads = 0
+    counted.reads = 0
     await lease.asking('1.aws.a')
-    expect(reads).toBe(0)
+    expect(counted.reads).toBe(0)
     await vi.advanceTimersByTimeAsync(4_000)
     expect((await readSharedLease(store, signal))?.step, 'named a little later').toBe('1.aws.a')
     await vi.advanceTimersByTimeAsync(6_000)
-    reads = 0
+    counted.reads = 0
     await lease.asking('1.aws.b')
-    expect(reads).toBe(1)
+    expect(counted.reads).toBe(1)
     await lease.asking('1.aws.c')
-    expect(reads).toBe(1)
+    expect(counted.reads).toBe(1)
     await lease.working('1.aws.c')
-    expect(reads, 'what changes the world is never begun on what was seen before').toBe(2)
+    expect(counted.reads, 'what changes the world is never begun on what was seen before').toBe(2)
   } finally {
     vi.useRealTimers()
   }
 })
 
 test('it is renewed and names the step at work; steps that begin together are told by one answer', async () => {
-  let reads = 0
-  const store = memoryStore({
-    before(what) {
-      if (what === 'read') reads += 1
-    },
-  })
+  const { store, counted } = countingStore()
   vi.useFakeTimers()
   try {
     const lease = await acquire(store)
-    reads = 0
+    counted.reads = 0
     await Promise.all(['1.aws.a', '1.gcp.b', '1.azure.c'].map(step => lease.working(step)))
-    expect(reads).toBe(1)
+    expect(counted.reads).toBe(1)
     await vi.advanceTimersByTimeAsync(2_000)
     const named = await readSharedLease(store, signal)
     expect(named?.step).toBe('1.azure.c')

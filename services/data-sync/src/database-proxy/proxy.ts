@@ -20,12 +20,10 @@ export async function openProxy(settings: ProxySettings, warn: (error: unknown) 
   if (url.kind !== 'postgres' || authentication === 'password')
     throw new Error('the proxy is for PostgreSQL and tokens')
   const password = await passwordProviders[authentication](url)
-  const tls = {
-    ...verified({
-      name: settings.DATABASE_TLS_NAME ?? url.host,
-      ca: await authorities(settings.DATABASE_CA_FILE, authentication === 'aws-iam'),
-    }),
-  }
+  const tls = verified({
+    name: settings.DATABASE_TLS_NAME ?? url.host,
+    ca: await authorities(settings.DATABASE_CA_FILE, authentication === 'aws-iam'),
+  })
   const reach = async (): Promise<TLSSocket> => {
     const plain = connect({ host: url.host, port: url.port })
     const asked = Buffer.alloc(8)
