@@ -21,6 +21,9 @@ export interface FrameOptions {
 
 const spinner = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'] as const
 
+/** As much as `azure: Kubernetes cluster` takes. */
+const leastTitleColumns = 25
+
 /**
  * The live part of the screen, never higher than `rows`: failed steps by name, running ones with what they do, queued
  * and done as counts. When there is no room for all, what is left out is said.
@@ -53,7 +56,10 @@ function runningLine(task: LiveTask, { columns, now, tick }: FrameOptions): stri
   const turning = spinner[tick % spinner.length] ?? spinner[0]
   const waited = duration(Math.max(0, Math.floor((now - task.startedAt) / 1000) * 1000))
   const share = task.fraction === undefined ? '' : ` ${Math.floor(task.fraction * 100)} %`
-  // On a narrow terminal what it is and how long it takes matter more than what it does.
-  const head = `${turning} ${task.title} (${waited === '0 ms' ? '0 s' : waited})${share}`
-  return cut(task.message === '' ? head : `${head}: ${task.message}`, columns)
+  const times = ` (${waited === '0 ms' ? '0 s' : waited})${share}`
+  if (task.message === '') return cut(`${turning} ${task.title}${times}`, columns)
+  // On a narrow terminal the title gives way, down to what still tells it from others: what is being waited for matters.
+  const said = `${times}: ${task.message}`
+  const room = Math.max(leastTitleColumns, columns - turning.length - 1 - [...said].length)
+  return cut(`${turning} ${cut(task.title, room)}${said}`, columns)
 }
