@@ -15,6 +15,9 @@ const elsewhere = ['phase', '1', '--cloud', 'gcp', '--yes']
 const slowly = 0.02
 /** For what is killed meanwhile: more than the test needs to press a key twice on a busy machine. */
 const verySlowly = 0.1
+/** Of what is being made the one that began first is shown, cut at 80 columns: in the end only the slow ones are left. */
+const slowResource =
+  /^\S (aws|gcp): Network.*: creating (aws_db_inst|aws_elasticache_rep|google_sql_database_|google_redis|google_memorystore)/
 
 // Each part starts from the world that the one before it left.
 describe('an interrupted run', () => {
@@ -42,9 +45,7 @@ describe('an interrupted run', () => {
   }
   const livingTerraform = (root = 'aws-foundation') =>
     findLivingTerraform(join(playground.platformHome, 'terraform', root))
-  /** Of what is being made the one that began first is shown: in the end only the slow ones are left. */
-  const creatingDatabase = (terminal: Terminal) =>
-    terminal.screen().some(line => /^\S (aws|gcp): Network.*: creating (aws_db_instance|aws_elasticache_rep|google_sql_database_in|google_redis|google_memorystore)/.test(line))
+  const creatingDatabase = (terminal: Terminal) => terminal.screen().some(line => slowResource.test(line))
   const said = (terminal: Terminal, pattern: RegExp) => terminal.all().filter(line => pattern.test(line))
   const expectTerminalAsBefore = (terminal: Terminal) => {
     const settings = terminal.all().join(' ').split(/\s+/)

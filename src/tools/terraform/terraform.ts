@@ -102,7 +102,10 @@ export async function applyPlan(
         first === undefined
           ? 'finishing'
           : `${first[1]} ${first[0]}${running.size > 1 ? ` and ${running.size - 1} more` : ''}`
-      progress.report(`${doing} (${Math.min(finished, total)} of ${total} done)`, Math.min(finished / total, 1))
+      progress.report(
+        `${doing} (${Math.min(finished, total)} of ${total} done)`,
+        Math.min(finished / total, 1),
+      )
     },
   })
   await rm(join(scope.workspace.folder, planFile), { force: true })
