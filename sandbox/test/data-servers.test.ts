@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -183,6 +183,32 @@ describe('RDS', () => {
     await open()
     expect(processes.pid('databases/aws/ml')).toBe(running)
     expect(await read()).toEqual([{ n: 42 }])
+  })
+
+  test('is not started on data of another major version, and says what to do', async () => {
+    const startAgain = async () => {
+      servers.close()
+      await processes.stopAll()
+      processes.detach()
+      problems.length = 0
+      await open()
+    }
+    const file = join(folder, 'databases', 'aws', 'ml', 'data', 'PG_VERSION')
+    const version = await readFile(file, 'utf8')
+    await writeFile(file, '9\n')
+    await startAgain()
+    expect(problems.join('\n')).toMatch(
+      /written by PostgreSQL 9, and this machine has \d+, .* mlp sandbox reset/,
+    )
+    await writeFile(file, version)
+    await startAgain()
+    expect(problems).toEqual([])
+    expect(
+      await answer(
+        await sql('aws', 'data_sync', await token('data-sync', 'data_sync')),
+        'SELECT * FROM kept',
+      ),
+    ).toEqual([{ n: 42 }])
   })
 
   test('is gone, with its data, when the instance is', async () => {

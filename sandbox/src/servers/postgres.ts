@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdir, rename, rm, stat } from 'node:fs/promises'
+import { cp, mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -18,7 +18,7 @@ export const superuser = 'sandbox_superuser'
 export interface PostgresPlace {
   /** Absolute folder of this one server. */
   readonly folder: string
-  /** Absolute folder of data that no server has written to yet, from which all begin. */
+  /** Absolute folder, but for the version at its end, of data that no server has written to yet, from which all begin. */
   readonly pristine: string
   /** Short folder for its unix socket, which whoever may read it may enter by. */
   readonly socketFolder: string
@@ -49,7 +49,9 @@ export async function startPostgres(
   processes: ProcessSupervisor,
 ): Promise<void> {
   const data = join(place.folder, 'data')
-  if (!(await exists(data))) await makeData(data, place.pristine, programs)
+  const version = await majorVersionOf(programs)
+  if (!(await exists(data))) await makeData(data, `${place.pristine}-${version}`, programs)
+  await refuseDataOfOtherVersion(data, version)
   await mkdir(place.socketFolder, { recursive: true, mode: 0o700 })
   const flags = { ...settings, unix_socket_directories: place.socketFolder }
   const line = asOrdinaryUser([
@@ -80,6 +82,23 @@ export async function startPostgres(
 function asOrdinaryUser(line: readonly string[]): readonly string[] {
   if (process.getuid?.() !== 0) return line
   return ['/usr/bin/unshare', '--user', '--map-user=65534', '--map-group=65534', '--', ...line]
+}
+
+/** `postgres (PostgreSQL) 17.6 (Debian 17.6-1)` -> `17` */
+async function majorVersionOf(programs: PostgresPrograms): Promise<string> {
+  const { stdout } = await run(programs.postgres, ['--version'], { env: { LC_ALL: 'C', ...programs.env } })
+  const major = /\(PostgreSQL\) (\d+)/.exec(stdout)?.[1]
+  if (major === undefined) throw new Error(`${programs.postgres} does not say its version: ${stdout.trim()}`)
+  return major
+}
+
+/** Each major version takes only its own data, and says so in the server's log alone. */
+async function refuseDataOfOtherVersion(data: string, version: string): Promise<void> {
+  const theirs = (await readFile(join(data, 'PG_VERSION'), 'utf8')).trim()
+  if (theirs === version) return
+  throw new Error(
+    `its data were written by PostgreSQL ${theirs}, and this machine has ${version}, which cannot read them: install PostgreSQL ${theirs}, or begin anew with mlp sandbox reset`,
+  )
 }
 
 let making: Promise<void> | undefined
