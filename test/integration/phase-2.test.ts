@@ -116,7 +116,7 @@ async function findings() {
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'mlp-phase-2-'))
-  plane = await startControlPlane({ controllers: true })
+  plane = await startControlPlane('nodes')
   cluster = plane.access
   process.env['KUBECONFIG'] = join(folder, 'users-kubeconfig')
 })

@@ -108,7 +108,7 @@ const secret = (name: string) =>
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'mlp-phase-3-'))
-  plane = await startControlPlane({ controllers: true })
+  plane = await startControlPlane('nodes')
   client = openKubeClient({
     cloud: 'aws',
     access: plane.access,

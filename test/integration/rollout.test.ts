@@ -9,6 +9,7 @@ import { waitForRollout } from '../../src/kube/rollout.ts'
 import { rollOut } from '../../src/phases/3-applications/roll-out.ts'
 import type { ConsentQuestion, Context } from '../../src/phases/phase.ts'
 import { startControlPlane, type TestControlPlane } from '../support/control-plane.ts'
+import { sayAsKubelet } from '../support/kubelet.ts'
 import { eventually } from '../support/processes.ts'
 
 // Real API server, controllers and scheduler; this test is the kubelet, which says how containers fare.
@@ -18,7 +19,7 @@ const signal = new AbortController().signal
 const kubectl = 'kubectl --kubeconfig /p/kubeconfig --context azure-dev'
 
 beforeAll(async () => {
-  plane = await startControlPlane({ controllers: true })
+  plane = await startControlPlane('controllers')
   client = openKubeClient({
     cloud: 'azure',
     access: plane.access,
@@ -71,22 +72,7 @@ async function podOf(object: KubeObject): Promise<KubeObject> {
   })
 }
 
-/** As a kubelet would, by the pod's status. */
-async function say(pod: KubeObject, status: object): Promise<void> {
-  const { name, namespace = 'default' } = pod.metadata
-  const path = `/api/v1/namespaces/${namespace}/pods/${name}`
-  // The scheduler and the controllers write it, too: read again after a conflict.
-  await eventually(`the status of ${name} to be taken`, async () => {
-    const live = z.looseObject({ status: z.looseObject({}) }).parse(await plane.admin.call('GET', path))
-    try {
-      await plane.admin.call('PUT', `${path}/status`, { ...live, status: { ...live.status, ...status } })
-      return true
-    } catch (error) {
-      if (error instanceof Error && error.message.includes(': 409 ')) return undefined
-      throw error
-    }
-  })
-}
+const say = (pod: KubeObject, status: object) => sayAsKubelet(plane, pod, status)
 
 const running = {
   phase: 'Running',

@@ -31,16 +31,18 @@ export interface TestControlPlane {
   stop(): Promise<void>
 }
 
+/** How much of a cluster: its API; controllers and scheduler too, with the test as kubelet; or kwok as that. */
+type Extent = 'api' | 'controllers' | 'nodes'
+const componentCounts = { api: 2, controllers: 4, nodes: 5 } as const
+
 /**
- * A real etcd and kube-apiserver for one test file (about two seconds), with the controllers only when asked for.
+ * A real etcd and kube-apiserver for one test file (about two seconds), and what else of a cluster is asked for.
  * Tokens are checked by the real webhook authenticator against a reviewer of this test.
  */
-export async function startControlPlane(
-  options: { readonly controllers?: boolean } = {},
-): Promise<TestControlPlane> {
+export async function startControlPlane(extent: Extent = 'api'): Promise<TestControlPlane> {
   const home = await mkdtemp(join(tmpdir(), 'mlp-kube-'))
   const key = 'aws/test'
-  const started = options.controllers ? componentNames : componentNames.slice(0, 2)
+  const started = componentNames.slice(0, componentCounts[extent])
   const reviewer = await startReviewer()
   const [api = 0, etcd = 0, etcdPeer = 0, kwok = 0] = await findFreePorts(4, new Set())
   const spec = {
