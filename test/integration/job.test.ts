@@ -22,14 +22,13 @@ beforeAll(async () => {
 })
 afterAll(() => plane?.stop())
 
-function job(name: string, limits: object): KubeObject {
+function job(name: string): KubeObject {
   return {
     apiVersion: 'batch/v1',
     kind: 'Job',
     metadata: { name, namespace: 'default' },
     spec: {
       backoffLimit: 0,
-      ...limits,
       template: {
         spec: {
           restartPolicy: 'Never',
@@ -73,7 +72,7 @@ const ended = (exitCode: number) => ({
 })
 
 test('a Job that completes is waited for', async () => {
-  const object = job('fine', {})
+  const object = job('fine')
   await client.apply(object)
   const waiting = settled(object)
   await sayAsKubelet(plane, await podOf(object), ended(0))
@@ -83,7 +82,7 @@ test('a Job that completes is waited for', async () => {
 })
 
 test('a Job that fails is told with its reason, its cloud and what can be had of its log', async () => {
-  const object = job('broken', {})
+  const object = job('broken')
   await client.apply(object)
   const waiting = settled(object)
   await sayAsKubelet(plane, await podOf(object), ended(3))

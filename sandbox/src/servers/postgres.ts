@@ -72,7 +72,7 @@ export async function startPostgres(
   await processes.ensure(spec)
   const admin = await connectPatiently(place.socketFolder)
   try {
-    await setUp(admin, server)
+    await setUp(admin, server, version)
   } finally {
     await admin.end()
   }
@@ -85,16 +85,16 @@ function asOrdinaryUser(line: readonly string[]): readonly string[] {
 }
 
 /** `postgres (PostgreSQL) 17.6 (Debian 17.6-1)` -> `17` */
-async function majorVersionOf(programs: PostgresPrograms): Promise<string> {
+async function majorVersionOf(programs: PostgresPrograms): Promise<number> {
   const { stdout } = await run(programs.postgres, ['--version'], { env: { LC_ALL: 'C', ...programs.env } })
   const major = /\(PostgreSQL\) (\d+)/.exec(stdout)?.[1]
   if (major === undefined) throw new Error(`${programs.postgres} does not say its version: ${stdout.trim()}`)
-  return major
+  return Number(major)
 }
 
 /** Each major version takes only its own data, and says so in the server's log alone. */
-async function refuseDataOfOtherVersion(data: string, version: string): Promise<void> {
-  const theirs = (await readFile(join(data, 'PG_VERSION'), 'utf8')).trim()
+async function refuseDataOfOtherVersion(data: string, version: number): Promise<void> {
+  const theirs = Number(await readFile(join(data, 'PG_VERSION'), 'utf8'))
   if (theirs === version) return
   throw new Error(
     `its data were written by PostgreSQL ${theirs}, and this machine has ${version}, which cannot read them: install PostgreSQL ${theirs}, or begin anew with mlp sandbox reset`,
@@ -147,7 +147,7 @@ async function connectPatiently(socketFolder: string): Promise<pg.Client> {
 }
 
 /** What a managed server comes with, and what terraform asked for. Safe to repeat; nothing is taken away. */
-async function setUp(admin: pg.Client, server: PostgresServer): Promise<void> {
+async function setUp(admin: pg.Client, server: PostgresServer, version: number): Promise<void> {
   const { administrators, tokenRole } = server
   await ensureRole(admin, administrators, 'NOLOGIN CREATEDB CREATEROLE')
   await ensureRole(admin, tokenRole, 'NOLOGIN')
@@ -161,7 +161,7 @@ async function setUp(admin: pg.Client, server: PostgresServer): Promise<void> {
     for (const role of memberOf)
       await admin.query(`GRANT ${escapeIdentifier(role)} TO ${escapeIdentifier(name)}`)
     // Whoever administers may let others sign in by token without doing so themselves.
-    if (administers && !memberOf.includes(tokenRole) && (await majorVersion(admin)) >= 16)
+    if (administers && !memberOf.includes(tokenRole) && version >= 16)
       await admin.query(
         `GRANT ${escapeIdentifier(tokenRole)} TO ${escapeIdentifier(name)} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE`,
       )
@@ -177,11 +177,6 @@ async function setUp(admin: pg.Client, server: PostgresServer): Promise<void> {
 async function ensureRole(admin: pg.Client, name: string, rights: string): Promise<void> {
   const { rowCount } = await admin.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [name])
   if (rowCount === 0) await admin.query(`CREATE ROLE ${escapeIdentifier(name)} ${rights}`)
-}
-
-async function majorVersion(admin: pg.Client): Promise<number> {
-  const { rows } = await admin.query('SHOW server_version_num')
-  return Math.floor(Number(rows[0]?.server_version_num) / 10_000)
 }
 
 /** https://learn.microsoft.com/azure/postgresql/security/security-manage-entra-users */
