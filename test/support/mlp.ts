@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { expect } from 'vitest'
 import * as z from 'zod'
 
 /** The program as users start it. */
@@ -63,6 +64,23 @@ export function parseEvents(stdout: string): readonly RunEvent[] {
     .split('\n')
     .filter(line => line.startsWith('{'))
     .map(line => eventSchema.parse(JSON.parse(line)))
+}
+
+/** What a test that expected a good end shows of another: the steps that did not come to theirs, errors included. */
+export function failuresOf({ stdout, signal }: Finished): readonly unknown[] {
+  const bad = parseEvents(stdout).filter(
+    ({ type, state }) =>
+      type === 'step-finished' && ['failed', 'blocked', 'interrupted', 'left'].includes(state ?? ''),
+  )
+  return signal === null ? bad : [...bad, { signal }]
+}
+
+/** The command ended well; what it said and what failed is in the message otherwise. */
+export function expectSuccess(finished: Finished): void {
+  expect({ exitCode: finished.exitCode, failed: failuresOf(finished) }, finished.stderr).toEqual({
+    exitCode: 0,
+    failed: [],
+  })
 }
 
 export async function createPlayground(extra: Readonly<Record<string, string>> = {}): Promise<Playground> {
