@@ -49,12 +49,14 @@ export async function goBuild(
   try {
     requireGo((await go(['env', 'GOVERSION'])).stdout.trim())
     options.onProgress('fetching its Go modules')
-    const packages = (await go(['list', '-deps', build.package])).stdout.split('\n').length - 1
+    const tags = build.tags === undefined ? [] : ['-tags', build.tags.join(',')]
+    const packages = (await go(['list', ...tags, '-deps', build.package])).stdout.split('\n').length - 1
     let compiled = 0
     const stamps = Object.entries(build.stamp).map(
       ([name, value]) => `-X ${name}=${value.replaceAll('{version}', version)}`,
     )
     const flags = [
+      ...tags,
       '-v',
       '-trimpath',
       '-buildvcs=false',

@@ -18,6 +18,7 @@ export const toolNames = [
   'helm',
   'k6',
   'istioctl',
+  'promtool',
 ] as const
 
 const version = z.string().regex(/^\d+\.\d+\.\d+$/)
@@ -45,7 +46,15 @@ const pinSchema = z.strictObject({
   ),
   /** `{version}` in a stamp stands for the version. */
   build: z
-    .strictObject({ module: z.string(), package: z.string(), stamp: z.record(z.string(), z.string()) })
+    .strictObject({
+      module: z.string(),
+      package: z.string(),
+      stamp: z.record(z.string(), z.string()),
+      /** Go's build tags: what to leave out of a program. */
+      tags: z.array(z.string()).optional(),
+      /** Where the Go module has other version numbers than what it publishes (Prometheus: 0.314.0 is 3.14.0). */
+      moduleVersion: version.optional(),
+    })
     .optional(),
 })
 
