@@ -1,5 +1,6 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import * as z from 'zod'
 import { addressAt } from '../addresses.ts'
 import type { ApiClient } from '../kubernetes/api-client.ts'
@@ -121,7 +122,8 @@ export function startNodeAgent(options: NodeAgentOptions): NodeAgent {
       for (const record of records) if (record !== undefined) reserved.add(record.ip)
     })
 
-  const beginning = new Map<string, Promise<void>>()
+  /** Pods that are being begun, by namespace and name; true when they have changed since. */
+  const beginning = new Map<string, boolean>()
 
   async function begin(pod: Pod): Promise<void> {
     const { uid } = pod.metadata
@@ -154,6 +156,10 @@ export function startNodeAgent(options: NodeAgentOptions): NodeAgent {
 
   function changed(name: string, object: unknown): void {
     const pod = object === undefined ? undefined : podSchema.parse(object)
+    if (beginning.has(name)) {
+      beginning.set(name, true)
+      return
+    }
     const worker = workers.get(name)
     if (worker !== undefined && worker.pod.metadata.uid === pod?.metadata.uid) {
       worker.update(pod)
@@ -163,26 +169,40 @@ export function startNodeAgent(options: NodeAgentOptions): NodeAgent {
     worker?.update(undefined)
     if (pod === undefined || pod.spec.nodeName === '' || isOver(pod)) return
     if (!pod.spec.containers.some(container => isLocal(container.image))) return
-    const { uid } = pod.metadata
-    if (beginning.has(uid)) return
-    const started = begin(pod)
-      .catch((error: unknown) => {
-        log(`${name} does not start: ${error instanceof Error ? error.message : String(error)}`)
-        setTimeout(() => {
-          beginning.delete(uid)
-          if (!signal.aborted) void look(name)
-        }, retryMs).unref()
-        throw error
-      })
-      .then(() => void beginning.delete(uid))
-    started.catch(() => undefined)
-    beginning.set(uid, started)
+    void start(name, pod)
+  }
+
+  async function start(name: string, pod: Pod): Promise<void> {
+    beginning.set(name, false)
+    try {
+      await begin(pod)
+    } catch (error) {
+      log(`${name} does not start: ${error instanceof Error ? error.message : String(error)}`)
+      beginning.set(name, true)
+      await pause()
+    }
+    const hasChanged = beginning.get(name) === true
+    beginning.delete(name)
+    if (hasChanged) await look(name)
   }
 
   async function look(name: string): Promise<void> {
     const [namespace, pod] = name.split('/')
-    const answer = await client.send('GET', `/api/v1/namespaces/${namespace}/pods/${pod}`)
-    changed(name, answer.status === 200 ? answer.body : undefined)
+    while (!signal.aborted) {
+      try {
+        const answer = await client.send('GET', `/api/v1/namespaces/${namespace}/pods/${pod}`)
+        if (answer.status !== 200 && answer.status !== 404) throw new Error(`answer ${answer.status}`)
+        changed(name, answer.status === 200 ? answer.body : undefined)
+        return
+      } catch (error) {
+        log(`looking at ${name}: ${error instanceof Error ? error.message : String(error)}`)
+        await pause()
+      }
+    }
+  }
+
+  async function pause(): Promise<void> {
+    await delay(retryMs, undefined, { signal, ref: false }).catch(() => undefined)
   }
 
   /** Pods that went while no daemon ran: their processes and folders go too. */

@@ -84,6 +84,9 @@ export function startPodWorker(
   const { client, network, folder } = options
   const leaving = new AbortController()
   const { signal } = leaving
+  const abandoned = new AbortController()
+  const stopping = new AbortController()
+  const wanted = AbortSignal.any([signal, stopping.signal])
   const adopted = known !== undefined && known.network === network.holder() ? known : undefined
   const startTime = known?.startTime ?? seconds(new Date())
   const records = new Map<string, ContainerRecord>()
@@ -160,8 +163,9 @@ export function startPodWorker(
     await network.connect(pod.metadata.uid, options.ip)
     connected = true
     const shared = context(await writeCommonFiles(pod, options))
-    await keepVolumes(() => pod, { ...options, facts, signal })
+    await keepVolumes(() => pod, { ...options, facts, signal: wanted })
     for (const container of pod.spec.initContainers) {
+      if (ending !== undefined) return
       const loop = begin(shared, container, true)
       if (container.restartPolicy === 'Always') await untilStarted(container)
       else {
@@ -169,8 +173,8 @@ export function startPodWorker(
         const state = records.get(container.name)
         if (state === undefined || !isInitialized(container, state)) return
       }
-      if (ending !== undefined) return
     }
+    if (ending !== undefined) return
     for (const container of pod.spec.containers) {
       if (options.isLocal(container.image)) begin(shared, container, false)
       else play(container)
@@ -206,16 +210,23 @@ export function startPodWorker(
   }
 
   async function untilStarted(container: Container): Promise<void> {
-    while (records.get(container.name)?.started !== true) await delay(50, undefined, { signal })
+    while (records.get(container.name)?.started !== true) await delay(50, undefined, { signal: wanted })
   }
 
   /** Main containers first, then sidecars in the reverse of their order, then everything of the pod. */
   async function end(graceMs: number): Promise<void> {
     const main = pod.spec.containers.map(({ name }) => loops.get(name))
     const init = pod.spec.initContainers.map(({ name }) => loops.get(name)).toReversed()
+    stopping.abort()
     await Promise.all(main.map(loop => loop?.stop(graceMs)))
     for (const loop of init) await loop?.stop(graceMs)
     await Promise.all([...main, ...init].map(loop => loop?.ended))
+    abandoned.signal.throwIfAborted()
+    // Nothing is begun any more, and nothing writes into the folder that goes.
+    await running
+    await insist('ending what an earlier daemon began', async () => {
+      for (const [name, state] of records) if (!loops.has(name)) await endRun(folder, name, state)
+    })
     for (const state of records.values())
       if (!('terminated' in state.state)) {
         state.ready = false
@@ -223,18 +234,35 @@ export function startPodWorker(
       }
     changed()
     await saving
-    await remove()
+    leaving.abort()
+    await saving
+    await insist('removing what it had', remove)
+    await insist('deleting it', deleteFromApi)
+    options.onGone()
+  }
+
+  /** A pod that only its node can end would stay for ever, so what fails is tried until it works or the daemon ends. */
+  async function insist(what: string, act: () => Promise<void>): Promise<void> {
+    for (;;) {
+      try {
+        return await act()
+      } catch (error) {
+        abandoned.signal.throwIfAborted()
+        options.log(`${podKey(pod)}: ${what}: ${error instanceof Error ? error.message : String(error)}`)
+        await delay(retryMs, undefined, { signal: abandoned.signal })
+      }
+    }
+  }
+
+  async function deleteFromApi(): Promise<void> {
     const { name, namespace, uid } = pod.metadata
     const path = `/api/v1/namespaces/${namespace}/pods/${name}`
     const answer = await client.send('DELETE', path, { gracePeriodSeconds: 0, preconditions: { uid } })
     if (answer.status >= 300 && answer.status !== 404 && answer.status !== 409)
-      options.log(`${podKey(pod)}: deleting: ${answer.status}`)
-    options.onGone()
+      throw new Error(`${answer.status} ${JSON.stringify(answer.body)}`)
   }
 
   async function remove(): Promise<void> {
-    leaving.abort()
-    await saving
     // With the network itself gone, there is nothing to disconnect from.
     await network
       .disconnect(pod.metadata.uid)
@@ -243,12 +271,12 @@ export function startPodWorker(
   }
 
   function failed(error: unknown): void {
-    if (!signal.aborted)
+    if (!wanted.aborted)
       options.log(
         `${podKey(pod)}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
       )
   }
-  run().catch(failed)
+  const running = run().catch(failed)
 
   return {
     update(now) {
@@ -258,18 +286,16 @@ export function startPodWorker(
         ...pod,
         metadata: { ...pod.metadata, deletionTimestamp: seconds(new Date()), deletionGracePeriodSeconds: 0 },
       }
-      if (
-        pod.metadata.deletionTimestamp !== undefined &&
-        before.metadata.deletionGracePeriodSeconds !== pod.metadata.deletionGracePeriodSeconds
-      ) {
-        const graceMs =
-          (pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds) * 1000
-        // A second, shorter grace period overtakes the first.
-        if (ending === undefined) ending = end(graceMs).catch(failed)
-        else for (const loop of loops.values()) loop.stop(graceMs).catch(failed)
-      }
+      if (pod.metadata.deletionTimestamp === undefined) return
+      const graceSeconds = pod.metadata.deletionGracePeriodSeconds
+      const graceMs = (graceSeconds ?? pod.spec.terminationGracePeriodSeconds) * 1000
+      // A second, shorter grace period overtakes the first.
+      if (ending === undefined) ending = end(graceMs).catch(failed)
+      else if (before.metadata.deletionGracePeriodSeconds !== graceSeconds)
+        for (const loop of loops.values()) loop.stop(graceMs).catch(failed)
     },
     abandon() {
+      abandoned.abort()
       leaving.abort()
       for (const loop of loops.values()) loop.abandon()
     },
