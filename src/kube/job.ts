@@ -1,8 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import * as z from 'zod'
 import { MlpError } from '../engine/errors.ts'
 import type { KubeClient } from './client.ts'
 import { describeRef, type KubeObject, type ObjectRef } from './objects.ts'
 import { lastLines } from './pod-log.ts'
+import { describeWorst, findLasting, viewPod } from './pod-trouble.ts'
+import { cannotPull } from './pull-error.ts'
 
 interface JobState {
   readonly state: 'absent' | 'running' | 'complete' | 'failed'
@@ -12,6 +15,8 @@ interface JobState {
 
 /** Jobs of ours end by themselves before that (activeDeadlineSeconds). */
 const timeoutMs = 900_000
+const defaultPatienceMs = 90_000
+const pollMs = 1_000
 
 const jobSchema = z.looseObject({
   status: z
@@ -29,25 +34,7 @@ const jobSchema = z.looseObject({
     })
     .prefault({}),
 })
-const podSchema = z.looseObject({
-  status: z
-    .looseObject({
-      containerStatuses: z
-        .array(
-          z.looseObject({
-            state: z
-              .looseObject({
-                waiting: z
-                  .looseObject({ reason: z.string().default(''), message: z.string().default('') })
-                  .optional(),
-              })
-              .prefault({}),
-          }),
-        )
-        .default([]),
-    })
-    .prefault({}),
-})
+const again = 'Then run the same command again; it goes on where it stopped.'
 
 export async function readJob(client: KubeClient, job: ObjectRef): Promise<JobState> {
   return stateOf(job, await client.get(job))
@@ -65,33 +52,57 @@ function stateOf(job: ObjectRef, object: KubeObject | undefined): JobState {
     : { state: 'failed', why: `${subject} has failed: ${failed.reason} ${failed.message}`.trimEnd() }
 }
 
-/** Waits until the Job has completed; MLP4034, with its last lines, when it has failed. */
-export async function waitForJob(
-  client: KubeClient,
-  job: ObjectRef,
-  report: (message: string) => void,
-): Promise<void> {
-  report(`${describeRef(job)} runs`)
-  const object = await client.waitFor(job, {
-    what: describeRef(job),
-    timeoutMs,
-    done: seen => ['absent', 'complete', 'failed'].includes(stateOf(job, seen).state),
-  })
-  const { state, why } = stateOf(job, object)
-  if (state === 'complete') return
-  throw new MlpError({
+export interface JobOptions {
+  readonly signal: AbortSignal
+  /** One calm line, when it changes. */
+  readonly report: (message: string) => void
+  /** How long an image that cannot be pulled, or a missing Secret, may stay so. Default 90 s. */
+  readonly patienceMs?: number
+}
+
+/**
+ * Waits until the Job has completed, telling what keeps its pod from running. Throws MLP4034, with its last lines, when
+ * it has failed; MLP4030 (image) or MLP4034 as soon as it is plain that its pod will not start by itself.
+ */
+export async function waitForJob(client: KubeClient, job: ObjectRef, options: JobOptions): Promise<void> {
+  const { signal, report, patienceMs = defaultPatienceMs } = options
+  const subject = describeRef(job)
+  const startedAt = Date.now()
+  const since = new Map<string, number>()
+  let told = ''
+  for (;;) {
+    const { state, why } = stateOf(job, await client.get(job))
+    if (state === 'complete') return
+    const pods = await podsOf(client, job)
+    if (state !== 'running') throw failed(client, why, await lastWords(client, job, pods.at(-1)))
+    const troubles = pods.map(viewPod).flatMap(({ leaving, troubles }) => (leaving ? [] : troubles))
+    const worst = describeWorst(troubles)
+    const line = worst === undefined ? `${subject} runs` : `${subject} runs; ${worst}`
+    if (line !== told) report(line)
+    told = line
+    const now = Date.now()
+    const stuck = findLasting(troubles, since, now, patienceMs)
+    if (stuck?.kind === 'image')
+      throw cannotPull(`${subject} on ${client.label.cloud}`, client.label.cloud, stuck, [again])
+    if (stuck !== undefined)
+      throw failed(client, `${subject} cannot start`, `${stuck.pod}: ${stuck.reason} ${stuck.message}`)
+    if (now - startedAt > timeoutMs)
+      throw failed(client, `${subject} has not completed in time`, await lastWords(client, job, pods.at(-1)))
+    await delay(pollMs, undefined, { signal })
+  }
+}
+
+function failed(client: KubeClient, why: string, detail: string): MlpError {
+  return new MlpError({
     code: 'MLP4034',
     summary: `${why}, on ${client.label.cloud}`,
-    detail: await lastWords(client, job),
-    remedy: [
-      'Put right what its last lines name.',
-      'Then run the same command again; it goes on where it stopped.',
-    ],
+    detail,
+    remedy: ['Put right what is named above.', again],
   })
 }
 
-/** Of the pod that came last. */
-async function lastWords(client: KubeClient, job: ObjectRef): Promise<string> {
+/** The one that came last is the last. */
+async function podsOf(client: KubeClient, job: ObjectRef): Promise<readonly KubeObject[]> {
   const pods = await client.list({
     apiVersion: 'v1',
     kind: 'Pod',
@@ -99,10 +110,10 @@ async function lastWords(client: KubeClient, job: ObjectRef): Promise<string> {
     labelSelector: `batch.kubernetes.io/job-name=${job.name}`,
   })
   const made = (pod: KubeObject) => String(pod.metadata['creationTimestamp'] ?? '')
-  const [last] = [...pods].sort((one, other) => made(other).localeCompare(made(one)))
+  return [...pods].sort((one, other) => made(one).localeCompare(made(other)))
+}
+
+async function lastWords(client: KubeClient, job: ObjectRef, last: KubeObject | undefined): Promise<string> {
   if (last === undefined) return 'None of its pods is left.'
-  const [status] = podSchema.parse(last).status.containerStatuses
-  const waiting = status?.state.waiting
-  if (waiting !== undefined) return `${last.metadata.name}: ${waiting.reason} ${waiting.message}`
   return await lastLines(client, job, { pod: last.metadata.name })
 }

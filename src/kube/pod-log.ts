@@ -1,7 +1,7 @@
 import { MlpError } from '../engine/errors.ts'
 import type { KubeClient } from './client.ts'
 import type { ObjectRef } from './objects.ts'
-import type { PodTrouble } from './rollout-state.ts'
+import type { PodTrouble } from './pod-trouble.ts'
 
 const logLines = 10
 

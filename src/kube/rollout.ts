@@ -3,8 +3,10 @@ import { MlpError } from '../engine/errors.ts'
 import type { KubeClient } from './client.ts'
 import { describeRef, type ObjectRef } from './objects.ts'
 import { lastLines } from './pod-log.ts'
+import { describeWorst, findLasting, hasLasted, type PodTrouble } from './pod-trouble.ts'
+import { cannotPull } from './pull-error.ts'
 import { newestPods, wayBack } from './revisions.ts'
-import { notReady, type PodTrouble, type RolloutState, rolloutState } from './rollout-state.ts'
+import { type RolloutState, rolloutState } from './rollout-state.ts'
 
 export interface RolloutOptions {
   readonly signal: AbortSignal
@@ -71,36 +73,23 @@ function findStuck(
   now: number,
   patienceMs: number,
 ): Stuck | undefined {
-  const lasting = (key: string): boolean => {
-    const first = since.get(key) ?? now
-    since.set(key, first)
-    return now - first >= patienceMs
-  }
-  if (state.refusedToCreate !== undefined && lasting('refused')) {
-    return { kind: 'refused', message: state.refusedToCreate }
-  }
-  return state.troubles.find(trouble => {
-    if (trouble.kind === 'crash') return trouble.restarts >= restartsTolerated
-    if (trouble.kind !== 'image' && trouble.kind !== 'configuration') return false
-    return lasting(`${trouble.pod} ${trouble.container} ${trouble.kind}`)
-  })
+  const { refusedToCreate, troubles } = state
+  if (refusedToCreate !== undefined && hasLasted('refused', since, now, patienceMs))
+    return { kind: 'refused', message: refusedToCreate }
+  return (
+    troubles.find(({ kind, restarts }) => kind === 'crash' && restarts >= restartsTolerated) ??
+    findLasting(troubles, since, now, patienceMs)
+  )
 }
 
 /** `2 of 3 ready; api-gateway-7d9-x2x: CrashLoopBackOff: ended with exit code 1` */
 function describe({ ready, wanted, troubles, refusedToCreate }: RolloutState): string {
-  const worst = troubles.find(({ kind }) => kind !== 'starting') ?? troubles[0]
+  const worst = describeWorst(troubles)
   return [
     `${ready} of ${wanted} ready`,
     ...(refusedToCreate === undefined ? [] : [`no pod can be made: ${refusedToCreate}`]),
-    ...(worst === undefined ? [] : [`${worst.pod}: ${whyNotReady(worst)}`]),
+    ...(worst === undefined ? [] : [worst]),
   ].join('; ')
-}
-
-function whyNotReady({ kind, reason, message }: PodTrouble): string {
-  // What Kubernetes has no word for is told in ours.
-  if (reason === notReady) return message
-  const [line = ''] = message.split('\n')
-  return kind === 'starting' || line === '' ? reason : `${reason}: ${line}`
 }
 
 async function explain(
@@ -124,14 +113,7 @@ async function explain(
       remedy: ['Raise the quota, or change the policy, that the message names.', again],
     })
   }
-  if (stuck?.kind === 'image') {
-    return new MlpError({
-      code: 'MLP4030',
-      summary: `${subject}: the image of ${stuck.pod} cannot be pulled (${stuck.reason})`,
-      detail: stuck.message,
-      remedy: [pullRemedy(cloud, stuck.message), again, ...undo],
-    })
-  }
+  if (stuck?.kind === 'image') return cannotPull(subject, cloud, stuck, [again, ...undo])
   if (stuck?.kind === 'crash') {
     return new MlpError({
       code: 'MLP4031',
@@ -157,25 +139,4 @@ async function explain(
       ...undo,
     ],
   })
-}
-
-/** By what the registry, or the node, said; where that is nothing plain, it is the right that is missing most often. */
-function pullRemedy(cloud: string, said: string): string {
-  if (/\b40[13]\b|denied|unauthorized|forbidden/i.test(said)) return pullRight(cloud)
-  if (/not found|manifest unknown|name unknown/i.test(said))
-    return `The registry does not have it; this pushes what is missing: mlp phase 3 --cloud ${cloud}`
-  if (/no such host|timeout|connection refused|unreachable/i.test(said))
-    return 'The nodes do not reach the registry: see to their way out (NAT, routes, private endpoints, DNS).'
-  return pullRight(cloud)
-}
-
-/** Who pulls is the node, by its own identity. */
-function pullRight(cloud: string): string {
-  const right =
-    {
-      aws: 'AmazonEC2ContainerRegistryPullOnly on the nodes’ role',
-      gcp: 'roles/artifactregistry.reader on the nodes’ service account',
-      azure: 'AcrPull on the kubelet’s identity',
-    }[cloud] ?? 'the right to pull'
-  return `The nodes need ${right}; phase 1 grants it: mlp bootstrap --to 1 --cloud ${cloud}`
 }

@@ -56,7 +56,11 @@ const podOf = ({ metadata }: KubeObject): Promise<KubeObject> =>
 const settled = async (object: KubeObject) => {
   const reports: string[] = []
   const [outcome] = await Promise.allSettled([
-    waitForJob(client, refOf(object), message => reports.push(message)),
+    waitForJob(client, refOf(object), {
+      signal: new AbortController().signal,
+      report: message => reports.push(message),
+      patienceMs: 500,
+    }),
   ])
   return { outcome, reports }
 }
@@ -95,4 +99,30 @@ test('a Job that fails is told with its reason, its cloud and what can be had of
       detail: expect.stringMatching(/log cannot be read|written nothing/),
     },
   })
+})
+
+const waits = (reason: string, message: string) => ({
+  phase: 'Pending',
+  containerStatuses: [
+    {
+      ...{ name: 'main', image: 'a', imageID: '', ready: false, restartCount: 0 },
+      state: { waiting: { reason, message } },
+    },
+  ],
+})
+
+test.for([
+  ['an image that cannot be pulled', 'ErrImagePull', '403 Forbidden', 'MLP4030'],
+  ['a Secret that is missing', 'CreateContainerConfigError', 'secret "x" not found', 'MLP4034'],
+] as const)('%s is told while the Job still waits for it', async ([what, reason, message, code]) => {
+  const object = job(what.replaceAll(' ', '-').toLowerCase())
+  await client.apply(object)
+  const waiting = settled(object)
+  await sayAsKubelet(plane, await podOf(object), waits(reason, message))
+  const { outcome, reports } = await waiting
+  expect(outcome).toMatchObject({
+    status: 'rejected',
+    reason: { code, detail: expect.stringContaining(message) },
+  })
+  expect(reports.join('\n')).toContain(`${reason}: ${message}`)
 })

@@ -51,7 +51,7 @@ export const databaseUsers: Declaration = {
     }
     return undefined
   },
-  async finish(_context, client, objects, report) {
+  async finish(context, client, objects, report) {
     for (const object of objects.filter(({ kind }) => kind === 'Job')) {
       // One of an earlier run that has failed is not tried again by itself.
       if ((await readJob(client, refOf(object))).state === 'failed') {
@@ -64,7 +64,7 @@ export const databaseUsers: Declaration = {
         })
         await client.apply(object)
       }
-      await waitForJob(client, refOf(object), report)
+      await waitForJob(client, refOf(object), { signal: context.signal, report })
     }
   },
 }
