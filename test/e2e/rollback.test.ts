@@ -63,7 +63,7 @@ describe('a bad change of a service', () => {
     program = join(copy, 'bin', 'mlp.js')
     main = join(copy, 'services/api-gateway/src/main.ts')
     source = await readFile(main, 'utf8')
-    const up = await mlp(['bootstrap', '--cloud', 'aws', '--yes', '--json'])
+    const up = await mlp(['bootstrap', '--to', '3', '--cloud', 'aws', '--yes', '--json'])
     expect(up.exitCode, up.stdout.slice(-2000)).toBe(0)
     good = (await gateway()).image
     await writeFile(

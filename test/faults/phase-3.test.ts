@@ -12,7 +12,7 @@ import { eventually } from '../support/processes.ts'
 import { sandboxProcesses } from '../support/sandbox.ts'
 import { type InventoryOfWorld, readWorld } from '../support/world.ts'
 
-const bootstrap = ['bootstrap', '--yes', '--json']
+const bootstrap = ['bootstrap', '--to', '3', '--yes', '--json']
 
 const steps = (finished: Finished) =>
   parseEvents(finished.stdout).filter(({ type }) => type === 'step-finished')
