@@ -3,6 +3,7 @@ import type { ClusterAccess, ClusterToken } from '../clouds/cloud.ts'
 import { parseJson } from '../engine/json.ts'
 import { type ClusterLabel, fieldConflict, notKubernetes, refused, waitedTooLong } from './errors.ts'
 import { knownKind } from './known-kinds.ts'
+import { describeUnfinished } from './leaving.ts'
 import {
   describeRef,
   type KubeObject,
@@ -270,8 +271,11 @@ export function openKubeClient(options: KubeClientOptions): KubeClient {
         signal: options.signal,
       })
       if (outcome.done) return outcome.object
-      const state = outcome.object === undefined ? 'is not there' : 'is there, but not in that state'
-      throw waitedTooLong(label, wait.what, wait.timeoutMs, `${describeRef(ref)} ${state}.`)
+      const last =
+        outcome.object === undefined
+          ? `${describeRef(ref)} is not there.`
+          : describeUnfinished(outcome.object)
+      throw waitedTooLong(label, wait.what, wait.timeoutMs, last)
     },
     async may({ verb, group, resource, namespace }) {
       const body = {

@@ -5,13 +5,14 @@ import { compareWithLive } from '../../src/kube/drift.ts'
 import type { KubeObject } from '../../src/kube/objects.ts'
 import { standsAsDeclared } from '../../src/kube/standing.ts'
 import { startControlPlane, startReviewer, type TestControlPlane } from '../support/control-plane.ts'
+import { eventually } from '../support/processes.ts'
 
 let plane: TestControlPlane
 let client: KubeClient
 const signal = new AbortController().signal
 
 beforeAll(async () => {
-  plane = await startControlPlane()
+  plane = await startControlPlane('controllers')
   client = await open()
 })
 afterAll(() => plane?.stop())
@@ -108,6 +109,29 @@ test('waits by watching, and gives up at the deadline', async () => {
   await expect(
     client.waitFor(ref('never'), { what: 'never', timeoutMs: 300, done: object => object !== undefined }),
   ).rejects.toMatchObject({ code: 'MLP4011' })
+})
+
+test('what keeps a namespace from going is told in the cluster’s own words', async () => {
+  const held: KubeObject = {
+    ...configMap('held', {}),
+    metadata: { name: 'held', namespace: 'stays', finalizers: ['example.com/kept'] },
+  }
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', name: 'stays' }
+  await client.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'stays' } })
+  await client.apply(held)
+  await client.delete(namespace)
+  await eventually('the namespace controller to have looked', async () => {
+    const said = JSON.stringify((await client.get(namespace))?.['status'])
+    return said.includes('NamespaceFinalizersRemaining') || undefined
+  })
+  await expect(
+    client.waitFor(namespace, { what: 'its end', timeoutMs: 300, done: seen => seen === undefined }),
+  ).rejects.toMatchObject({
+    code: 'MLP4011',
+    detail: expect.stringMatching(/Namespace.*stays.*being deleted since.*configmaps.*example\.com\/kept/),
+  })
+  await client.apply({ ...held, metadata: { name: 'held', namespace: 'stays', finalizers: [] } })
+  await client.waitFor(namespace, { what: 'its end', timeoutMs: 60_000, done: seen => seen === undefined })
 })
 
 test('a watch that the API server’s death breaks off is taken up again', async () => {
