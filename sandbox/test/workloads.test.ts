@@ -28,7 +28,7 @@ process.on('SIGTERM', () => { console.log('asked to end'); setTimeout(() => proc
 const tried = path => { try { writeFileSync(path, ''); return 'written' } catch (error) { return error.code } }
 const answers = {
   '/env': () => process.env,
-  '/file': url => readFileSync(url.searchParams.get('path'), 'utf8'),
+  '/file': async url => readFileSync(url.searchParams.get('path'), 'utf8'),
   '/root': () => tried('/app/new'),
   '/tmp': () => tried('/tmp/new'),
   // A connection each: one that is kept would outlive the readiness of what it leads to.
@@ -295,6 +295,62 @@ describe.runIf(supported)('pods of images in the sandbox’s registries', () => 
     const token = await ask('configured', '/file?path=/var/run/secrets/identity/token')
     const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'))
     expect(claims).toMatchObject({ aud: ['sts.example'], sub: 'system:serviceaccount:default:default' })
+  })
+
+  test('keep what they write to a claimed volume beyond their own end, until the claim goes', async () => {
+    await cluster.admin.call('POST', '/apis/storage.k8s.io/v1/storageclasses', {
+      metadata: { name: 'disks' },
+      provisioner: 'ebs.csi.aws.com',
+      volumeBindingMode: 'WaitForFirstConsumer',
+    })
+    const claim = (name: string, storageClassName: string) =>
+      cluster.admin.call('POST', `${namespace}/persistentvolumeclaims`, {
+        metadata: { name },
+        spec: {
+          storageClassName,
+          accessModes: ['ReadWriteOnce'],
+          resources: { requests: { storage: '1Gi' } },
+        },
+      })
+    await claim('data', 'disks')
+    const holder = (name: string) =>
+      run(
+        name,
+        { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }] },
+        { volumeMounts: [{ name: 'data', mountPath: '/tmp', subPath: 'db' }] },
+      )
+    await holder('writer')
+    await ready('writer')
+    expect(await ask('writer', '/file?path=/tmp/new')).toContain('ENOENT')
+    expect(await ask('writer', '/tmp')).toBe('written')
+    await cluster.admin.call('DELETE', `${namespace}/pods/writer`)
+    await eventually('the writer to be gone', async () =>
+      (await pod('writer')) === undefined ? true : undefined,
+    )
+    await holder('reader')
+    await ready('reader')
+    expect(await ask('reader', '/file?path=/tmp/new')).toBe('')
+
+    const volumes = async () =>
+      z
+        .object({
+          items: z.array(
+            z.object({
+              metadata: z.object({ annotations: z.record(z.string(), z.string()) }),
+              spec: z.object({ hostPath: z.object({ path: z.string() }) }),
+            }),
+          ),
+        })
+        .parse(await cluster.admin.call('GET', '/api/v1/persistentvolumes')).items
+    const [volume, ...others] = await volumes()
+    expect(others).toEqual([])
+    expect(volume?.metadata.annotations['mlp.dev/simulated']).toContain('in place of a disk')
+    const path = volume?.spec.hostPath.path ?? ''
+    expect(await readdir(path)).toEqual(['db'])
+    await cluster.admin.call('DELETE', `${namespace}/pods/reader`)
+    await cluster.admin.call('DELETE', `${namespace}/persistentvolumeclaims/data`)
+    await eventually('the volume to be gone', async () => ((await volumes()).length === 0 ? true : undefined))
+    await expect(readdir(path)).rejects.toThrow('ENOENT')
   })
 
   test('run init containers in order, and Jobs to their end', async () => {

@@ -22,6 +22,8 @@ export interface ClusterPaths {
   readonly config: string
   readonly data: string
   readonly logs: string
+  /** Content of the PersistentVolumes. */
+  readonly volumes: string
 }
 
 export function clusterPaths(home: string, key: string): ClusterPaths {
@@ -33,6 +35,7 @@ export function clusterPaths(home: string, key: string): ClusterPaths {
     config: inFolder('config'),
     data: inFolder('data'),
     logs: inFolder('logs'),
+    volumes: inFolder('volumes'),
   }
 }
 

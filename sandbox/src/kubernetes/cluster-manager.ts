@@ -26,6 +26,7 @@ import type { ProcessSupervisor } from './process-supervisor.ts'
 import { clusterDefaults } from './rbac.ts'
 import { readServiceAccountToken } from './service-account-token.ts'
 import { requireSupportedVersion } from './versions.ts'
+import { startVolumeProvisioner, type VolumeProvisioner } from './volume-provisioner.ts'
 
 /** Generous: on a busy two-core machine three control planes start at once. */
 const readyTimeoutMs = 120_000
@@ -68,6 +69,7 @@ interface Cluster {
   readonly caPem: string
   readonly client: ApiClient
   readonly workloads: RunningWorkloads | undefined
+  readonly volumes: VolumeProvisioner
 }
 
 /** Real control planes below `home/clusters`. Reads what is recorded there; starts nothing before `resume` or `create`. */
@@ -128,13 +130,15 @@ export async function openClusterManager(options: ClusterManagerOptions): Promis
     const workloads =
       known?.workloads ??
       (await options.workloads?.start({ key, serviceCidr, client, authority, apiPort: record.ports.api }))
-    const cluster = { record, caPem, client, workloads }
+    const volumes = known?.volumes ?? startVolumeProvisioner({ key, folder: paths.volumes, client, log })
+    const cluster = { record, caPem, client, workloads, volumes }
     clusters.set(record.key, cluster)
     return cluster
   }
 
   async function takeDown(key: string): Promise<void> {
     const cluster = clusters.get(key)
+    cluster?.volumes.close()
     await cluster?.workloads?.stop()
     cluster?.client.close()
     clusters.delete(key)
@@ -227,7 +231,10 @@ export async function openClusterManager(options: ClusterManagerOptions): Promis
       await Promise.all([...records.keys()].map(key => exclusively(key, () => takeDown(key))))
     },
     detach() {
-      for (const { workloads } of clusters.values()) workloads?.close()
+      for (const { workloads, volumes } of clusters.values()) {
+        volumes.close()
+        workloads?.close()
+      }
     },
     list: () =>
       [...records.values()].map(record => ({

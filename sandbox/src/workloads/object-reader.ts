@@ -9,6 +9,8 @@ export interface ObjectReader {
     namespace: string,
     name: string,
   ): Promise<ReadonlyMap<string, Buffer> | undefined>
+  /** Folder on this machine of a claim's volume; undefined while there is none, or when nothing here holds it. */
+  volume(namespace: string, claim: string): Promise<string | undefined>
   /** A token of a service account, bound to the pod; `expiresAt` in epoch milliseconds. */
   token(request: TokenRequest): Promise<{ readonly token: string; readonly expiresAt: number }>
 }
@@ -26,6 +28,13 @@ const configMapSchema = z.looseObject({
   binaryData: z.record(z.string(), z.string()).nullish(),
 })
 const secretSchema = z.looseObject({ data: z.record(z.string(), z.string()).nullish() })
+const claimSchema = z.looseObject({
+  spec: z.looseObject({ volumeName: z.string().default('') }),
+  status: z.looseObject({ phase: z.string().default('') }).default({ phase: '' }),
+})
+const volumeSchema = z.looseObject({
+  spec: z.looseObject({ hostPath: z.looseObject({ path: z.string() }).optional() }),
+})
 const tokenSchema = z.looseObject({
   status: z.looseObject({ token: z.string(), expirationTimestamp: z.string() }),
 })
@@ -42,6 +51,16 @@ export function createObjectReader(client: ApiClient): ObjectReader {
       const { data, binaryData } = configMapSchema.parse(answer.body)
       const texts = Object.entries(data ?? {}).map(([key, text]) => [key, Buffer.from(text)] as const)
       return new Map([...texts, ...decoded(binaryData)])
+    },
+    async volume(namespace, claim) {
+      const path = `/api/v1/namespaces/${namespace}/persistentvolumeclaims/${encodeURIComponent(claim)}`
+      const answer = await client.send('GET', path)
+      if (answer.status === 404) return undefined
+      if (answer.status >= 300) throw new Error(`GET ${path}: ${answer.status}`)
+      const { spec, status } = claimSchema.parse(answer.body)
+      if (status.phase !== 'Bound') return undefined
+      const volume = await client.call('GET', `/api/v1/persistentvolumes/${spec.volumeName}`)
+      return volumeSchema.parse(volume).spec.hostPath?.path
     },
     async token({ namespace, serviceAccount, audience, expirationSeconds, pod }) {
       const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${serviceAccount}/token`

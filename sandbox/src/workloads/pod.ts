@@ -122,6 +122,9 @@ const downwardItems = z
 const volume = z.looseObject({
   name: z.string(),
   emptyDir: z.looseObject({}).optional(),
+  persistentVolumeClaim: z
+    .looseObject({ claimName: z.string(), readOnly: z.boolean().default(false) })
+    .optional(),
   configMap: configMapSource.optional(),
   secret: z
     .looseObject({ secretName: z.string().default(''), items, optional: z.boolean().default(false) })

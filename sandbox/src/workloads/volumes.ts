@@ -1,5 +1,5 @@
-import { chmod, mkdir, rename, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { chmod, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
 import type { Mount } from './containers.ts'
 import { fieldValue, type PodFacts, resourceValue } from './environment.ts'
 import type { ObjectReader } from './object-reader.ts'
@@ -24,13 +24,61 @@ export async function writeVolumes(
   let renewAt = Number.POSITIVE_INFINITY
   for (const volume of pod.spec.volumes) {
     const path = join(folder, volume.name)
-    await mkdir(path, { recursive: true, mode: 0o777 })
+    const claim = volume.persistentVolumeClaim?.claimName
+    if (claim !== undefined) await linkVolume(pod, volume.name, claim, path, objects)
+    else await mkdir(path, { recursive: true, mode: 0o777 })
     if (volume.emptyDir !== undefined) await chmod(path, 0o777)
+    if (isWritable(volume)) await makeSubPaths(pod, volume, path)
+    // What the pod keeps there is its own.
+    if (claim !== undefined || volume.emptyDir !== undefined) continue
     const written = await contents(pod, volume, facts, objects)
     renewAt = Math.min(renewAt, written.renewAt)
     for (const [name, content] of written.files) await writeWhole(join(path, name), content)
+    await removeOthers(path, new Set(written.files.keys()))
   }
   return renewAt
+}
+
+/** A claim's volume outlives the pod: its folder is elsewhere, and what is removed with the pod is this link. */
+async function linkVolume(
+  pod: Pod,
+  name: string,
+  claim: string,
+  path: string,
+  objects: ObjectReader,
+): Promise<void> {
+  const target = await objects.volume(pod.metadata.namespace, claim)
+  if (target === undefined)
+    throw new VolumeProblem(
+      `MountVolume.SetUp failed for volume "${name}" : claim "${claim}" has no volume of this sandbox`,
+    )
+  await mkdir(target, { recursive: true, mode: 0o777 })
+  await mkdir(dirname(path), { recursive: true, mode: 0o777 })
+  await symlink(target, path).catch((error: unknown) => {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+  })
+}
+
+/** As the kubelet does where a part is mounted that the volume does not have yet. */
+async function makeSubPaths(pod: Pod, volume: Volume, path: string): Promise<void> {
+  for (const { volumeMounts } of [...pod.spec.initContainers, ...pod.spec.containers])
+    for (const { name, subPath } of volumeMounts)
+      if (name === volume.name && subPath !== '') await mkdir(join(path, subPath), { recursive: true })
+}
+
+/** What its object does not hold any more goes from the volume too. */
+async function removeOthers(path: string, wanted: ReadonlySet<string>): Promise<void> {
+  for (const entry of await readdir(path, { recursive: true, withFileTypes: true })) {
+    const file = join(entry.parentPath, entry.name)
+    if (entry.isFile() && !wanted.has(relative(path, file))) await rm(file, { force: true })
+  }
+}
+
+function isWritable(volume: Volume | undefined): boolean {
+  return (
+    volume?.emptyDir !== undefined ||
+    (volume?.persistentVolumeClaim !== undefined && !volume.persistentVolumeClaim.readOnly)
+  )
 }
 
 interface Contents {
@@ -101,11 +149,14 @@ async function writeWhole(file: string, content: Buffer): Promise<void> {
   await rename(`${file}.new`, file)
 }
 
-/** Where a container sees the pod's volumes; only emptyDir can be written to. */
+/** Where a container sees the pod's volumes; only emptyDir and claims can be written to. */
 export function mountsOf(pod: Pod, container: Container, folder: string): readonly Mount[] {
   return container.volumeMounts.map(({ name, mountPath, readOnly, subPath }) => {
     const volume = pod.spec.volumes.find(candidate => candidate.name === name)
-    const isWritable = volume?.emptyDir !== undefined
-    return { source: join(folder, name, subPath), target: mountPath, readOnly: readOnly || !isWritable }
+    return {
+      source: join(folder, name, subPath),
+      target: mountPath,
+      readOnly: readOnly || !isWritable(volume),
+    }
   })
 }

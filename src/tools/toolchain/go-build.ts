@@ -1,7 +1,8 @@
-import { access } from 'node:fs/promises'
+import { access, mkdtemp, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { MlpError } from '../../engine/errors.ts'
 import { type ExecContext, runCommand } from '../exec.ts'
+import { completeModule } from './incomplete-module.ts'
 import type { Build } from './versions.ts'
 
 export interface GoBuildOptions {
@@ -15,6 +16,7 @@ export interface GoBuildOptions {
 /** Go 1.21 was the first to fetch the Go that a module asks for. */
 const oldestGo = [1, 21] as const
 const goNeeded = '1.26'
+const saidLines = 10
 
 /**
  * Builds a pinned Go program: stripped, without paths or times of this machine in it, its modules checked against
@@ -26,7 +28,7 @@ export async function goBuild(
   file: string,
   options: GoBuildOptions,
 ): Promise<void> {
-  const folder = join(options.modules, build.module)
+  let folder = join(options.modules, build.module)
   // A broken package, not something a person does: let it surface as the bug it is.
   await access(join(folder, 'go.sum'))
   const environment = {
@@ -46,9 +48,13 @@ export async function goBuild(
       env: environment,
       ...(onLine === undefined ? {} : { onLine }),
     })
+  /** What the compiler says; a hundred packages that are named after it would hide that. */
+  const said: string[] = []
+  const scratch = await mkdtemp(`${file}-`)
   try {
     requireGo((await go(['env', 'GOVERSION'])).stdout.trim())
     options.onProgress('fetching its Go modules')
+    if (build.incomplete !== undefined) folder = await completeModule(build.incomplete, folder, scratch, go)
     const tags = build.tags === undefined ? [] : ['-tags', build.tags.join(',')]
     const packages = (await go(['list', ...tags, '-deps', build.package])).stdout.split('\n').length - 1
     let compiled = 0
@@ -64,12 +70,17 @@ export async function goBuild(
       ['-s', '-w', '-buildid=', ...stamps].join(' '),
     ]
     await go(['build', ...flags, '-o', file, build.package], line => {
-      if (!isPackage(line)) return
+      if (!isPackage(line)) {
+        said.push(line)
+        return
+      }
       compiled++
       options.onProgress(`compiling, ${compiled} of ${packages} packages`, Math.min(compiled / packages, 1))
     })
   } catch (error) {
-    throw goFailure(error, build, dirname(file))
+    throw goFailure(error, build, dirname(file), said)
+  } finally {
+    await rm(scratch, { recursive: true, force: true })
   }
 }
 
@@ -97,11 +108,11 @@ function goMissing(detail: string, cause?: unknown): MlpError {
   })
 }
 
-function goFailure(error: unknown, build: Build, folder: string): unknown {
+function goFailure(error: unknown, build: Build, folder: string, said: readonly string[]): unknown {
   if (!(error instanceof MlpError)) return error
   if (error.code === 'MLP2001') return goMissing('There is no go on PATH.', error)
   if (error.code !== 'MLP2002' && error.code !== 'MLP2004') return error
-  const detail = error.detail ?? ''
+  const detail = said.length > 0 ? said.slice(-saidLines).join('\n') : (error.detail ?? '')
   if (/requires go >= |toolchain not available|invalid go version/.test(detail))
     return goMissing(detail, error)
   const offline = /dial tcp|no such host|connection refused|i\/o timeout|TLS handshake|proxyconnect/.test(

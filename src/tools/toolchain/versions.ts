@@ -19,6 +19,12 @@ export const toolNames = [
   'k6',
   'istioctl',
   'promtool',
+  'prometheus',
+  'alertmanager',
+  'prometheus-operator',
+  'prometheus-config-reloader',
+  'kube-state-metrics',
+  'node-exporter',
 ] as const
 
 const version = z.string().regex(/^\d+\.\d+\.\d+$/)
@@ -54,6 +60,8 @@ const pinSchema = z.strictObject({
       tags: z.array(z.string()).optional(),
       /** Where the Go module has other version numbers than what it publishes (Prometheus: 0.314.0 is 3.14.0). */
       moduleVersion: version.optional(),
+      /** A module that lacks files its publisher generates; `go/<module>/missing` holds what stands in for them. */
+      incomplete: z.string().optional(),
     })
     .optional(),
 })
