@@ -9,6 +9,7 @@ import { gatesOf, roomGatesOf } from './gates/gates.ts'
 import type { Io } from './io.ts'
 import type { BootstrapOptions, PhaseOptions } from './options.ts'
 import { type Session, withSession } from './session.ts'
+import { stepsOfClouds } from './steps-of-clouds.ts'
 
 export interface PhasesRun {
   readonly command: string
@@ -83,8 +84,9 @@ function stepsOf(session: Session, run: PhasesRun): readonly NumberedStep[] {
   const last = Math.max(...phases.map(({ number }) => number).filter(number => run.wanted(number)))
   return phases
     .filter(({ number }) => number <= last)
-    .flatMap(phase => phase.steps(session.config).map(step => ({ phase: phase.number, step })))
-    .filter(({ step }) => session.works(step.cloud))
+    .flatMap(phase =>
+      stepsOfClouds(phase.steps(session.config), session.works).map(step => ({ phase: phase.number, step })),
+    )
 }
 
 function refuseUnknownStep(steps: readonly NumberedStep[], id: string | undefined): void {

@@ -1,6 +1,7 @@
 import { phases } from '../phases/index.ts'
 import type { PlatformStep } from '../phases/phase.ts'
 import type { Session } from './session.ts'
+import { stepsOfClouds } from './steps-of-clouds.ts'
 
 /** The steps of the phases up to `last`; those before `first` are only asked about, for what the others need of them. */
 export function stepsUpTo(
@@ -9,7 +10,10 @@ export function stepsUpTo(
   session: Pick<Session, 'config' | 'works'>,
 ): { readonly steps: readonly PlatformStep[]; readonly askOnly: ReadonlySet<string> } {
   const stepsOf = (list: typeof phases) =>
-    list.flatMap(phase => phase.steps(session.config)).filter(({ cloud }) => session.works(cloud))
+    stepsOfClouds(
+      list.flatMap(phase => phase.steps(session.config)),
+      session.works,
+    )
   const before = phases.filter(({ number }) => number < first)
   return {
     steps: stepsOf(phases.filter(({ number }) => number <= last)),

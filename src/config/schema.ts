@@ -100,6 +100,17 @@ const budget = z.strictObject({
   currency: text(/^[A-Z]{3}$/, 'a currency such as USD or EUR', 'ISO 4217 code.'),
 })
 
+const pemFile = (description: string) => text(/^\S(.*\S)?$/, 'the path of a PEM file', description)
+const mesh = z.strictObject({
+  tls: z
+    .strictObject({
+      certificate: pemFile('The gateway’s certificate with its chain, from this file’s folder.'),
+      key: pemFile('Its private key: keep it out of the repository.'),
+    })
+    .optional()
+    .describe('What the gateway shows clients; without it mlp signs a certificate by itself and renews it.'),
+})
+
 export const environmentNames = ['dev', 'staging', 'prod'] as const
 const project = z
   .string({ error: 'a name' })
@@ -146,6 +157,7 @@ export const configSchema = z.strictObject({
     azure: azureSchema.optional(),
   }),
   database,
+  mesh: mesh.optional(),
 })
 export type Config = z.infer<typeof configSchema>
 export type AwsConfig = z.infer<typeof awsSchema>
@@ -179,6 +191,7 @@ const partialSettings = {
     .union([database.shape.engine, database.partial()])
     .optional()
     .describe('postgresql, or azure-sql for Azure SQL Database on Azure.'),
+  mesh: mesh.optional().describe('The service mesh.'),
 }
 
 /** What stands under `environments.<name>`: the same settings, over those of the file's base. */

@@ -13,12 +13,13 @@ import {
   refOf,
   statusSchema,
 } from './objects.ts'
-import { askPod, type PodAnswer, type PodPort, type PodRequest } from './port-forward.ts'
+import { askPod, type PodAnswer, type PodPort, type PodRequest, withPodPort } from './port-forward.ts'
 import { type HttpAnswer, type HttpRequest, openTransport } from './transport.ts'
 import { watchUntil } from './watch.ts'
 
 /** Who mlp is to the API server when it says which fields it owns. */
 export const fieldManager = 'mlp'
+const restartManager = 'mlp-restart'
 const pageSize = 500
 
 /** One cluster's API. Every method honours the signal it was opened with and throws MlpError MLP40xx. */
@@ -32,6 +33,8 @@ export interface KubeClient {
   namespacedKinds(): Promise<readonly ResourceKind[]>
   /** Server-side apply with field manager `mlp`. A field that another manager owns is MLP4010, unless forced. */
   apply(object: KubeObject, options?: ApplyOptions): Promise<KubeObject>
+  /** New pods for a Deployment, StatefulSet or DaemonSet, one after the other, as `kubectl rollout restart` asks for them. */
+  restart(ref: ObjectRef, at: Date): Promise<void>
   /** False when it was not there. With `uid`, only that very object and none of the same name made since. */
   delete(ref: ObjectRef, uid?: string): Promise<boolean>
   /** The object (undefined: gone) as soon as `done` says so, by watching it; MLP4011 after `timeoutMs`. */
@@ -42,6 +45,8 @@ export interface KubeClient {
   probe(path: string): Promise<{ readonly status: number; readonly text: string }>
   /** One HTTP request to a pod's port, through the API server. MLP4040 when no answer comes. */
   askPod(to: PodPort, request: PodRequest): Promise<PodAnswer>
+  /** What `work` does at a loopback port that leads to the pod's, through the API server. MLP4040 when there is no way. */
+  withPodPort<T>(to: PodPort, work: (port: number) => Promise<T>): Promise<T>
 }
 
 export interface KubeClientOptions {
@@ -236,6 +241,18 @@ export function openKubeClient(options: KubeClientOptions): KubeClient {
       if (answer.status >= 300) throw refused(label, action, answer.status, statusOf(answer))
       return parse(action, answer, kubeObjectSchema)
     },
+    async restart(ref, at) {
+      const annotations = { 'kubectl.kubernetes.io/restartedAt': at.toISOString() }
+      const answer = await transport.send({
+        method: 'PATCH',
+        // A manager of its own: what mlp declares of the object stays as it is.
+        path: `${await objectPath(ref)}?${new URLSearchParams({ fieldManager: restartManager })}`,
+        body: { spec: { template: { metadata: { annotations } } } },
+        contentType: 'application/merge-patch+json',
+      })
+      if (answer.status >= 300)
+        throw refused(label, `restart ${describeRef(ref)}`, answer.status, statusOf(answer))
+    },
     async delete(ref, uid) {
       const answer = await transport.send({
         method: 'DELETE',
@@ -293,6 +310,7 @@ export function openKubeClient(options: KubeClientOptions): KubeClient {
       return transport.send({ method: 'GET', path })
     },
     askPod: (to, request) => askPod({ ...options, label }, to, request),
+    withPodPort: (to, work) => withPodPort({ ...options, label }, to, work),
   }
   return client
 }

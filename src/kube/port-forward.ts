@@ -54,6 +54,23 @@ export async function askPod(
   }
 }
 
+/** What `work` does at a loopback port whose connections end at the pod's. Throws MLP4040 when no way is opened. */
+export async function withPodPort<T>(
+  options: PortForwardOptions,
+  to: PodPort,
+  work: (port: number) => Promise<T>,
+): Promise<T> {
+  const way = await openWay(options, to)
+  try {
+    return await work(way.port)
+  } catch (error) {
+    options.signal.throwIfAborted()
+    throw error instanceof MlpError ? error : noWay(options.label, to, way.refusal() ?? error)
+  } finally {
+    way.close()
+  }
+}
+
 /** A loopback port whose connections end at the pod's. */
 async function openWay(options: PortForwardOptions, to: PodPort) {
   const { KubeConfig, PortForward } = await import('@kubernetes/client-node')

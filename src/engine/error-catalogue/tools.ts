@@ -179,4 +179,20 @@ export const toolErrors = {
     remedy: 'Set it to one of the two, or unset it.',
     exitCode: 2,
   },
+  MLP2210: {
+    title: 'istioctl failed',
+    meaning: 'What it had installed stays, and is completed by the next run.',
+    owner: 'operator',
+    retryable: true,
+    remedy: 'Put right what its last lines name, then run the same command again.',
+    exitCode: 3,
+  },
+  MLP2211: {
+    title: 'istioctl’s answer is of another form',
+    meaning: 'An istioctl of another version than the pinned one may print something else.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'See in `mlp doctor` which istioctl is used, and take another version off PATH.',
+    exitCode: 3,
+  },
 } satisfies Entries<2>

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto'
 import * as z from 'zod'
 import type { CloudName } from '../../clouds/cloud.ts'
+import { contextName } from '../../config/names.ts'
 import { MlpError } from '../../engine/errors.ts'
 import type { Json, JsonObject } from '../../engine/json.ts'
 import type { StepId } from '../../engine/step.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { type KubeObject, kubeObjectSchema } from '../../kube/objects.ts'
 import { cloudOf } from '../1-infrastructure/cloud-of.ts'
-import type { Context } from '../phase.ts'
+import type { Context, PhaseNumber } from '../phase.ts'
 import { loadOne, loadTemplate } from './templates.ts'
 
 /** On a Secret: a hash of its data, by which a change is seen without reading the data. */
@@ -17,7 +18,7 @@ export type DeclarationContext = Pick<Context, 'config' | 'clouds' | 'templates'
 
 /** The objects that one step wants on one cloud. */
 export interface Declaration {
-  readonly phase: 2 | 3
+  readonly phase: PhaseNumber
   readonly name: string
   readonly title: string
   /** Every kind this step has ever made: where undo looks. */
@@ -53,9 +54,20 @@ const namespaces: Declaration = {
   title: 'Namespaces',
   kinds: [core('Namespace')],
   needs: () => [],
-  objects: context => loadTemplate(context, 'namespaces.yaml'),
+  async objects(context, cloud) {
+    const network = contextName(cloud, context.config)
+    return (await loadTemplate(context, 'namespaces.yaml')).map(namespace =>
+      namespace.metadata.name === 'istio-system' ? inNetwork(namespace, network) : namespace,
+    )
+  },
   inputs: () => null,
   replaceable: false,
+}
+
+/** Which network this cluster is to the mesh: has to be there before the mesh is. */
+function inNetwork(namespace: KubeObject, network: string): KubeObject {
+  const labels = { ...namespace.metadata.labels, 'topology.istio.io/network': network }
+  return { ...namespace, metadata: { ...namespace.metadata, labels } }
 }
 
 const workloadIdentity: Declaration = {

@@ -65,7 +65,7 @@ async function wantsToGoBack(
 }
 
 /** As it can be pasted: mlp's own kubeconfig, and the context of this cluster. */
-function kubectlFor(context: Context, { label }: KubeClient): string {
+export function kubectlFor(context: Context, { label }: KubeClient): string {
   const name = contextName(cloudSchema.parse(label.cloud), context.config)
   const args = ['--kubeconfig', kubeconfigFile(context), '--context', name]
   return quoteCommand({ file: 'kubectl', args }, text => text)

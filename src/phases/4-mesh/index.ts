@@ -1,0 +1,54 @@
+import type { CloudName } from '../../clouds/cloud.ts'
+import { contextName } from '../../config/names.ts'
+import { objectStep } from '../2-kubernetes/object-step.ts'
+import { renderDeclarations } from '../2-kubernetes/render.ts'
+import type { Phase, RenderContext, Rendering } from '../phase.ts'
+import { authorityStep, rootStep } from './authority-steps.ts'
+import { meshChecks } from './checks.ts'
+import { controlPlaneStep, controlPlaneStepId } from './control-plane-step.ts'
+import { meshDeclarations } from './declarations.ts'
+import { gatewayCertificateStep } from './gateway-certificate-step.ts'
+import { homeCloud, meshClouds, otherClouds } from './mesh.ts'
+import { overlayOf } from './overlay.ts'
+import { remoteStep } from './remote-step.ts'
+import { sidecarsStep } from './sidecars-step.ts'
+
+/** Guide, phase 4: one mesh over all configured clusters, and the gateway into each. */
+export const meshPhase: Phase = {
+  number: 4,
+  name: 'mesh',
+  title: 'Service mesh',
+  // Load balancers are made while the pods start.
+  expectedMinutes: 10,
+  tools: ['istioctl'],
+  steps: config =>
+    meshClouds(config).flatMap(cloud => [
+      ...(cloud === homeCloud(config) ? [rootStep(config)] : []),
+      authorityStep(config, cloud),
+      controlPlaneStep(cloud),
+      gatewayCertificateStep(cloud),
+      ...meshDeclarations(config, cloud).map(declaration => objectStep(cloud, declaration)),
+      ...otherClouds(config, cloud).map(other => remoteStep(config, cloud, other)),
+      sidecarsStep(cloud),
+    ]),
+  render: async context =>
+    (
+      await Promise.all(
+        meshClouds(context.config).map(async cloud => [
+          await renderOverlay(context, cloud),
+          ...(await renderDeclarations(context, cloud, meshDeclarations(context.config, cloud))),
+        ]),
+      )
+    ).flat(),
+  checks: (config, clouds) => [...clouds.keys()].flatMap(cloud => meshChecks(config, cloud)),
+}
+
+async function renderOverlay(context: RenderContext, cloud: CloudName): Promise<Rendering> {
+  const name = contextName(cloud, context.config)
+  const file = `mesh/${name}/overlay.yaml`
+  return {
+    step: controlPlaneStepId(cloud),
+    appliedBy: `istioctl install --filename ${file} --context ${name} --skip-confirmation`,
+    files: new Map([[file, (await overlayOf(context, cloud)).text]]),
+  }
+}

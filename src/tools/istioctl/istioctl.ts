@@ -1,0 +1,123 @@
+import { MlpError } from '../../engine/errors.ts'
+import { type CommandResult, type ExecContext, runCommand } from '../exec.ts'
+import {
+  type AnalysisMessage,
+  type ProxyStatus,
+  parseAnalysis,
+  parseProxyStatus,
+  parseRemoteClusters,
+  type RemoteCluster,
+} from './answers.ts'
+
+export interface IstioctlOptions {
+  /** Absolute path of the istioctl binary. */
+  readonly binary: string
+  /** mlp's own kubeconfig, and the context of the cluster. */
+  readonly kubeconfig: string
+  readonly context: string
+  readonly step?: string
+  readonly cloud?: string
+}
+
+/** One cluster's Istio. Throws MLP2210 with what istioctl said, MLP2211 when its answer has another form. */
+export interface Istioctl {
+  /** Installs, or changes, what the overlay (a file) describes, and waits until it is ready. */
+  install(overlay: string): Promise<void>
+  /** Removes one control plane and its gateways; CRDs stay. False when there is no control plane of that revision. */
+  uninstall(overlay: string): Promise<void>
+  /** New pods of namespaces that name no revision get their sidecar from this one. */
+  setDefaultRevision(revision: string): Promise<void>
+  analyze(): Promise<readonly AnalysisMessage[]>
+  remoteClusters(revision: string): Promise<readonly RemoteCluster[]>
+  proxyStatus(revision: string): Promise<readonly ProxyStatus[]>
+}
+
+const installTimeoutMs = 900_000
+const questionTimeoutMs = 90_000
+/** istioctl's own: the analysis was made, and found something. */
+const foundIssues = 79
+
+export function openIstioctl(context: ExecContext, options: IstioctlOptions): Istioctl {
+  const { binary, kubeconfig, step, cloud } = options
+  const cluster = ['--kubeconfig', kubeconfig, '--context', options.context]
+
+  async function run(
+    args: readonly string[],
+    timeoutMs: number,
+    acceptExitCodes: readonly number[] = [0],
+  ): Promise<CommandResult> {
+    try {
+      return await runCommand(context, {
+        file: binary,
+        args: [...args, ...cluster],
+        // Nothing of the operator's own settings for istioctl.
+        env: { ISTIOCONFIG: '/dev/null', NO_COLOR: '1' },
+        timeoutMs,
+        acceptExitCodes,
+        ...(step === undefined ? {} : { step }),
+        ...(cloud === undefined ? {} : { cloud }),
+      })
+    } catch (error) {
+      throw refused(error, args, options.context)
+    }
+  }
+
+  /** Asks; what comes in another form than this version's is no answer. */
+  async function ask<T>(
+    args: readonly string[],
+    parse: (stdout: string) => T | undefined,
+    acceptExitCodes?: readonly number[],
+  ): Promise<T> {
+    const { stdout } = await run(args, questionTimeoutMs, acceptExitCodes)
+    const parsed = parse(stdout)
+    if (parsed !== undefined) return parsed
+    throw new MlpError({
+      code: 'MLP2211',
+      summary: `\`istioctl ${args[0]}\` answered in a form that mlp does not know`,
+      detail: stdout.slice(0, 500),
+      remedy: ['Take the istioctl that mlp brings (none of another version on PATH): mlp doctor'],
+    })
+  }
+
+  return {
+    async install(overlay) {
+      const readiness = `${Math.round(installTimeoutMs / 2_000)}s`
+      await run(
+        ['install', '--filename', overlay, '--skip-confirmation', '--readiness-timeout', readiness],
+        installTimeoutMs,
+      )
+    },
+    async uninstall(overlay) {
+      await run(['uninstall', '--filename', overlay, '--skip-confirmation'], installTimeoutMs)
+    },
+    async setDefaultRevision(revision) {
+      await run(
+        ['tag', 'set', 'default', '--revision', revision, '--overwrite', '--skip-confirmation'],
+        questionTimeoutMs,
+      )
+    },
+    analyze: () =>
+      ask(['analyze', '--all-namespaces', '--output', 'json', '--color=false'], parseAnalysis, [
+        0,
+        foundIssues,
+      ]),
+    remoteClusters: revision => ask(['remote-clusters', '--revision', revision], parseRemoteClusters),
+    proxyStatus: revision =>
+      ask(['proxy-status', '--revision', revision, '--output', 'json'], parseProxyStatus),
+  }
+}
+
+function refused(error: unknown, args: readonly string[], context: string): unknown {
+  if (!(error instanceof MlpError) || (error.code !== 'MLP2002' && error.code !== 'MLP2003')) return error
+  return new MlpError({
+    code: 'MLP2210',
+    summary: `\`istioctl ${args[0]}\` failed on ${context}`,
+    detail: error.detail ?? error.message,
+    remedy: [
+      'Put right what its last lines name: a pod that does not come up, an image that cannot be pulled, a webhook that does not answer.',
+      'Then run the same command again: an installation that was cut short is completed.',
+    ],
+    command: error.command,
+    cause: error,
+  })
+}
