@@ -30,6 +30,7 @@ import { observed } from './store/observed-store.ts'
 import { openSqliteStore } from './store/sqlite-store.ts'
 import { loadSchemas } from './terraform/schema.ts'
 import { startProviderServer } from './terraform/server.ts'
+import { obtainableRecipes } from './workloads/recipes/recipes.ts'
 import { canRunPods } from './workloads/supported.ts'
 import { createWorkloads } from './workloads/workloads.ts'
 import type { World } from './world.ts'
@@ -85,6 +86,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
   const starting = new Map<string, PartState>()
   let timeScale = given.MLP_SANDBOX_TIME_SCALE
   let dataServers: DataServers | undefined
+  const runsPods = await canRunPods()
   const outside = openOutside({
     socketFolder: home.socketFolder,
     doors: cloud => dataServers?.doors(cloud) ?? [],
@@ -92,6 +94,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
   })
 
   const workloads = createWorkloads({
+    recipes: runsPods ? await obtainableRecipes(options.programs) : [],
+    programs: options.programs,
     world: () => world,
     home: home.folder,
     socketFolder: home.socketFolder,
@@ -102,7 +106,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
     timeScale: () => timeScale,
     log,
   })
-  const runsPods = await canRunPods()
   const clusters = await openClusterManager({
     home: home.folder,
     program: name => options.programs.find(name),
@@ -218,6 +221,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
       blobPort: home.ports.blob,
       hasAccount: name => store.getFact(blobAccounts, name) === true,
       acceptRegistry: registries.accept,
+      balancer: outside.balancers.find,
     }),
   )
   const providers = await Promise.all(
@@ -255,6 +259,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
     }
     control.close()
     edge.close()
+    outside.close()
     dataServers?.close()
     images.close()
     for (const provider of providers) await provider[Symbol.asyncDispose]()

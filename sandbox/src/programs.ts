@@ -5,6 +5,8 @@ import type { ToolName } from '../../src/tools/toolchain/toolchain.ts'
 export interface Programs {
   /** Absolute path of a program of the pinned version; waits while it is downloaded or built. */
   find(tool: ToolName): Promise<string>
+  /** Whether it is here, or what it takes to download or build it is. */
+  isObtainable(tool: ToolName): Promise<boolean>
   /** What is being fetched or built now, and how far that is. */
   progress(): ReadonlyMap<string, string>
 }
@@ -31,6 +33,7 @@ export function openPrograms(
         progress.delete(tool)
       }
     },
+    isObtainable: tool => toolchain.isObtainable(tool),
     progress: () => progress,
   }
 }

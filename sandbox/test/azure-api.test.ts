@@ -206,6 +206,7 @@ describe('the adapter', () => {
       blobPort: portOf(blobs),
       hasAccount: () => true,
       acceptRegistry: () => false,
+      balancer: () => undefined,
     })
     try {
       const { ARM_ACCESS_KEY: _, ...environment } = azure.target(fixture.harness.world).environment

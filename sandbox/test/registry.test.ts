@@ -72,6 +72,7 @@ beforeAll(async () => {
     blobPort: home.ports.blob,
     hasAccount: () => false,
     acceptRegistry: listener.accept,
+    balancer: () => undefined,
   })
   client = { proxyPort: home.ports.proxy, ca: home.authority.certificatePem }
   store.put('aws_ecr_repository', 'team/web', {

@@ -10,7 +10,7 @@ import { promisify } from 'node:util'
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import type { ClusterAccess, ClusterToken } from '../../src/clouds/cloud.ts'
 import { startReviewer } from '../../test/support/control-plane.ts'
-import { program } from '../../test/support/programs.ts'
+import { isObtainable, program } from '../../test/support/programs.ts'
 import { materialise } from '../src/clouds/aws/object-store.ts'
 import { simulatedClouds } from '../src/clouds/index.ts'
 import { type EmulatorName, startEmulator } from '../src/emulators.ts'
@@ -31,6 +31,7 @@ import { type DataServers, openDataServers } from '../src/servers/data-servers.t
 import { serverTypes } from '../src/servers/wanted.ts'
 import { observed } from '../src/store/observed-store.ts'
 import { openSqliteStore } from '../src/store/sqlite-store.ts'
+import { obtainableRecipes } from '../src/workloads/recipes/recipes.ts'
 import { createWorkloads, type RunningWorkloads } from '../src/workloads/workloads.ts'
 import type { World } from '../src/world.ts'
 import { type BuiltImage, pushImage } from './image-fixture.ts'
@@ -144,6 +145,7 @@ export async function startTestCluster(cloud: 'aws' | 'gcp' | 'azure' = 'aws'): 
       blobPort: home.ports.blob,
       hasAccount: () => false,
       acceptRegistry: listener.accept,
+      balancer: outside.balancers.find,
     })
     const edge = await openEdge({
       socket: outside.edgeSocket,
@@ -172,6 +174,8 @@ export async function startTestCluster(cloud: 'aws' | 'gcp' | 'azure' = 'aws'): 
     dataServers = servers
     servers.changed()
     const workloads = createWorkloads({
+      recipes: await obtainableRecipes({ isObtainable }),
+      programs: { find: program },
       ...{ home: folder, processes: supervisor, log, secrets: home.secrets, outside },
       world: () => world,
       socketFolder: home.socketFolder,
@@ -221,6 +225,7 @@ export async function startTestCluster(cloud: 'aws' | 'gcp' | 'azure' = 'aws'): 
   const endListening = () => {
     daemon.images.close()
     daemon.edge.close()
+    daemon.outside.close()
     daemon.servers.close()
     daemon.proxy.close()
     daemon.proxy.closeAllConnections()
@@ -277,7 +282,7 @@ export async function startTestCluster(cloud: 'aws' | 'gcp' | 'azure' = 'aws'): 
       startEmulator(
         name,
         home,
-        { find: tool => program(tool), progress: () => new Map() },
+        { find: program, isObtainable, progress: () => new Map() },
         daemon.supervisor,
       ),
     dialName,

@@ -12,3 +12,7 @@ const toolchain = createToolchain({
 export function program(name: ToolName): Promise<string> {
   return toolchain.path(name)
 }
+
+export function isObtainable(name: ToolName): Promise<boolean> {
+  return toolchain.isObtainable(name)
+}

@@ -15,24 +15,29 @@ export interface HostProxyOptions {
   hasAccount(name: string): boolean
   /** Takes the connection when the host is a registry's; false when it is none that exists. */
   acceptRegistry(host: string, client: Duplex): boolean
+  /** How to reach the load balancer at a name or an address; undefined when there is none, or none at that port. */
+  balancer(host: string, port: number): (() => Promise<Socket>) | undefined
 }
 
 /**
  * The CONNECT proxy through which tools reach, under the clouds' own host names, what runs on this machine: Azure's
- * blob storage and the three registries. It tunnels nowhere else, so nothing on it can leave the machine.
+ * blob storage, the three registries, and what clusters have behind load balancers. It tunnels nowhere else, so nothing on it can leave the machine.
  */
 export async function startHostProxy(options: HostProxyOptions): Promise<Server> {
   const server = createServer((_request, response) => {
     response
       .writeHead(403, { 'content-type': 'text/plain' })
-      .end('This proxy only tunnels to Azure Blob Storage and to the registries of the sandbox.\n')
+      .end('This proxy only tunnels to Azure Blob Storage, registries and load balancers of the sandbox.\n')
   })
   server.on('connect', (request, client, head) => {
     client.on('error', () => client.destroy())
+    const [, name = '', port = ''] = /^([a-z0-9.-]+):(\d+)$/.exec(request.url ?? '') ?? []
+    const dial = options.balancer(name, Number(port))
+    if (dial !== undefined) return tunnel(client, head, dial())
     const host = /^([a-z0-9.-]+):443$/.exec(request.url ?? '')?.[1] ?? ''
     const account = blobHost.exec(host)?.[1]
     if (account !== undefined) {
-      if (options.hasAccount(account)) tunnel(client, head, options.blobPort)
+      if (options.hasAccount(account)) tunnel(client, head, connectPatiently(options.blobPort))
       else refuse(client, '502 Bad Gateway')
       return
     }
@@ -47,8 +52,8 @@ export async function startHostProxy(options: HostProxyOptions): Promise<Server>
   return server
 }
 
-function tunnel(client: Duplex, head: Buffer, blobPort: number): void {
-  connectPatiently(blobPort).then(
+function tunnel(client: Duplex, head: Buffer, connecting: Promise<Socket>): void {
+  connecting.then(
     upstream => {
       upstream.on('error', () => client.destroy())
       client.on('close', () => upstream.destroy())

@@ -137,7 +137,7 @@ export async function writeConfiguration(
   await copyFile(own('audit-policy.yaml'), join(paths.config, 'audit-policy.yaml'))
   const stages = await readFile(own('kwok-stages.yaml'), 'utf8')
   await writePrivate(
-    join(paths.config, 'kwok-stages.yaml'),
+    stagesFile(paths, workloads?.localImages),
     workloads === undefined ? stages : withoutLocalPods(stages, workloads.localImages),
   )
   if (workloads === undefined) return
@@ -161,7 +161,16 @@ export async function writeConfiguration(
 
 /** Another name for another socket, so that a kube-apiserver that read of an older one is replaced. */
 export function egressFile(paths: ClusterPaths, socket: string): string {
-  return join(paths.config, `egress-${createHash('sha256').update(socket).digest('hex').slice(0, 8)}.yaml`)
+  return join(paths.config, `egress-${shortHash(socket)}.yaml`)
+}
+
+/** Another name for other images that really run, so that a kwok that plays those still is replaced. */
+export function stagesFile(paths: ClusterPaths, localImages = ''): string {
+  return join(paths.config, `kwok-stages-${shortHash(localImages)}.yaml`)
+}
+
+function shortHash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 8)
 }
 
 const own = (name: string) => fileURLToPath(new URL(name, import.meta.url))

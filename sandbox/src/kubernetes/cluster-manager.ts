@@ -111,8 +111,15 @@ export async function openClusterManager(options: ClusterManagerOptions): Promis
       'kube-scheduler': scheduler,
       kwok,
     }
-    const egressSocket = options.workloads?.egressSocket(record.key)
-    const specs = componentSpecs(record, paths, programs, egressSocket && egressFile(paths, egressSocket))
+    const specs = componentSpecs(
+      record,
+      paths,
+      programs,
+      options.workloads && {
+        egressConfiguration: egressFile(paths, options.workloads.egressSocket(record.key)),
+        localImages: options.workloads.localImages,
+      },
+    )
     const known = clusters.get(record.key)
     const caPem = known?.caPem ?? (await readFile(join(paths.pki, 'ca.crt'), 'utf8'))
     const client = known?.client ?? (await openApiClient(record, paths))

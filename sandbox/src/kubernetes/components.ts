@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path'
-import { apiUrl, type ClusterPaths } from './cluster-files.ts'
+import { apiUrl, type ClusterPaths, stagesFile } from './cluster-files.ts'
 import type { ClusterRecord } from './cluster-record.ts'
 import type { ProcessSpec } from './process-supervisor.ts'
 
@@ -37,7 +37,7 @@ export function componentSpecs(
   record: ClusterRecord,
   paths: ClusterPaths,
   programs: Programs,
-  egressConfiguration?: string,
+  reach?: { readonly egressConfiguration: string; readonly localImages: string },
 ): Readonly<Record<ComponentName, ProcessSpec>> {
   const spec = (component: ComponentName, flags: Readonly<Record<string, string>>): ProcessSpec => ({
     name: processName(record.key, component),
@@ -58,7 +58,7 @@ export function componentSpecs(
     'kube-apiserver': spec('kube-apiserver', {
       ...apiServerFlags(record, paths),
       // Nodes and pods are reached through the daemon, which is on their network.
-      ...(egressConfiguration === undefined ? {} : { 'egress-selector-config-file': egressConfiguration }),
+      ...(reach === undefined ? {} : { 'egress-selector-config-file': reach.egressConfiguration }),
     }),
     'kube-controller-manager': spec('kube-controller-manager', controllerManagerFlags(record, paths)),
     'kube-scheduler': spec('kube-scheduler', {
@@ -69,7 +69,7 @@ export function componentSpecs(
     }),
     kwok: spec('kwok', {
       kubeconfig: join(paths.config, 'kwok.kubeconfig'),
-      config: join(paths.config, 'kwok-stages.yaml'),
+      config: stagesFile(paths, reach?.localImages),
       cidr: record.podCidr,
       'manage-all-nodes': 'true',
       // A restarted kwok is another holder to these leases and waits until they end, so they are shorter than a kubelet's.

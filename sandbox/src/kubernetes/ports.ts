@@ -2,8 +2,7 @@ import { randomInt } from 'node:crypto'
 import { createServer, type Server } from 'node:net'
 
 /** Below the ephemeral ranges of Linux (32768) and macOS (49152), so that no outgoing connection takes a stopped cluster's port. */
-const lowest = 20_000
-const highest = 32_000
+export const clusterPorts = { lowest: 20_000, highest: 32_000 } as const
 const attemptsPerPort = 200
 
 /**
@@ -14,8 +13,9 @@ export async function findFreePorts(count: number, taken: ReadonlySet<number>): 
   const held: { readonly port: number; readonly server: Server }[] = []
   try {
     for (let attempt = 0; held.length < count; attempt++) {
-      if (attempt > count * attemptsPerPort) throw new Error(`no free port between ${lowest} and ${highest}`)
-      const port = randomInt(lowest, highest)
+      if (attempt > count * attemptsPerPort)
+        throw new Error(`no free port between ${clusterPorts.lowest} and ${clusterPorts.highest}`)
+      const port = randomInt(clusterPorts.lowest, clusterPorts.highest)
       if (taken.has(port)) continue
       const server = await listen(port)
       if (server !== undefined) held.push({ port, server })

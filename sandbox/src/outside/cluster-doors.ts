@@ -10,6 +10,7 @@ import { answerPodIdentity } from './pod-identity.ts'
 /** What is outside of one cluster's network and belongs to this cluster alone. */
 export interface ClusterDoors {
   readonly table: OutsideTable
+  readonly apiSocket: string
   close(): void
 }
 
@@ -77,6 +78,7 @@ export async function openClusterDoors(options: ClusterDoorsOptions): Promise<Cl
   }
   return {
     table: { endpoints, names, suffixes: [] },
+    apiSocket,
     close() {
       for (const server of servers) server.close()
     },

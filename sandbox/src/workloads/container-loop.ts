@@ -104,7 +104,10 @@ export function startContainerLoop(
       try {
         event('Normal', 'Pulling', `Pulling image "${container.image}"`)
         const begun = performance.now()
-        const image = await context.images.pull(container.image)
+        const image = await context.images.pull(container.image, message => {
+          event('Normal', 'Building', message)
+          wait('ContainerCreating', message)
+        })
         const took = `${Math.round(performance.now() - begun)}ms`
         event(
           'Normal',

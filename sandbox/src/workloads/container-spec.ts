@@ -37,13 +37,20 @@ export async function containerSpec(
     pod: pod.metadata.uid,
     root: readOnlyRoot ? image.root : join(place.folder, 'root'),
     readOnlyRoot,
-    mounts: [...context.commonMounts, ...mountsOf(pod, container, join(context.folder, 'volumes'))],
+    mounts: [...context.commonMounts, ...mountsOf(pod, container, join(context.folder, 'volumes'))].toSorted(
+      (a, b) => depth(a.target) - depth(b.target),
+    ),
     env,
     command,
     memory: limit === undefined ? undefined : quantityOf(limit),
     workingDirectory: container.workingDir ?? (config.WorkingDir || '/'),
     ...(await identityOf(pod, container, image)),
   }
+}
+
+/** What is mounted inside of another mount comes after it. */
+function depth(target: string): number {
+  return target.split('/').filter(part => part !== '').length
 }
 
 async function identityOf(

@@ -45,7 +45,7 @@ export async function startContainer(spec: ContainerSpec, holder: number): Promi
   await mkdir(spec.folder, { recursive: true, mode: 0o700 })
   const script = join(spec.folder, 'start.sh')
   for (const name of ['dev', 'proc']) await mkdir(join(spec.root, name), { recursive: true })
-  for (const { target, source } of spec.mounts) await makeMountPoint(spec.root, target, source)
+  for (const mount of spec.mounts) await makeMountPoint(spec, mount)
   await writeFile(script, startScript(spec), { mode: 0o600 })
   const limit = spec.memory === undefined ? undefined : await limitMemory(spec.folder, spec.memory)
   const log = await open(spec.logFile, 'a', 0o600)
@@ -159,8 +159,15 @@ function exitFile(folder: string): string {
 }
 
 /** An image may lack what is mounted over; it is made in the unpacked root, where it stays empty. */
-async function makeMountPoint(root: string, target: string, source: string | undefined): Promise<void> {
-  const path = join(root, target)
+async function makeMountPoint(spec: ContainerSpec, { target, source }: Mount): Promise<void> {
+  // Inside of another mount, it is what is mounted there that has to have it.
+  const around = spec.mounts.findLast(
+    other => other.source !== undefined && target.startsWith(`${other.target.replace(/\/$/, '')}/`),
+  )
+  const path =
+    around?.source === undefined
+      ? join(spec.root, target)
+      : join(around.source, target.slice(around.target.length))
   const isFolder = source === undefined || (await stat(source)).isDirectory()
   if (await stat(path).catch(() => undefined)) return
   await mkdir(isFolder ? path : dirname(path), { recursive: true })

@@ -1,3 +1,4 @@
+import { availableParallelism, totalmem } from 'node:os'
 import type { ObjectReader } from './object-reader.ts'
 import { type Container, ContainerProblem, type Pod } from './pod.ts'
 
@@ -104,7 +105,10 @@ interface ResourceFieldRef {
   readonly divisor?: string | number | undefined
 }
 
-/** Rounded up to a multiple of the divisor, as the kubelet does. A missing limit is the node's capacity there; 0 here. */
+/** What a container without a limit may take: this machine, as there the node. */
+const nodeCapacity: Readonly<Record<string, number>> = { cpu: availableParallelism(), memory: totalmem() }
+
+/** Rounded up to a multiple of the divisor, as the kubelet does. */
 export function resourceValue(pod: Pod, own: Container | undefined, ref: ResourceFieldRef): string {
   const container =
     ref.containerName === undefined
@@ -112,7 +116,8 @@ export function resourceValue(pod: Pod, own: Container | undefined, ref: Resourc
       : [...pod.spec.containers, ...pod.spec.initContainers].find(one => one.name === ref.containerName)
   const [kind, name = ''] = ref.resource.split(/\.(.*)/s)
   const resources = container?.resources
-  const amount = (kind === 'limits' ? resources?.limits : resources?.requests)?.[name]
+  const amount =
+    kind === 'limits' ? (resources?.limits[name] ?? nodeCapacity[name]) : resources?.requests[name]
   const divisor = quantityOf(ref.divisor ?? '1') || 1
   return String(Math.ceil(quantityOf(amount ?? '0') / divisor))
 }

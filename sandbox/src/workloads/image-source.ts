@@ -6,18 +6,33 @@ import type { World } from '../world.ts'
 import { fetchImage, type PulledImage } from './images.ts'
 import { ContainerProblem } from './pod.ts'
 import { pullRefusal } from './pull-permission.ts'
+import type { Recipe, RecipePrograms } from './recipes/recipe.ts'
+import { makeRecipeImage } from './recipes/recipe-image.ts'
+import { findRecipe } from './recipes/recipes.ts'
 
 /** Where the containers of a cluster get their images. */
 export interface ImageSource {
   /** Throws ContainerProblem with the words of the kubelet and of the registry. */
-  pull(image: string): Promise<PulledImage & { readonly id: string }>
+  pull(image: string, onWait: (message: string) => void): Promise<PulledImage & { readonly id: string }>
 }
 
 /** Pulls with the identity of a cluster's nodes. */
-export function createImageSource(world: World, images: ImageStore, clusterKey: string): ImageSource {
+export function createImageSource(
+  world: World,
+  images: ImageStore,
+  clusterKey: string,
+  recipes: readonly Recipe[],
+  programs: Pick<RecipePrograms, 'find'>,
+): ImageSource {
   const folder = join(world.home, 'workloads', 'images')
   return {
-    async pull(image) {
+    async pull(image, onWait) {
+      const recipe = findRecipe(recipes, image)
+      if (recipe !== undefined)
+        return makeRecipeImage(recipe, image, programs, folder, onWait).catch((error: unknown) => {
+          const why = error instanceof Error ? error.message : String(error)
+          throw new ContainerProblem('ErrImagePull', `failed to make image "${image}": ${why}`)
+        })
       const { host, repository, reference } = parseReference(image)
       const fail = (message: string) =>
         new ContainerProblem('ErrImagePull', `failed to pull and unpack image "${image}": ${message}`)
@@ -61,12 +76,18 @@ function parseReference(image: string): {
   return { host, repository, reference: digest ?? tag ?? 'latest' }
 }
 
-/** Regular expression of the images that really run: those in this sandbox's own registries. kwok plays all others. */
-export function localImages(secrets: Pick<World['secrets'], 'awsAccountId' | 'gcpProjectId'>): string {
+/**
+ * Regular expression of the images that really run: those in this sandbox's own registries, and those that there are
+ * recipes for. kwok plays all others.
+ */
+export function localImages(
+  secrets: Pick<World['secrets'], 'awsAccountId' | 'gcpProjectId'>,
+  recipes: readonly Recipe[],
+): string {
   const hosts = [
     `${secrets.awsAccountId}\\.dkr\\.ecr\\.[a-z0-9-]+\\.amazonaws\\.com`,
     `[a-z0-9-]+-docker\\.pkg\\.dev/${secrets.gcpProjectId}`,
     '[a-z0-9]{5,50}\\.azurecr\\.io',
   ]
-  return `^(${hosts.join('|')})/`
+  return [`^(${hosts.join('|')})/`, ...recipes.map(({ images }) => images)].join('|')
 }

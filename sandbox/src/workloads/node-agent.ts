@@ -12,6 +12,8 @@ import { openPrivateNetwork, type PrivateNetwork } from './network/private-netwo
 import { createObjectReader } from './object-reader.ts'
 import { type Pod, podKey, podSchema } from './pod.ts'
 import { type PodWorker, readPodRecord, startPodWorker } from './pod-worker.ts'
+import type { Recipe } from './recipes/recipe.ts'
+import { findRecipe } from './recipes/recipes.ts'
 import { watchServices } from './service-watch.ts'
 import { watchAll } from './watched.ts'
 
@@ -27,6 +29,8 @@ export interface NodeAgentOptions {
   readonly images: ImageSource
   /** Regular expression of the images that really run. */
   readonly localImages: string
+  /** How images from elsewhere are put together. */
+  readonly recipes: readonly Recipe[]
   /** What lies outside of the cluster and is reached from inside. */
   readonly outside: Parameters<typeof watchServices>[1]
   /** What the cloud's admission webhook adds to a pod. */
@@ -143,6 +147,7 @@ export function startNodeAgent(options: NodeAgentOptions): NodeAgent {
       ...{ client, objects, events, dns, serviceEnvironment, isLocal, ip, hostIp, log },
       network: opened,
       images: options.images,
+      recipe: image => findRecipe(options.recipes, image),
       folder: podFolder,
       timeScale: options.timeScale,
       onGone() {

@@ -10,6 +10,7 @@ import { endRun } from './end-run.ts'
 import type { EventRecorder } from './events.ts'
 import type { ImageSource } from './image-source.ts'
 import type { PrivateNetwork } from './network/private-network.ts'
+import { rulesOf } from './network/redirect.ts'
 import type { ObjectReader } from './object-reader.ts'
 import { type Container, type Pod, podKey } from './pod.ts'
 import type { PodContext } from './pod-context.ts'
@@ -22,6 +23,7 @@ import {
   podStatus,
   seconds,
 } from './pod-status.ts'
+import type { Recipe } from './recipes/recipe.ts'
 
 const retryMs = 2000
 
@@ -56,6 +58,8 @@ export interface PodWorkerOptions {
   readonly caFile: string
   /** Of images that really run; a container of another image is only said to run. */
   isLocal(image: string): boolean
+  /** How an image from elsewhere is put together here, where it is. */
+  recipe(image: string): Recipe | undefined
   timeScale(): number
   /** The pod is gone, here and in the API. */
   onGone(): void
@@ -134,7 +138,9 @@ export function startPodWorker(
       hostIp: options.hostIp,
       startTime,
       records,
-      played: pod.spec.containers.filter(({ image }) => !options.isLocal(image)).map(one => one.name),
+      played: [...pod.spec.initContainers, ...pod.spec.containers]
+        .filter(({ image }) => !options.isLocal(image))
+        .map(one => one.name),
     })
     const path = `/api/v1/namespaces/${namespace}/pods/${name}/status?fieldManager=kubelet&force=true`
     // The uid keeps a late report from a later pod of the same name.
@@ -160,12 +166,19 @@ export function startPodWorker(
     if (adopted === undefined)
       for (const [name, container] of Object.entries(known?.containers ?? {}))
         await endRun(folder, name, container)
-    await network.connect(pod.metadata.uid, options.ip)
+    await connect()
     connected = true
+    for (const { image } of pod.spec.containers) await options.recipe(image)?.prepare?.(pod, client)
     const shared = context(await writeCommonFiles(pod, options))
     await keepVolumes(() => pod, { ...options, facts, signal: wanted })
     for (const container of pod.spec.initContainers) {
       if (ending !== undefined) return
+      const why = whyPlayed(container)
+      if (why !== undefined) {
+        play(container, why, container.restartPolicy !== 'Always')
+        changed()
+        continue
+      }
       const loop = begin(shared, container, true)
       if (container.restartPolicy === 'Always') await untilStarted(container)
       else {
@@ -176,8 +189,9 @@ export function startPodWorker(
     }
     if (ending !== undefined) return
     for (const container of pod.spec.containers) {
-      if (options.isLocal(container.image)) begin(shared, container, false)
-      else play(container)
+      const why = whyPlayed(container)
+      if (why === undefined) begin(shared, container, false)
+      else play(container, why, false)
     }
     changed()
     const policy = pod.spec.restartPolicy
@@ -198,14 +212,37 @@ export function startPodWorker(
     return loop
   }
 
+  function whyPlayed(container: Container): string | undefined {
+    if (options.isLocal(container.image)) return options.recipe(container.image)?.plays?.(container)
+    return `Nothing runs in this container: ${container.image} is not from the sandbox's registries`
+  }
+
+  /** What a CNI plugin does: an address, and for pods of a mesh the way through their proxy. */
+  async function connect(): Promise<void> {
+    await network.connect(pod.metadata.uid, options.ip, {
+      sysctls: pod.spec.securityContext?.sysctls ?? [],
+      rules: rulesOf(
+        pod,
+        pod.spec.containers.some(({ image }) => options.recipe(image) !== undefined),
+      ),
+    })
+  }
+
   /** What cannot run here is said to, as kwok says of whole pods. */
-  function play(container: Container): void {
-    const message = `Nothing runs in this container: ${container.image} is not from the sandbox's registries`
+  function play(container: Container, message: string, hasEnded: boolean): void {
     options.events.record(pod, 'Normal', 'Simulated', message, container.name)
     const state = newContainerRecord('ContainerCreating')
-    state.state = { running: { startedAt: seconds(new Date()) } }
+    const startedAt = seconds(new Date())
+    state.state = hasEnded
+      ? {
+          terminated: {
+            ...{ exitCode: 0, reason: 'Completed', startedAt, finishedAt: startedAt },
+            containerID: `sandbox://${pod.metadata.uid}/${container.name}/0`,
+          },
+        }
+      : { running: { startedAt } }
     state.ready = true
-    state.started = true
+    state.started = !hasEnded
     records.set(container.name, state)
   }
 
@@ -306,7 +343,7 @@ export function startPodWorker(
         'SandboxChanged',
         'Pod sandbox changed, it will be killed and re-created.',
       )
-      await network.connect(pod.metadata.uid, options.ip)
+      await connect()
       for (const state of records.values())
         if (state.process !== undefined) await killContainer(state.process)
     },

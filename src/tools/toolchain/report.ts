@@ -1,7 +1,7 @@
 import { findCached } from './cache.ts'
 import type { PathFinding } from './found-on-path.ts'
 import type { ToolName, ToolReport } from './toolchain.ts'
-import { downloadFor, fits, type Pin, type Pins, toolNames } from './versions.ts'
+import { downloadFor, fits, type Pin, type Pins, toolNames, wheelFor } from './versions.ts'
 
 /** Where each tool stands, without getting any. */
 export async function report(
@@ -25,7 +25,7 @@ async function reportOf(
     wanted: pin.version,
     accepted: `from ${pin.accept.from}, below ${pin.accept.below}`,
     ways: [
-      ...(downloadFor(pin) === undefined ? [] : (['download'] as const)),
+      ...(downloadFor(pin) === undefined && wheelFor(pin) === undefined ? [] : (['download'] as const)),
       ...(pin.build === undefined ? [] : (['build'] as const)),
     ],
   }

@@ -11,6 +11,8 @@ export interface Toolchain {
   path(tool: ToolName, signal?: AbortSignal): Promise<string>
   /** Starts finding or building in the background, in this order, and returns at once; failures wait for `path`. */
   prefetch(tools: readonly ToolName[]): void
+  /** Whether `path` can be expected to succeed: it is here, or what it takes to get it is. */
+  isObtainable(tool: ToolName): Promise<boolean>
   /** Where each tool stands now; builds nothing. */
   report(): Promise<readonly ToolReport[]>
   /** Of the Go that would build what cannot be downloaded; undefined without one on PATH. */

