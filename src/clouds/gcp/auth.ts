@@ -6,6 +6,8 @@ import { credentialsError } from './errors.ts'
 
 const scope = 'https://www.googleapis.com/auth/cloud-platform'
 const renewBeforeMs = 2 * 60_000
+/** Of tokens that are handed to tools, which cannot renew them: each gets one that is nearly new. */
+const renewForToolsBeforeMs = 50 * 60_000
 
 const authorizedUser = z.object({
   type: z.literal('authorized_user'),
@@ -46,8 +48,9 @@ export function openCredentials(target: CloudTarget): GoogleCredentials {
     foundByTools: async () => (await open()).foundByTools,
     async accessToken(signal) {
       signal.throwIfAborted()
-      if (current !== undefined && Date.parse(current.expiresAt) - Date.now() > renewBeforeMs) return current
-      const { client } = await open()
+      const { client, foundByTools } = await open()
+      const leastMs = foundByTools ? renewBeforeMs : renewForToolsBeforeMs
+      if (current !== undefined && Date.parse(current.expiresAt) - Date.now() > leastMs) return current
       const { token } = await client.getAccessToken().catch((cause: unknown) => {
         throw credentialsError(cause instanceof Error ? cause.message : String(cause), cause)
       })
@@ -76,6 +79,7 @@ async function openClient(file: string | undefined): Promise<Opened> {
       clientSecret: client_secret,
       refreshToken: refresh_token,
       endpoints: { oauth2TokenUrl: token_uri },
+      eagerRefreshThresholdMillis: renewForToolsBeforeMs,
     })
     return { client, foundByTools: new URL(token_uri).hostname.endsWith('.googleapis.com') }
   }

@@ -69,7 +69,7 @@ const tokenInfo = z.object({
 
 async function identity(platform: GcpPlatform, signal: AbortSignal): Promise<Identity> {
   const { rest, credentials, project } = platform
-  const { token, expiresAt } = await credentials.accessToken(signal)
+  const { token } = await credentials.accessToken(signal)
   const [info] = await Promise.all([
     rest.call(
       { service: 'oauth2', path: '/tokeninfo', query: { access_token: token }, answer: tokenInfo },
@@ -81,7 +81,8 @@ async function identity(platform: GcpPlatform, signal: AbortSignal): Promise<Ide
   return {
     principal: info.email ?? info.sub ?? info.azp ?? 'unknown',
     account: project,
-    validity: (await credentials.foundByTools()) ? { kind: 'renewed' } : { kind: 'ends', at: expiresAt },
+    // By themselves or, for tools that cannot, by mlp, which gives each a new token.
+    validity: { kind: 'renewed' },
   }
 }
 
