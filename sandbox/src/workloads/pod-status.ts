@@ -56,10 +56,11 @@ export interface PodFactsForStatus {
 export function podStatus(pod: Pod, facts: PodFactsForStatus): object {
   const recordOf = (container: Container) =>
     facts.records.get(container.name) ?? newContainerRecord('PodInitializing')
-  const initialized = pod.spec.initContainers.every(container =>
-    isInitialized(container, recordOf(container)),
-  )
   const main = pod.spec.containers.map(recordOf)
+  // Sidecars end after the main containers: that takes nothing back.
+  const initialized =
+    main.some(({ state, lastState }) => !('waiting' in state) || lastState !== undefined) ||
+    pod.spec.initContainers.every(container => isInitialized(container, recordOf(container)))
   const phase = phaseOf(pod, pod.spec.initContainers.map(recordOf), initialized, main)
   const ended = phase === 'Succeeded' || phase === 'Failed'
   const ready = initialized && !ended && main.every(record => record.ready)

@@ -1,5 +1,6 @@
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import * as z from 'zod'
 import { writeAtomically } from '../home.ts'
@@ -76,6 +77,8 @@ export interface PodWorker {
   loop(container: string): ContainerLoop | undefined
   readonly pod: Pod
   readonly ip: string
+  /** A connection to one of its ports, as the kubelet forwards them. */
+  dial(port: number): Promise<Duplex>
 }
 
 /** One pod on one node: from its network and volumes to its end, as the kubelet's pod worker does it. */
@@ -95,6 +98,10 @@ export function startPodWorker(
   const startTime = known?.startTime ?? seconds(new Date())
   const records = new Map<string, ContainerRecord>()
   const loops = new Map<string, ContainerLoop>()
+  /** A sidecar takes what comes from outside, and some of these programs listen on localhost alone. */
+  const hasProxy = [...pod.spec.initContainers, ...pod.spec.containers].some(
+    ({ image }) => options.recipe(image) !== undefined,
+  )
   let connected = adopted !== undefined
   let ending: Promise<void> | undefined
 
@@ -168,7 +175,7 @@ export function startPodWorker(
         await endRun(folder, name, container)
     await connect()
     connected = true
-    for (const { image } of pod.spec.containers) await options.recipe(image)?.prepare?.(pod, client)
+    prepare().catch(failed)
     const shared = context(await writeCommonFiles(pod, options))
     await keepVolumes(() => pod, { ...options, facts, signal: wanted })
     for (const container of pod.spec.initContainers) {
@@ -200,6 +207,20 @@ export function startPodWorker(
     await Promise.all(pod.spec.containers.map(({ name }) => loops.get(name)?.ended))
     for (const { name } of pod.spec.initContainers)
       await loops.get(name)?.stop(pod.spec.terminationGracePeriodSeconds * 1000)
+  }
+
+  /** In vain while the cluster lacks the kinds, or what looks at them does not answer yet; the pod goes on meanwhile. */
+  async function prepare(): Promise<void> {
+    for (const { image } of pod.spec.containers) {
+      const prepared = options.recipe(image)?.prepare
+      for (let done = prepared === undefined; !done && prepared !== undefined; ) {
+        done = await prepared(pod, client).then(
+          () => true,
+          () => false,
+        )
+        if (!done) await delay(retryMs, undefined, { signal: wanted })
+      }
+    }
   }
 
   function begin(shared: PodContext, container: Container, isInit: boolean): ContainerLoop {
@@ -352,6 +373,7 @@ export function startPodWorker(
       return pod
     },
     ip: options.ip,
+    dial: port => (hasProxy ? network.dialInside(pod.metadata.uid, port) : network.dial(options.ip, port)),
   }
 }
 

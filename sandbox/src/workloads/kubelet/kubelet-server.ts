@@ -97,7 +97,7 @@ function upgrade(request: IncomingMessage, socket: Duplex, agent: NodeAgent): vo
     socket.end(`HTTP/1.1 ${status}\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`)
   if (worker === undefined) return void refuse('404 Not Found', simulated(namespace, name, container))
   if (kind === 'portForward' && request.headers.upgrade?.toLowerCase() === 'websocket') {
-    acceptPortForward(request, socket, port => agent.dial(worker.ip, port))
+    acceptPortForward(request, socket, port => worker.dial(port))
     return
   }
   if ((request.headers.upgrade ?? '').toUpperCase() !== 'SPDY/3.1')
@@ -108,12 +108,12 @@ function upgrade(request: IncomingMessage, socket: Duplex, agent: NodeAgent): vo
   socket.write(
     `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: ${protocol}\r\n\r\n`,
   )
-  if (kind === 'portForward') serveSpdy(socket, portForward(agent, worker))
+  if (kind === 'portForward') serveSpdy(socket, portForward(worker))
   else serveSpdy(socket, execute(worker, container, url.searchParams, socket))
 }
 
 /** Streams come in pairs of one request: for data, and for what went wrong. */
-function portForward(agent: NodeAgent, worker: PodWorker): (stream: SpdyStream) => void {
+function portForward(worker: PodWorker): (stream: SpdyStream) => void {
   const errors = new Map<string, Duplex>()
   return ({ headers, duplex }) => {
     const request = headers.get('requestid') ?? ''
@@ -127,7 +127,7 @@ function portForward(agent: NodeAgent, worker: PodWorker): (stream: SpdyStream) 
       errors.get(request)?.end(`error forwarding port ${port} to pod ${worker.pod.metadata.name}: ${message}`)
       duplex.end()
     }
-    agent.dial(worker.ip, port).then(
+    worker.dial(port).then(
       upstream => {
         upstream.on('error', error => failed(error.message))
         upstream.on('close', () => {

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http'
-import type { Socket } from 'node:net'
 import { type Duplex, Writable } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 
@@ -12,7 +11,7 @@ const protocol = 'v4.channel.k8s.io'
 export function acceptPortForward(
   request: IncomingMessage,
   socket: Duplex,
-  dial: (port: number) => Promise<Socket>,
+  dial: (port: number) => Promise<Duplex>,
 ): void {
   const ports = new URL(request.url ?? '/', 'https://node').searchParams.getAll('port').map(Number)
   const server = new WebSocketServer({
@@ -49,8 +48,8 @@ async function forward(
   client: WebSocket,
   port: number,
   channel: number,
-  dial: (port: number) => Promise<Socket>,
-): Promise<Socket | undefined> {
+  dial: (port: number) => Promise<Duplex>,
+): Promise<Duplex | undefined> {
   const [data, errors] = [channelWriter(client, channel), channelWriter(client, channel + 1)]
   const number = Buffer.alloc(2)
   number.writeUInt16LE(port)

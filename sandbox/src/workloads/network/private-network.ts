@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process'
 import { request } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { ProcessSupervisor } from '../../kubernetes/process-supervisor.ts'
+import { dialInside } from './dial-inside.ts'
 import type { ServiceTable } from './service-table.ts'
 
 const run = promisify(execFile)
@@ -26,6 +28,8 @@ export interface PrivateNetwork {
   disconnect(pod: string): Promise<void>
   /** A TCP connection from the network itself, as a node would make it. */
   dial(address: string, port: number, signal?: AbortSignal): Promise<Socket>
+  /** The same from inside of a pod, to its own localhost: past any proxy, as the kubelet forwards ports. */
+  dialInside(pod: string, port: number): Promise<Duplex>
   /** Which address and port of a Service stands for which pods, and which name for which address. */
   publish(table: ServiceTable): Promise<void>
 }
@@ -132,11 +136,17 @@ export async function openPrivateNetwork(options: PrivateNetworkOptions): Promis
       await inside('ip netns delete "$1" || true', pod)
     },
     dial: (address, port, signal) => dial(socket, address, port, signal),
+    dialInside: (pod, port) => dialInside([...enter(holder()), ...podsNetwork(pod)], port),
     async publish(next) {
       table = next
       await ask(socket, 'PUT', '/table', next)
     },
   }
+}
+
+/** For a command inside of a pod's network namespace, of which only the holder's mount namespace knows the name. */
+function podsNetwork(pod: string): readonly string[] {
+  return ['/usr/bin/nsenter', `--net=/run/netns/${pod}`]
 }
 
 /** nsenter's arguments for everything of the holder. The mount namespace is where pods' network namespaces are named. */
