@@ -108,15 +108,21 @@ export function startNodeAgent(options: NodeAgentOptions): NodeAgent {
     return opened
   }
 
-  /** From the top of the node's range: kwok gives its pods addresses from the bottom. */
+  /**
+   * From the top of the node's range: kwok gives its pods addresses from the bottom, and again those of any pod that
+   * has gone. So one that was given here is not given again before all others were.
+   */
   function freeAddress(podCidr: string): string {
     const size = 2 ** (32 - Number(podCidr.split('/')[1] ?? 24))
-    for (let offset = size - 2; offset > 0; offset--) {
-      const address = addressAt(podCidr, offset)
-      if (!reserved.has(address)) return address
-    }
-    throw new Error(`no address is free in ${podCidr}`)
+    const free = Array.from({ length: size - 2 }, (_, index) => addressAt(podCidr, size - 2 - index)).filter(
+      address => !reserved.has(address),
+    )
+    const address = free.find(one => !given.has(one)) ?? free[0]
+    if (address === undefined) throw new Error(`no address is free in ${podCidr}`)
+    given.add(address)
+    return address
   }
+  const given = new Set<string>()
   const reserved = new Set<string>()
   /** Pods that an earlier daemon left keep their addresses, before a new pod is given one. */
   const reserving = readdir(join(folder, 'pods'))

@@ -198,7 +198,7 @@ export function startPodWorker(
     for (const container of pod.spec.containers) {
       const why = whyPlayed(container)
       if (why === undefined) begin(shared, container, false)
-      else play(container, why, false)
+      else play(container, why, options.recipe(container.image)?.ends === true)
     }
     changed()
     const policy = pod.spec.restartPolicy

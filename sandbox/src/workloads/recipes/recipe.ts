@@ -22,6 +22,8 @@ export interface Recipe {
   readonly needsRedirection?: boolean
   /** Why a container of it does not run, when the sandbox does its work. */
   plays?(container: Container): string | undefined
+  /** Whether a container that is played has ended by then, instead of going on for ever. */
+  readonly ends?: boolean
   /** Objects that have to be there before a pod of it starts. */
   prepare?(pod: Pod, client: ApiClient): Promise<void>
 }
