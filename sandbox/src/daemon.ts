@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import * as z from 'zod'
 import { MlpError } from '../../src/engine/errors.ts'
 import { type EmulatorName, emulatorNames, emulatorProcessName, startEmulator } from './emulators.ts'
@@ -246,6 +247,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
     AWS_CA_BUNDLE: home.caFile,
     REQUESTS_CA_BUNDLE: home.caFile,
     CURL_CA_BUNDLE: home.caFile,
+    // Charts for where the official ones cannot be had.
+    MLP_STAND_IN_CHARTS: fileURLToPath(new URL('../charts', import.meta.url)),
     NO_PROXY: '127.0.0.1,localhost',
     no_proxy: '127.0.0.1,localhost',
   }

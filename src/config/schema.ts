@@ -110,6 +110,52 @@ const mesh = z.strictObject({
     .optional()
     .describe('What the gateway shows clients; without it mlp signs a certificate by itself and renews it.'),
 })
+/** Secrets come by the operator's environment, once, and are kept in the clusters. */
+const secret = text(
+  /^[A-Z][A-Z0-9_]*$/,
+  'the name of an environment variable such as SLACK_WEBHOOK_URL',
+  'Environment variable that holds the secret when mlp runs; kept in the clusters, nowhere else.',
+)
+const address = text(/^[^@\s]+@[^@\s]+$/, 'an e-mail address', 'E-mail address.')
+const receivers = z
+  .strictObject({
+    slack: z.strictObject({
+      secret,
+      channel: text(/^[#@]?\S+$/, "a channel such as '#ml-platform', in quotes", 'Channel, in quotes.'),
+    }),
+    pagerduty: z.strictObject({ secret }),
+    email: z.strictObject({
+      to: address,
+      from: address,
+      smarthost: text(/^[^:\s]+:\d+$/, 'host:port', 'SMTP server, with its port.'),
+      username: text(/^\S+$/, 'a user name', 'User of the SMTP server.').optional(),
+      secret: secret.optional(),
+    }),
+    webhook: z.strictObject({ secret }),
+    watchdog: z.strictObject({ secret }),
+  })
+  .partial()
+  .describe(
+    'Who hears of alerts: PagerDuty of critical ones only, a watchdog service of the dead man’s switch.',
+  )
+const monitoring = z
+  .strictObject({
+    chart: text(
+      /^(https?:\/\/\S+|\S*\/\S*)$/,
+      'the URL of a mirror of the chart repository, or the path of a chart',
+      'Where kube-prometheus-stack comes from instead of its official repository.',
+    ),
+    imageRegistry: text(
+      /^[a-z0-9][a-z0-9.:/-]*$/,
+      'a registry such as registry.example.com/mirror',
+      'Registry of the monitoring images instead of their official ones.',
+    ),
+    retention: text(/^\d+[hdwy]$/, 'a time such as 15d', 'How long metrics are kept in each cluster.'),
+    storage: text(/^\d+Gi$/, 'a size such as 50Gi', 'Volume for the metrics of each cluster.'),
+    runbooks: z.url({ error: 'a URL' }).describe('Where docs/runbooks can be read; alerts link there.'),
+    receivers,
+  })
+  .partial()
 
 export const environmentNames = ['dev', 'staging', 'prod'] as const
 const project = z
@@ -143,6 +189,7 @@ const settings = {
     ['workload-identity', 'static-secret'],
     'How pods reach cloud services: without keys, or by a long-lived Secret (not advised).',
   ),
+  monitoring: monitoring.optional(),
 }
 
 /** The validated mlp.yaml of one environment with defaults filled in; plain data. */
@@ -178,6 +225,7 @@ const partialSettings = {
   domain: settings.domain,
   budget: budget.partial().optional(),
   credentials: settings.credentials.optional(),
+  monitoring: settings.monitoring,
   clouds: z
     .strictObject({
       aws: awsSchema.partial().extend(partialCommon).nullable(),

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import type { ClusterAccess, ClusterToken } from '../clouds/cloud.ts'
+import type { MlpError } from '../engine/errors.ts'
 import { parseJson } from '../engine/json.ts'
 import { type ClusterLabel, fieldConflict, notKubernetes, refused, waitedTooLong } from './errors.ts'
 import { knownKind } from './known-kinds.ts'
@@ -27,6 +28,7 @@ export interface KubeClient {
   readonly label: ClusterLabel
   /** `v1.35.4` */
   version(): Promise<string>
+  /** Undefined also where the cluster has no such kind; a list of it is empty. */
   get(ref: ObjectRef): Promise<KubeObject | undefined>
   list(query: ListQuery): Promise<readonly KubeObject[]>
   /** Every kind of namespaced object the cluster has. */
@@ -158,6 +160,7 @@ export function openKubeClient(options: KubeClientOptions): KubeClient {
     }
   }
 
+  /** Undefined where the cluster has no such kind: a CRD that is not there yet, or no longer. */
   async function collectionPath(apiVersion: string, kind: string, namespace: string | undefined) {
     const resource =
       knownKind(apiVersion, kind) ??
@@ -165,19 +168,26 @@ export function openKubeClient(options: KubeClientOptions): KubeClient {
         candidate => candidate.kind === kind && !candidate.name.includes('/'),
       )
     if (resource === undefined) {
-      throw refused(label, `use ${apiVersion} ${kind}`, 404, {
-        kind: 'Status',
-        message: `The cluster knows no kind ${kind} in ${apiVersion}.`,
-        reason: 'NotFound',
-      })
+      // The group may get more of its kinds later.
+      resourceLists.delete(apiVersion)
+      return undefined
     }
     const scope =
       resource.namespaced && namespace !== undefined ? `/namespaces/${encodeURIComponent(namespace)}` : ''
     return `${apiRoot(apiVersion)}${scope}/${resource.name}`
   }
 
-  async function objectPath(ref: ObjectRef): Promise<string> {
-    return `${await collectionPath(ref.apiVersion, ref.kind, ref.namespace)}/${encodeURIComponent(ref.name)}`
+  async function objectPath(ref: ObjectRef): Promise<string | undefined> {
+    const collection = await collectionPath(ref.apiVersion, ref.kind, ref.namespace)
+    return collection === undefined ? undefined : `${collection}/${encodeURIComponent(ref.name)}`
+  }
+
+  function unknownKind({ apiVersion, kind }: Pick<ObjectRef, 'apiVersion' | 'kind'>): MlpError {
+    return refused(label, `use ${apiVersion} ${kind}`, 404, {
+      kind: 'Status',
+      message: `The cluster knows no kind ${kind} in ${apiVersion}.`,
+      reason: 'NotFound',
+    })
   }
 
   const client: KubeClient = {
@@ -186,7 +196,9 @@ export function openKubeClient(options: KubeClientOptions): KubeClient {
       return (await ask('tell its version', { method: 'GET', path: '/version' }, versionSchema)).gitVersion
     },
     async get(ref) {
-      const answer = await transport.send({ method: 'GET', path: await objectPath(ref) })
+      const path = await objectPath(ref)
+      if (path === undefined) return undefined
+      const answer = await transport.send({ method: 'GET', path })
       if (answer.status === 404) return undefined
       const action = `read ${describeRef(ref)}`
       if (answer.status >= 300) throw refused(label, action, answer.status, statusOf(answer))
@@ -195,6 +207,7 @@ export function openKubeClient(options: KubeClientOptions): KubeClient {
     async list({ apiVersion, kind, namespace, labelSelector }) {
       const action = `list ${kind}`
       const path = await collectionPath(apiVersion, kind, namespace)
+      if (path === undefined) return []
       const found: KubeObject[] = []
       let next: string | undefined
       do {
@@ -229,9 +242,11 @@ export function openKubeClient(options: KubeClientOptions): KubeClient {
       const query = new URLSearchParams({ fieldManager, fieldValidation: 'Strict' })
       if (force) query.set('force', 'true')
       if (dryRun) query.set('dryRun', 'All')
+      const path = await objectPath(ref)
+      if (path === undefined) throw unknownKind(ref)
       const answer = await transport.send({
         method: 'PATCH',
-        path: `${await objectPath(ref)}?${query}`,
+        path: `${path}?${query}`,
         body: object,
         // JSON is YAML.
         contentType: 'application/apply-patch+yaml',
@@ -254,9 +269,11 @@ export function openKubeClient(options: KubeClientOptions): KubeClient {
         throw refused(label, `restart ${describeRef(ref)}`, answer.status, statusOf(answer))
     },
     async delete(ref, uid) {
+      const path = await objectPath(ref)
+      if (path === undefined) return false
       const answer = await transport.send({
         method: 'DELETE',
-        path: await objectPath(ref),
+        path,
         body: {
           apiVersion: 'v1',
           kind: 'DeleteOptions',
@@ -272,6 +289,9 @@ export function openKubeClient(options: KubeClientOptions): KubeClient {
     },
     async waitFor(ref, wait) {
       const path = await collectionPath(ref.apiVersion, ref.kind, ref.namespace)
+      // Of a kind that is not there no object is: that may be what is waited for.
+      if (path === undefined && wait.done(undefined)) return undefined
+      if (path === undefined) throw unknownKind(ref)
       const outcome = await watchUntil({
         read: () => client.get(ref),
         lines: (resourceVersion, signal) =>

@@ -253,4 +253,39 @@ export const clusterErrors = {
     remedy: 'Correct mesh.tls in mlp.yaml, or leave it out.',
     exitCode: 3,
   },
+  MLP4060: {
+    title: 'The monitoring release belongs to somebody else',
+    meaning:
+      'The cluster has a helm release of the same name in the same namespace that this platform did not make. It was left as it is.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Remove it with helm if nobody needs it, or use another cluster.',
+    exitCode: 3,
+  },
+  MLP4061: {
+    title: 'Monitoring does not come up',
+    meaning:
+      'Its objects were applied, and a part of it did not get ready in time. What is there stays, and the next run goes on.',
+    owner: 'operator',
+    retryable: true,
+    remedy: 'See what the error names; often a volume that no driver makes, or nodes without room.',
+    exitCode: 3,
+  },
+  MLP4062: {
+    title: 'A secret that alerts need is not known',
+    meaning:
+      'mlp.yaml names an environment variable for a receiver of alerts. It is not set, and the cluster does not have its value from an earlier run either.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Set the variable and run the same command again, or take the receiver out of mlp.yaml.',
+    exitCode: 3,
+  },
+  MLP4063: {
+    title: 'Prometheus, Alertmanager or Grafana does not answer',
+    meaning: 'A check asked it and got no answer, or none that was understood. Nothing was changed.',
+    owner: 'operator',
+    retryable: true,
+    remedy: 'See whether it runs: `mlp verify 5`; then `mlp phase 5`.',
+    exitCode: 3,
+  },
 } satisfies Entries<4>

@@ -195,4 +195,39 @@ export const toolErrors = {
     remedy: 'See in `mlp doctor` which istioctl is used, and take another version off PATH.',
     exitCode: 3,
   },
+  MLP2301: {
+    title: 'helm failed',
+    meaning:
+      'A release could not be installed, changed or removed. What helm did before stays, and the next run goes on from there.',
+    owner: 'operator',
+    retryable: true,
+    remedy: 'Read what helm said, put right what it names, and run the same command again.',
+    exitCode: 3,
+  },
+  MLP2302: {
+    title: 'helm’s answer was not understood',
+    meaning: 'helm did what it was asked to, and told of it in a form that mlp does not know.',
+    owner: 'mlp-authors',
+    retryable: true,
+    remedy: 'See whether `mlp doctor` takes a helm of another version from PATH.',
+    exitCode: 3,
+  },
+  MLP2303: {
+    title: 'A chart cannot be had',
+    meaning:
+      'Neither its repository nor the mirror that mlp.yaml names gave it, or the path that was named holds no chart. Nothing was changed in the cluster.',
+    owner: 'operator',
+    retryable: true,
+    remedy:
+      'Run mlp where the repository is reached, or name a mirror or a path: `monitoring.chart` in mlp.yaml, or MLP_CHART_SOURCE.',
+    exitCode: 3,
+  },
+  MLP2304: {
+    title: 'A values file of the platform cannot be read',
+    meaning: 'overrides/ holds a values file for a chart that is no YAML mapping. Nothing was changed.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Correct the file, or remove it.',
+    exitCode: 3,
+  },
 } satisfies Entries<2>

@@ -146,7 +146,8 @@ function withAdoption(object: KubeObject, live: KubeObject | undefined): KubeObj
   return live !== undefined && isAdopted(live) ? asAdopted(object) : object
 }
 
-async function applyObject(
+/** Makes one object stand as wanted; what somebody else made is taken over only with consent. */
+export async function applyObject(
   context: Context,
   client: KubeClient,
   object: KubeObject,

@@ -12,11 +12,21 @@ export async function loadTemplate(
   context: Pick<Context, 'templates'>,
   file: string,
 ): Promise<readonly KubeObject[]> {
-  const path = join(context.templates, 'kubernetes', file)
-  return parseAllDocuments(await readFile(path, 'utf8')).map(document => {
+  return await loadObjects(join(context.templates, 'kubernetes', file))
+}
+
+/** Of any file of mlp's own. */
+export async function loadObjects(path: string): Promise<readonly KubeObject[]> {
+  return objectsIn(await readFile(path, 'utf8'), path)
+}
+
+/** @param origin where the text is from, for who has to mend it */
+export function objectsIn(text: string, origin: string): readonly KubeObject[] {
+  return parseAllDocuments(text).flatMap(document => {
     const [error] = document.errors
-    if (error !== undefined) throw new Error(`${path}: ${error.message}`)
-    return kubeObjectSchema.parse(document.toJS())
+    if (error !== undefined) throw new Error(`${origin}: ${error.message}`)
+    // What is joined from several files has places with nothing but comments.
+    return document.contents === null ? [] : [kubeObjectSchema.parse(document.toJS())]
   })
 }
 

@@ -1,0 +1,229 @@
+import type { Cloud } from '../../clouds/cloud.ts'
+import type { CheckId, Finding } from '../../engine/check.ts'
+import { MlpError } from '../../engine/errors.ts'
+import type { KubeClient } from '../../kube/client.ts'
+import { describeRef, refOf } from '../../kube/objects.ts'
+import { requireCluster } from '../2-kubernetes/cluster.ts'
+import { secretValue } from '../3-applications/keys-step.ts'
+import type { Context, PlatformCheck } from '../phase.ts'
+import { readAlerts, readDashboardUids, readRules, readTargets, simulated } from './api.ts'
+import { declarations, readDashboards } from './declarations.ts'
+import { monitoringNamespace, releaseName } from './names.ts'
+import { readWorkloads } from './readiness.ts'
+import { contentOf, isPending, readRelease } from './release.ts'
+import { grafanaRef } from './secrets-step.ts'
+
+/** A check answers soon; `verify --wait` asks again. */
+const patienceMs = 3_000
+const watchdog = 'Watchdog'
+const named = 5
+
+/** Guide, phase 5, asked of each cluster, of Prometheus, of Alertmanager and of Grafana. */
+export function monitoringChecks(cloud: Cloud): readonly PlatformCheck[] {
+  const again = `mlp phase 5 --cloud ${cloud.name}`
+  const id = (name: string): CheckId => `5.${cloud.name}.${name}`
+  const check = (
+    name: string,
+    title: string,
+    why: string,
+    after: readonly CheckId[],
+    run: (context: Context, client: KubeClient) => Promise<Finding>,
+  ): PlatformCheck => ({
+    id: id(name),
+    phase: 5,
+    cloud: cloud.name,
+    title,
+    why,
+    after,
+    run: context => orError(async () => run(context, await requireCluster(context, cloud.name, patienceMs))),
+  })
+  return [
+    check(
+      'release',
+      'The monitoring release is whole',
+      'Parts of the monitoring are missing.',
+      [],
+      async (context, client) => {
+        const release = await readRelease(client)
+        if (release === undefined) return fail(`there is no release ${releaseName}`, [again])
+        if (release.platformId !== context.platformId)
+          return fail('the release was not made by this platform', [again])
+        if (isPending(release) || release.status !== 'deployed')
+          return fail(`helm says: ${release.status}`, [again])
+        const { version, objects } = contentOf(release)
+        const there = await Promise.all(objects.map(object => isThere(client, object)))
+        const missing = objects.filter((_, index) => there[index] !== true)
+        if (missing.length > 0) {
+          const names = missing.map(object => describeRef(refOf(object)))
+          // An upgrade to the same values makes what is missing anew.
+          return fail(`missing: ${listed(names)}`, [`${again} --force`])
+        }
+        const detail = `${objects.length} objects of chart ${version}, revision ${release.revision}`
+        return release.origin === 'stand-in'
+          ? { status: 'warn', detail: `${detail}: a stand-in for the official chart, which could not be had` }
+          : pass(detail)
+      },
+    ),
+    check(
+      'workloads',
+      'Monitoring runs',
+      'Nobody looks at the platform.',
+      [id('release')],
+      async (_context, client) => {
+        const states = await readWorkloads(client)
+        const lacking = states.filter(({ done }) => !done)
+        if (lacking.length > 0) {
+          const lines = lacking.map(
+            ({ name, ready, wanted, why }) =>
+              `${name} ${ready}/${wanted}${why === undefined ? '' : `: ${why}`}`,
+          )
+          return fail(lines.join('\n'), [again])
+        }
+        const played = states.filter(state => state.simulated).map(({ name }) => name)
+        const detail = states.map(({ name, ready, wanted }) => `${name} ${ready}/${wanted}`).join(', ')
+        return played.length === 0
+          ? pass(detail)
+          : { status: 'warn', detail: `${detail}; simulated, nothing runs in them: ${played.join(', ')}` }
+      },
+    ),
+    check(
+      'targets',
+      'Everything that is watched answers',
+      'What does not answer can break unseen.',
+      [id('workloads')],
+      async (_context, client) => {
+        const targets = await readTargets(client)
+        if (targets === simulated) return played('Prometheus')
+        const down = targets.filter(({ health }) => health !== 'up')
+        const jobs = new Set(targets.map(({ labels }) => labels['job'] ?? ''))
+        const unseen = ['api-gateway', 'model-serving', 'data-sync'].filter(job => !jobs.has(job))
+        if (down.length > 0) {
+          const lines = down.map(
+            ({ scrapeUrl, lastError }) => `${scrapeUrl}: ${lastError || 'not asked yet'}`,
+          )
+          return fail(`${down.length} of ${targets.length} do not answer: ${listed(lines)}`, [
+            `mlp verify 3 --cloud ${cloud.name}`,
+          ])
+        }
+        return unseen.length === 0
+          ? pass(`${targets.length} targets of ${jobs.size} jobs`)
+          : fail(`Prometheus knows no pod of ${unseen.join(', ')}`, [`mlp verify 3 --cloud ${cloud.name}`])
+      },
+    ),
+    check(
+      'rules',
+      'Alerts and objectives are loaded',
+      'No alert can fire.',
+      [id('workloads')],
+      async (context, client) => {
+        const groups = await readRules(client)
+        if (groups === simulated) return played('Prometheus')
+        const loaded = new Map(groups.map(group => [group.name, group]))
+        const wanted = await wantedGroups(context, cloud)
+        const missing = wanted.filter(name => !loaded.has(name))
+        if (missing.length > 0) return fail(`not loaded: ${missing.join(', ')}`, [again])
+        const broken = groups
+          .flatMap(group => group.rules)
+          .filter(({ health }) => health === 'err')
+          .map(({ name, lastError }) => `${name}: ${lastError}`)
+        return broken.length === 0
+          ? pass(
+              `${groups.reduce((sum, group) => sum + group.rules.length, 0)} rules in ${groups.length} groups`,
+            )
+          : fail(listed(broken), [again])
+      },
+    ),
+    check(
+      'watchdog',
+      'The dead man’s switch arrives',
+      'Alerts fire, and nobody is told.',
+      [id('rules')],
+      async (context, client) => {
+        const groups = await readRules(client)
+        if (groups === simulated) return played('Prometheus')
+        const fires = groups.some(({ rules }) =>
+          rules.some(({ name, state }) => name === watchdog && state === 'firing'),
+        )
+        if (!fires) return fail(`${watchdog} does not fire in Prometheus`, [again])
+        const arrived = await readAlerts(client)
+        if (arrived === simulated) return played('Alertmanager')
+        if (!arrived.includes(watchdog))
+          return fail(`${watchdog} fires, and Alertmanager does not have it`, [again])
+        const receivers = Object.keys(context.config.monitoring?.receivers ?? {})
+        return receivers.length > 0
+          ? pass(`${watchdog} fires and has arrived at Alertmanager; receivers: ${receivers.join(', ')}`)
+          : {
+              status: 'warn',
+              detail: `${watchdog} has arrived at Alertmanager, which tells nobody: there are no receivers`,
+              remedy: ['Name some in mlp.yaml: monitoring.receivers.'],
+            }
+      },
+    ),
+    check(
+      'dashboards',
+      'Grafana has the dashboards',
+      'There is nothing to look at.',
+      [id('workloads')],
+      async (context, client) => {
+        const password = secretValue(await client.get(grafanaRef), 'admin-password')
+        if (password === undefined) return fail('Grafana’s password is not in the cluster', [again])
+        const uids = await readDashboardUids(client, password)
+        if (uids === simulated) return played('Grafana')
+        const missing = (await readDashboards(context)).filter(({ uid }) => !uids.includes(uid))
+        return missing.length === 0
+          ? pass(`${uids.length} dashboards`)
+          : fail(`missing: ${missing.map(({ uid }) => uid).join(', ')}`, [again])
+      },
+    ),
+  ]
+}
+
+async function isThere(client: KubeClient, object: Parameters<typeof refOf>[0]): Promise<boolean> {
+  if ((await client.get(refOf(object))) !== undefined) return true
+  // A manifest may leave the namespace of the release out.
+  if (object.metadata.namespace !== undefined) return false
+  return (await client.get({ ...refOf(object), namespace: monitoringNamespace })) !== undefined
+}
+
+async function wantedGroups(context: Context, cloud: Cloud): Promise<readonly string[]> {
+  const rules = declarations.find(({ name }) => name === 'rules')
+  const objects = (await rules?.objects(context, cloud.name)) ?? []
+  return objects.flatMap(({ spec }) => groupNames(spec))
+}
+
+function groupNames(spec: unknown): readonly string[] {
+  if (typeof spec !== 'object' || spec === null || !('groups' in spec) || !Array.isArray(spec.groups))
+    return []
+  return spec.groups.map(({ name }) => String(name))
+}
+
+function listed(lines: readonly string[]): string {
+  const more = lines.length - named
+  return lines.slice(0, named).join('\n') + (more > 0 ? `\nand ${more} more` : '')
+}
+
+function played(name: string): Finding {
+  return {
+    status: 'warn',
+    detail: `${name}: simulated: it does not run in its pod, so that nobody can be asked`,
+  }
+}
+
+function pass(detail: string): Finding {
+  return { status: 'pass', detail }
+}
+
+function fail(detail: string, remedy: readonly string[]): Finding {
+  return { status: 'fail', detail, remedy }
+}
+
+/** A check that could not look is no verdict. */
+async function orError(look: () => Promise<Finding>): Promise<Finding> {
+  try {
+    return await look()
+  } catch (error) {
+    if (!(error instanceof MlpError)) throw error
+    const detail = error.detail === undefined ? error.message : `${error.message}: ${error.detail}`
+    return { status: 'error', detail, remedy: error.remedy }
+  }
+}

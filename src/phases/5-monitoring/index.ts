@@ -1,0 +1,31 @@
+import type { CloudName } from '../../clouds/cloud.ts'
+import type { Config } from '../../config/schema.ts'
+import { objectStep } from '../2-kubernetes/object-step.ts'
+import type { Phase } from '../phase.ts'
+import { monitoringChecks } from './checks.ts'
+import { declarations } from './declarations.ts'
+import { renderMonitoring } from './render.ts'
+import { secretsStep } from './secrets-step.ts'
+import { stackStep } from './stack-step.ts'
+
+const cloudNames: readonly CloudName[] = ['aws', 'gcp', 'azure']
+
+const configured = (config: Config) => cloudNames.filter(cloud => config.clouds[cloud] !== undefined)
+
+/** Guide, phase 5: Prometheus, Alertmanager and Grafana in each cluster, and what they are to look at. */
+export const monitoringPhase: Phase = {
+  number: 5,
+  name: 'monitoring',
+  title: 'Monitoring and observability',
+  expectedMinutes: 10,
+  tools: ['helm'],
+  steps: config =>
+    configured(config).flatMap(cloud => [
+      secretsStep(cloud),
+      stackStep(cloud),
+      ...declarations.map(declaration => objectStep(cloud, declaration)),
+    ]),
+  render: async context =>
+    (await Promise.all(configured(context.config).map(cloud => renderMonitoring(context, cloud)))).flat(),
+  checks: (_config, clouds) => [...clouds.values()].flatMap(monitoringChecks),
+}
