@@ -1,0 +1,255 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import * as z from 'zod'
+import { eventually } from '../../test/support/processes.ts'
+import { isObtainable, program } from '../../test/support/programs.ts'
+import { canRedirect } from '../src/workloads/network/redirect.ts'
+import { canRunPods } from '../src/workloads/supported.ts'
+import { buildImage } from './image-fixture.ts'
+import { startTestCluster, type TestCluster } from './workloads-fixture.ts'
+
+/** Answers with what it was asked with; a proxy that was authenticated adds who the client is. */
+const server = `
+import { createServer } from 'node:http'
+createServer((request, response) => response.end('client: ' + (request.headers['x-forwarded-client-cert'] ?? 'nobody')))
+  .listen(8080)`
+const fetching = (url: string) =>
+  `fetch('${url}').then(async r => console.log(r.status, await r.text())).catch(error => { console.log(String(error.cause)); process.exit(3) })`
+
+const needs = [
+  ['namespaces for pods', await canRunPods()],
+  ['iptables', await canRedirect()],
+  ...(await Promise.all(
+    (['istioctl', 'pilot-discovery', 'pilot-agent', 'envoy'] as const).map(
+      async tool => [tool, await isObtainable(tool)] as const,
+    ),
+  )),
+] as const
+const missing = needs.filter(([, has]) => !has).map(([what]) => what)
+if (missing.length > 0)
+  process.stderr.write(`SKIPPED: no mesh can run on this machine, which lacks ${missing.join(', ')}\n`)
+
+const patienceMs = 300_000
+let cluster: TestCluster
+
+async function istioctl(...args: readonly string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(
+    await program('istioctl'),
+    ['--kubeconfig', cluster.kubeconfig, ...args],
+    { timeout: patienceMs },
+  )
+  return stdout
+}
+
+const web = (image: string) => [
+  {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: 'apps', labels: { 'istio-injection': 'enabled' } },
+  },
+  {
+    apiVersion: 'security.istio.io/v1',
+    kind: 'PeerAuthentication',
+    metadata: { name: 'default', namespace: 'istio-system' },
+    spec: { mtls: { mode: 'STRICT' } },
+  },
+  {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'web', namespace: 'apps', labels: { app: 'web' } },
+    spec: {
+      containers: [
+        {
+          ...{ name: 'web', image, ports: [{ containerPort: 8080 }] },
+          readinessProbe: { httpGet: { path: '/', port: 8080 }, periodSeconds: 1, timeoutSeconds: 5 },
+        },
+      ],
+    },
+  },
+  {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'web', namespace: 'apps' },
+    spec: { selector: { app: 'web' }, ports: [{ name: 'http', port: 80, targetPort: 8080 }] },
+  },
+  {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'Gateway',
+    metadata: { name: 'web', namespace: 'apps' },
+    spec: {
+      selector: { istio: 'ingressgateway' },
+      servers: [{ port: { number: 80, name: 'http', protocol: 'HTTP' }, hosts: ['*'] }],
+    },
+  },
+  {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'VirtualService',
+    metadata: { name: 'web', namespace: 'apps' },
+    spec: {
+      ...{ hosts: ['*'], gateways: ['web'] },
+      http: [{ route: [{ destination: { host: 'web', port: { number: 80 } } }] }],
+    },
+  },
+  {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'outsider', namespace: 'default' },
+    spec: { containers: [{ name: 'outsider', image }] },
+  },
+]
+
+let image = ''
+
+beforeAll(async () => {
+  if (missing.length > 0) return
+  cluster = await startTestCluster()
+  image = await cluster.push(
+    await buildImage({
+      files: { 'app/server.mjs': server, 'etc/passwd': 'app:x:65532:65532::/:/none\n' },
+      withNode: true,
+      config: {
+        Entrypoint: ['/bin/node'],
+        Cmd: ['/app/server.mjs'],
+        User: '65532:65532',
+        Env: ['PATH=/bin'],
+      },
+    }),
+  )
+  await istioctl(
+    ...['install', '--skip-confirmation', '--readiness-timeout', '5m'],
+    ...['--set', 'hub=docker.io/istio', '--set', 'tag=1.31.0', '--set', 'components.cni.enabled=true'],
+  )
+  for (const object of web(image)) {
+    let last: unknown
+    await eventually(
+      `${object.kind} ${object.metadata.name} to be taken`,
+      async () => {
+        last = await cluster.admin.apply(object).catch((error: unknown) => error)
+        return last === undefined ? true : undefined
+      },
+      patienceMs,
+    ).catch((error: unknown) => {
+      throw new Error(`${String(error)}: ${String(last)}`)
+    })
+  }
+  // Programs that no machine has had yet are built first, which takes minutes.
+}, 2_400_000)
+afterAll(() => cluster?.close(), 120_000)
+
+const podSchema = z.looseObject({
+  status: z.looseObject({
+    phase: z.string(),
+    conditions: z.array(z.looseObject({ type: z.string(), status: z.string() })).default([]),
+    containerStatuses: z.array(z.looseObject({ state: z.looseObject({}) })).default([]),
+    initContainerStatuses: z.array(z.looseObject({ name: z.string(), state: z.looseObject({}) })).default([]),
+  }),
+})
+const listSchema = z.looseObject({ items: z.array(podSchema) })
+
+async function podsOf(namespace: string, selector: string) {
+  const answer = await cluster.admin.call(
+    'GET',
+    `/api/v1/namespaces/${namespace}/pods?labelSelector=${encodeURIComponent(selector)}`,
+  )
+  return listSchema.parse(answer).items
+}
+
+const isReady = ({ status }: z.infer<typeof podSchema>) =>
+  status.conditions.some(({ type, status: holds }) => type === 'Ready' && holds === 'True')
+const isSimulated = ({ status }: z.infer<typeof podSchema>) =>
+  status.conditions.some(({ type }) => type === 'mlp.dev/simulated')
+
+/** What node prints in a container, once it is as expected. */
+async function says(pod: readonly string[], url: string, expected: RegExp): Promise<string> {
+  let last = ''
+  return eventually(
+    `${pod.join(' ')} to get ${expected} from ${url}`,
+    async () => {
+      last = await cluster
+        .kubectl('exec', ...pod, '--', '/bin/node', '-e', fetching(url))
+        .catch((error: unknown) =>
+          String(z.looseObject({ stdout: z.string() }).safeParse(error).data?.stdout),
+        )
+      return expected.test(last) ? last : undefined
+    },
+    patienceMs,
+  ).catch((error: unknown) => {
+    throw new Error(`${String(error)}; it got last: ${last}`)
+  })
+}
+
+describe.skipIf(missing.length > 0)('Istio as istioctl installs it', { timeout: patienceMs * 2 }, () => {
+  test('runs: istiod and the gateway are processes, and ready', async () => {
+    const pods = [
+      ...(await podsOf('istio-system', 'app=istiod')),
+      ...(await podsOf('istio-system', 'istio=ingressgateway')),
+    ]
+    expect(pods.map(isReady)).toEqual([true, true])
+    expect(pods.map(isSimulated)).toEqual([false, false])
+  })
+
+  test('injects sidecars that redirect a pod’s traffic', async () => {
+    const [pod] = await eventually(
+      'the pod to be ready',
+      async () => {
+        const pods = await podsOf('apps', 'app=web')
+        return pods.length === 1 && pods.every(isReady) ? pods : undefined
+      },
+      patienceMs,
+    ).catch(async (error: unknown) => {
+      throw new Error(`${String(error)}: ${JSON.stringify(await podsOf('apps', 'app=web'))}`)
+    })
+    expect(pod?.status.initContainerStatuses).toMatchObject([
+      { name: 'istio-validation', state: { terminated: { exitCode: 0 } } },
+      { name: 'istio-proxy', state: { running: {} } },
+    ])
+  })
+
+  test('lets only the mesh in: a pod outside of it is refused, one inside is known by name', async () => {
+    await says(['outsider'], 'http://web.apps', /ECONNRESET|other side closed/)
+    const inside = await says(
+      ['web', '--namespace', 'apps', '--container', 'web'],
+      'http://web.apps',
+      /^200 /,
+    )
+    expect(inside).toContain('URI=spiffe://cluster.local/ns/apps/sa/default')
+  })
+
+  test('answers at the load balancer of its gateway', async () => {
+    const host = await cluster.kubectl(
+      ...['get', 'service', 'istio-ingressgateway', '--namespace', 'istio-system'],
+      ...['--output', 'jsonpath={.status.loadBalancer.ingress[0].hostname}'],
+    )
+    expect(host).toMatch(/^a[0-9a-f-]+\.elb\.us-east-1\.amazonaws\.com$/)
+    const answer = await says(['outsider'], `http://${host}/`, /^200 /)
+    expect(answer).toContain('sa/istio-ingressgateway-service-account')
+  })
+
+  test('lets Jobs finish, their sidecar with them', async () => {
+    await cluster.admin.call('POST', '/apis/batch/v1/namespaces/apps/jobs', {
+      metadata: { name: 'once' },
+      spec: {
+        template: {
+          spec: {
+            restartPolicy: 'OnFailure',
+            containers: [{ name: 'once', image, command: ['/bin/node', '-e', fetching('http://web')] }],
+          },
+        },
+      },
+    })
+    await cluster.kubectl(
+      ...['wait', '--for=condition=Complete', 'job/once', '--namespace', 'apps', '--timeout', '300s'],
+    )
+    const log = await cluster.kubectl('logs', 'job/once', '--namespace', 'apps', '--container', 'once')
+    expect(log).toContain('sa/default')
+  })
+
+  test('is seen whole by istioctl', async () => {
+    const proxies = await istioctl('proxy-status')
+    expect(proxies).toMatch(/^istio-ingressgateway-\S+\.istio-system\s/m)
+    expect(proxies).toMatch(/^web\.apps\s/m)
+    expect(await istioctl('remote-clusters')).toMatch(/^Kubernetes\s+synced\s/m)
+    expect(await istioctl('proxy-config', 'listeners', 'web.apps')).toContain('15006')
+  })
+})
