@@ -11,6 +11,7 @@ import type { Declaration } from '../2-kubernetes/declarations.ts'
 import { loadTemplate } from '../2-kubernetes/templates.ts'
 import { databaseUsersStepId } from './database-users.ts'
 import { imageOf, podChanges, type Workload, withFiles, withPods } from './pod-changes.ts'
+import { requestsIn } from './requests.ts'
 import { rollOut } from './roll-out.ts'
 
 /** MLflow runs once: in the cloud that is configured first, as the record of all machines does. */
@@ -69,8 +70,9 @@ export function application(name: ApplicationName): Declaration {
       const pods = podChanges(context, cloud, workloadsOf[name])
       if (pods === undefined) return undefined
       const objects = await loadTemplate(context, `applications/${name}.yaml`)
+      const requests = await requestsIn(context)
       return objects.map(object => {
-        if (object.kind === 'Deployment') return withPods(object, pods)
+        if (object.kind === 'Deployment') return withPods(object, pods, requests)
         return object.kind === 'ConfigMap' ? withFiles(object, pods) : object
       })
     },

@@ -6,6 +6,7 @@ import { cloudOf } from '../1-infrastructure/cloud-of.ts'
 import { type DeclarationContext, infrastructureOutputs } from '../2-kubernetes/declarations.ts'
 import type { Context } from '../phase.ts'
 import { imagesStepId, pushedImages } from './images-step.ts'
+import type { Requests } from './requests.ts'
 
 /** Pods that phase 3 makes: under which service account, with which of the three images in them. */
 export interface Workload {
@@ -66,6 +67,7 @@ const containerSchema = z.looseObject({
   name: z.string(),
   image: z.string(),
   env: z.array(z.looseObject({ name: z.string() })).default([]),
+  resources: z.looseObject({}).default({}),
 })
 /** Of a Deployment and of a Job. */
 const templateSchema = z.looseObject({
@@ -77,8 +79,12 @@ const templateSchema = z.looseObject({
   }),
 })
 
-/** The object with the image, labels and settings of its pods; what the settings name replaces the template's own. */
-export function withPods(object: KubeObject, { image, labels, settings }: PodChanges): KubeObject {
+/** The object with the image, labels, requests and settings of its pods; what the settings name replaces the template's own. */
+export function withPods(
+  object: KubeObject,
+  { image, labels, settings }: PodChanges,
+  requests: Requests = {},
+): KubeObject {
   const { spec } = templateSchema.parse(object)
   const { template } = spec
   const change = (container: z.output<typeof containerSchema>) => ({
@@ -88,6 +94,10 @@ export function withPods(object: KubeObject, { image, labels, settings }: PodCha
       ...container.env.filter(({ name }) => settings.environment[name] === undefined),
       ...Object.entries(settings.environment).map(([name, value]) => ({ name, value })),
     ],
+    resources: {
+      ...container.resources,
+      ...(requests[container.name] === undefined ? {} : { requests: requests[container.name] }),
+    },
   })
   // Where no database is told of that it speaks to, the proxy has nothing to do.
   const isIdle = (name: string) =>

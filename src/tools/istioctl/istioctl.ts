@@ -50,8 +50,7 @@ export function openIstioctl(context: ExecContext, options: IstioctlOptions): Is
       return await runCommand(context, {
         file: binary,
         args: [...args, ...cluster],
-        // Nothing of the operator's own settings for istioctl.
-        env: { ISTIOCONFIG: '/dev/null', NO_COLOR: '1' },
+        env: { NO_COLOR: '1' },
         timeoutMs,
         acceptExitCodes,
         ...(step === undefined ? {} : { step }),

@@ -1,3 +1,4 @@
+import { allowFileWatches } from '../file-watch-limit.ts'
 import { canRedirect } from '../network/redirect.ts'
 import { istioRecipes } from './istio.ts'
 import { prometheusRecipes } from './prometheus.ts'
@@ -11,7 +12,7 @@ const all: readonly Recipe[] = [...istioRecipes, ...prometheusRecipes, webhookCe
 export async function obtainableRecipes(
   programs: Pick<RecipePrograms, 'isObtainable'>,
 ): Promise<readonly Recipe[]> {
-  const redirects = await canRedirect()
+  const redirects = (await canRedirect()) && (await allowFileWatches())
   const obtainable = await Promise.all(
     all.map(async recipe => {
       if (recipe.needsRedirection === true && !redirects) return false
