@@ -8,12 +8,13 @@ import { MlpError } from '../../engine/errors.ts'
 import type { Status, StepId } from '../../engine/step.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { describeRef, type KubeObject, type ObjectRef, refOf } from '../../kube/objects.ts'
-import { readRollout } from '../../kube/rollout.ts'
+import { readRollout, waitForRollout } from '../../kube/rollout.ts'
 import { type Istioctl, openIstioctl } from '../../tools/istioctl/istioctl.ts'
 import { cloudOf } from '../1-infrastructure/cloud-of.ts'
 import { openCluster, requireCluster } from '../2-kubernetes/cluster.ts'
 import { kubeconfigFile } from '../2-kubernetes/context-step.ts'
 import { mark } from '../2-kubernetes/marks.ts'
+import { kubectlFor } from '../3-applications/roll-out.ts'
 import type { Context, PlatformStep } from '../phase.ts'
 import { undoControlPlane } from './control-plane-undo.ts'
 import { changedSince, fingerprints, foreignIstio, installedObjects } from './installed.ts'
@@ -67,7 +68,11 @@ export function controlPlaneStep(cloudName: CloudName): PlatformStep {
       const file = await writeOverlay(context, cloudName, overlay)
       const istioctl = await istioctlFor(context, cloudName, controlPlaneStepId(cloudName))
       progress.report(`installing Istio ${overlay.version.tag}`)
-      await istioctl.install(file)
+      try {
+        await istioctl.install(file)
+      } catch (error) {
+        throw await podTrouble(context, client, meshId, error)
+      }
       const installed = await installedObjects(client, meshId)
       await client.apply(mark(context, stepName, recordOf(overlay, installed)))
       return { revision: overlay.version.revision, version: overlay.version.tag }
@@ -86,6 +91,34 @@ export async function istioctlFor(context: Context, cloud: CloudName, step?: str
     cloud,
     ...(step === undefined ? {} : { step }),
   })
+}
+
+/** istioctl only tells which Deployment is not ready; its pods tell why: an image, a webhook, a node without room. */
+async function podTrouble(
+  context: Context,
+  client: KubeClient,
+  meshId: string,
+  error: unknown,
+): Promise<unknown> {
+  if (!(error instanceof MlpError) || error.code !== 'MLP2210') return error
+  const options = {
+    signal: context.signal,
+    report: () => {},
+    kubectl: kubectlFor(context, client),
+    timeoutMs: 0,
+    patienceMs: 0,
+  }
+  try {
+    for (const { kind, metadata } of await installedObjects(client, meshId)) {
+      const { name, namespace } = metadata
+      if (kind === 'Deployment') {
+        await waitForRollout(client, { apiVersion: 'apps/v1', kind, name, namespace }, options)
+      }
+    }
+    return error
+  } catch (trouble) {
+    return trouble instanceof MlpError ? trouble : error
+  }
 }
 
 const recordSchema = z.looseObject({

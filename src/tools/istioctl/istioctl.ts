@@ -32,7 +32,7 @@ export interface Istioctl {
   proxyStatus(revision: string): Promise<readonly ProxyStatus[]>
 }
 
-const installTimeoutMs = 900_000
+const installTimeoutMs = 600_000
 const questionTimeoutMs = 90_000
 /** istioctl's own: the analysis was made, and found something. */
 const foundIssues = 79
@@ -80,7 +80,7 @@ export function openIstioctl(context: ExecContext, options: IstioctlOptions): Is
 
   return {
     async install(overlay) {
-      const readiness = `${Math.round(installTimeoutMs / 2_000)}s`
+      const readiness = '240s'
       await run(
         ['install', '--filename', overlay, '--skip-confirmation', '--readiness-timeout', readiness],
         installTimeoutMs,
