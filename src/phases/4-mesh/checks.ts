@@ -70,7 +70,9 @@ export function meshChecks(config: Config, cloud: CloudName): readonly PlatformC
       'Rules do not do what they say.',
       plane,
       async context => {
-        const messages = await (await istioctlFor(context, cloud)).analyze()
+        const { revision } = await istioVersion(context)
+        const contexts = others.map(other => meshNames(context.config, other).cluster)
+        const messages = await (await istioctlFor(context, cloud)).analyze(revision, contexts)
         const told = (level: string) =>
           messages
             .filter(message => message.level === level)
@@ -150,7 +152,7 @@ export function meshChecks(config: Config, cloud: CloudName): readonly PlatformC
       plane,
       async (context, client) => {
         const [host] = gatewayHosts(context.config)
-        return await askGateway(context, client, host ?? '', again)
+        return await askGateway(context, client, cloud, { host: host ?? '', again })
       },
     ),
     check(

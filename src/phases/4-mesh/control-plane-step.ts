@@ -67,6 +67,7 @@ export function controlPlaneStep(cloudName: CloudName): PlatformStep {
       const overlay = await overlayOf(context, cloudName)
       const file = await writeOverlay(context, cloudName, overlay)
       const istioctl = await istioctlFor(context, cloudName, controlPlaneStepId(cloudName))
+      await tryAgain(client, meshId, message => progress.report(message))
       progress.report(`installing Istio ${overlay.version.tag}`)
       try {
         await istioctl.install(file)
@@ -93,6 +94,24 @@ export async function istioctlFor(context: Context, cloud: CloudName, step?: str
   })
 }
 
+/**
+ * Kubernetes tries ever more rarely to make a pod that a webhook refuses: a gateway that was refused while istiod did not
+ * answer would wait for a quarter of an hour. A new ReplicaSet is tried at once.
+ */
+async function tryAgain(
+  client: KubeClient,
+  meshId: string,
+  report: (message: string) => void,
+): Promise<void> {
+  for (const object of await installedObjects(client, meshId)) {
+    if (object.kind !== 'Deployment') continue
+    const { refusedToCreate } = await readRollout(client, refOf(object))
+    if (refusedToCreate === undefined) continue
+    report(`new pods for ${describeRef(refOf(object))}, which were refused before`)
+    await client.restart(refOf(object), new Date())
+  }
+}
+
 /** istioctl only tells which Deployment is not ready; its pods tell why: an image, a webhook, a node without room. */
 async function podTrouble(
   context: Context,
@@ -117,7 +136,16 @@ async function podTrouble(
     }
     return error
   } catch (trouble) {
-    return trouble instanceof MlpError ? trouble : error
+    if (!(trouble instanceof MlpError)) return error
+    const [said] = trouble.detail?.split('\n') ?? []
+    return new MlpError({
+      code: trouble.code,
+      // The command's own last lines are shown as well, and say nothing of it.
+      summary: said === undefined ? trouble.message : `${trouble.message}: ${said}`,
+      detail: trouble.detail,
+      remedy: trouble.remedy,
+      cause: error,
+    })
   }
 }
 

@@ -1,7 +1,10 @@
 import { X509Certificate } from 'node:crypto'
-import { request } from 'node:https'
-import type { TLSSocket } from 'node:tls'
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
+import type { Socket } from 'node:net'
+import { connect as tlsConnect } from 'node:tls'
 import * as z from 'zod'
+import type { CloudName } from '../../clouds/cloud.ts'
 import type { Finding } from '../../engine/check.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import type { KubeObject, ObjectRef } from '../../kube/objects.ts'
@@ -50,8 +53,8 @@ function gatewayAddress(service: KubeObject | undefined): string | undefined {
 export async function askGateway(
   context: Context,
   client: KubeClient,
-  host: string,
-  again: string,
+  cloud: CloudName,
+  { host, again }: { readonly host: string; readonly again: string },
 ): Promise<Finding> {
   const [deployment, service, secret] = await Promise.all([
     client.get(deploymentRef),
@@ -71,7 +74,13 @@ export async function askGateway(
   const direct =
     address === undefined
       ? 'its load balancer has no address yet'
-      : await tlsRequest({ address, port: publicPort, host, signal: context.signal }).catch(reason)
+      : await tlsRequest({
+          address,
+          port: publicPort,
+          host,
+          proxy: proxyOf(context, cloud),
+          signal: context.signal,
+        }).catch(reason)
   if (typeof direct !== 'string') return findingOf(direct, expected, `${address}:${publicPort}`, again)
   const [pod] = pods
   if (pod === undefined) return { status: 'fail', detail: 'the gateway has no pod', remedy: [again] }
@@ -99,32 +108,47 @@ interface TlsQuestion {
   readonly address: string
   readonly port: number
   readonly host: string
+  /** What leads to the cloud from this machine; undefined for the plain network. */
+  readonly proxy?: string | undefined
   readonly signal: AbortSignal
 }
 
+function proxyOf({ target }: Context, cloud: CloudName): string | undefined {
+  return target.clouds[cloud]?.environment['HTTPS_PROXY'] || target.environment['HTTPS_PROXY'] || undefined
+}
+
 /** Whom the certificate vouches for is asked by its fingerprint: a self-signed one is in nobody's list. */
-function tlsRequest({ address, port, host, signal }: TlsQuestion): Promise<TlsAnswer> {
-  return new Promise((resolve, reject) => {
-    const sent = request(
-      {
-        host: address,
-        port,
-        servername: host,
-        headers: { host },
-        path: '/',
-        rejectUnauthorized: false,
-        agent: false,
-        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
-      },
-      answer => {
-        const { fingerprint256 } = (answer.socket as TLSSocket).getPeerCertificate()
-        answer.resume()
-        resolve({ status: answer.statusCode ?? 0, fingerprint: fingerprint256 })
-      },
-    )
-    sent.on('error', reject)
-    sent.end()
+async function tlsRequest(question: TlsQuestion): Promise<TlsAnswer> {
+  const { address, port, host, proxy } = question
+  const signal = AbortSignal.any([question.signal, AbortSignal.timeout(timeoutMs)])
+  const way = proxy === undefined ? undefined : await tunnel(proxy, `${address}:${port}`, signal)
+  const socket = tlsConnect({
+    ...(way === undefined ? { host: address, port } : { socket: way }),
+    servername: host,
+    ALPNProtocols: ['http/1.1'],
+    rejectUnauthorized: false,
   })
+  try {
+    await once(socket, 'secureConnect', { signal })
+    const { fingerprint256 } = socket.getPeerCertificate()
+    const sent = request({ createConnection: () => socket, headers: { host }, path: '/', signal })
+    sent.end()
+    const [answer] = (await once(sent, 'response', { signal })) as [IncomingMessage]
+    answer.resume()
+    return { status: answer.statusCode ?? 0, fingerprint: fingerprint256 }
+  } finally {
+    socket.destroy()
+  }
+}
+
+/** By CONNECT, as every HTTPS proxy offers it. */
+async function tunnel(proxy: string, to: string, signal: AbortSignal): Promise<Socket> {
+  const sent = request(proxy, { method: 'CONNECT', path: to, headers: { host: to }, agent: false, signal })
+  sent.end()
+  const [answer, socket] = (await once(sent, 'connect', { signal })) as [IncomingMessage, Socket]
+  if (answer.statusCode === 200) return socket
+  socket.destroy()
+  throw new Error(`the proxy answers ${answer.statusCode}`)
 }
 
 function findingOf(answer: TlsAnswer, expectedPem: string, where: string, again: string): Finding {

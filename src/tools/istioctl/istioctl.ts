@@ -23,11 +23,10 @@ export interface IstioctlOptions {
 export interface Istioctl {
   /** Installs, or changes, what the overlay (a file) describes, and waits until it is ready. */
   install(overlay: string): Promise<void>
-  /** Removes one control plane and its gateways; CRDs stay. False when there is no control plane of that revision. */
-  uninstall(overlay: string): Promise<void>
   /** New pods of namespaces that name no revision get their sidecar from this one. */
   setDefaultRevision(revision: string): Promise<void>
-  analyze(): Promise<readonly AnalysisMessage[]>
+  /** Of this cluster's rules; those of the others, by their contexts, where they are looked up. */
+  analyze(revision: string, others: readonly string[]): Promise<readonly AnalysisMessage[]>
   remoteClusters(revision: string): Promise<readonly RemoteCluster[]>
   proxyStatus(revision: string): Promise<readonly ProxyStatus[]>
 }
@@ -86,20 +85,25 @@ export function openIstioctl(context: ExecContext, options: IstioctlOptions): Is
         installTimeoutMs,
       )
     },
-    async uninstall(overlay) {
-      await run(['uninstall', '--filename', overlay, '--skip-confirmation'], installTimeoutMs)
-    },
     async setDefaultRevision(revision) {
       await run(
         ['tag', 'set', 'default', '--revision', revision, '--overwrite', '--skip-confirmation'],
         questionTimeoutMs,
       )
     },
-    analyze: () =>
-      ask(['analyze', '--all-namespaces', '--output', 'json', '--color=false'], parseAnalysis, [
-        0,
-        foundIssues,
-      ]),
+    analyze: (revision, others) =>
+      ask(
+        [
+          'analyze',
+          '--all-namespaces',
+          ...['--revision', revision],
+          ...['--output', 'json', '--color=false'],
+          // By the operator's own rights: the accounts in the remote Secrets may not read what it looks at.
+          ...others.flatMap(other => ['--remote-contexts', other]),
+        ],
+        parseAnalysis,
+        [0, foundIssues],
+      ),
     remoteClusters: revision => ask(['remote-clusters', '--revision', revision], parseRemoteClusters),
     proxyStatus: revision =>
       ask(['proxy-status', '--revision', revision, '--output', 'json'], parseProxyStatus),
