@@ -91,11 +91,13 @@ async function leaderRecords(client: KubeClient): Promise<readonly KubeObject[]>
   return found.filter(({ metadata }) => metadata.annotations?.[leaderKey] !== undefined)
 }
 
-/** What is left of a kind: mlp's own went before. */
+/** What is left of a kind: mlp's own went before, and what an object owns goes with it. */
 async function instancesOf(client: KubeClient, definition: KubeObject): Promise<readonly string[]> {
   const kind = kindOf(definition)
   if (kind === undefined) return []
-  return (await client.list(kind)).map(object => describeRef(refOf(object)))
+  return (await client.list(kind))
+    .filter(({ metadata }) => !Array.isArray(metadata['ownerReferences']))
+    .map(object => describeRef(refOf(object)))
 }
 
 function kindOf({ spec }: KubeObject) {

@@ -53,6 +53,8 @@ const reader: Declaration = {
   kinds: [
     { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding' },
     { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole' },
+    { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding' },
+    { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role' },
     { apiVersion: 'v1', kind: 'Secret' },
     { apiVersion: 'v1', kind: 'ServiceAccount' },
   ],
