@@ -88,6 +88,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
   let timeScale = given.MLP_SANDBOX_TIME_SCALE
   let dataServers: DataServers | undefined
   const runsPods = await canRunPods()
+  const recipes = runsPods ? await obtainableRecipes(options.programs) : []
   const outside = openOutside({
     socketFolder: home.socketFolder,
     doors: cloud => dataServers?.doors(cloud) ?? [],
@@ -95,7 +96,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
   })
 
   const workloads = createWorkloads({
-    recipes: runsPods ? await obtainableRecipes(options.programs) : [],
+    recipes,
     programs: options.programs,
     world: () => world,
     home: home.folder,
@@ -303,6 +304,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
         programs: options.programs,
         faults,
         runsPods,
+        recipes,
         dataServers: dataServers?.describe() ?? { real: [], missing: [] },
       }),
     target: () => ({

@@ -8,6 +8,7 @@ import type { Supervisor } from './processes/supervisor.ts'
 import type { Programs } from './programs.ts'
 import type { SimulatedCloud } from './simulated-cloud.ts'
 import type { ResourceStore } from './store/resource-store.ts'
+import type { Recipe } from './workloads/recipes/recipe.ts'
 
 /** A part of the sandbox that has not come up yet. */
 export type PartState = { readonly state: 'starting' } | { readonly state: 'failed'; readonly why: string }
@@ -25,6 +26,8 @@ export interface StatusSources {
   readonly faults: Faults
   /** Whether pods of pushed images run on this machine. */
   readonly runsPods: boolean
+  /** Images from elsewhere that run too, made of programs of the same version. */
+  readonly recipes: readonly Recipe[]
   readonly dataServers: { readonly real: readonly string[]; readonly missing: readonly string[] }
 }
 
@@ -46,6 +49,15 @@ const simulated = [
 const otherPods = 'nodes, and pods of other images: kwok reports them ready, nothing runs in them'
 const allPods =
   'nodes and all pods: kwok reports them ready; running them takes Linux with user namespaces, util-linux and iproute2'
+
+/** Without what has no program: the sandbox does that itself, and says so of the pod. */
+function fromRecipes(recipes: readonly Recipe[]): readonly string[] {
+  const programs = recipes.filter(recipe => Object.keys(recipe.programs).length > 0)
+  if (programs.length === 0) return []
+  return [
+    `pods of images from elsewhere, made of their programs: ${programs.map(one => one.what).join('; ')}`,
+  ]
+}
 
 /** What `mlp sandbox status` shows; src/cli/sandbox-client.ts reads it. */
 export async function sandboxStatus(sources: StatusSources): Promise<object> {
@@ -69,7 +81,12 @@ export async function sandboxStatus(sources: StatusSources): Promise<object> {
     startedAt: sources.startedAt,
     timeScale: sources.timeScale,
     memoryBytes: process.memoryUsage.rss(),
-    real: [...real, ...sources.dataServers.real, ...(sources.runsPods ? [runningPods] : [])],
+    real: [
+      ...real,
+      ...sources.dataServers.real,
+      ...(sources.runsPods ? [runningPods] : []),
+      ...fromRecipes(sources.recipes),
+    ],
     simulated: [...simulated, ...sources.dataServers.missing, sources.runsPods ? otherPods : allPods],
     clouds: clouds.map(cloud => ({
       name: cloud.name,

@@ -12,6 +12,7 @@ const reference = (name: string) =>
 
 /** https://github.com/istio/istio/blob/1.31.0/pilot/docker/Dockerfile.pilot */
 const pilot: Recipe = {
+  what: `istiod ${version}`,
   images: reference('pilot'),
   programs: { '/usr/local/bin/pilot-discovery': 'pilot-discovery' },
   entrypoint: ['/usr/local/bin/pilot-discovery'],
@@ -26,6 +27,7 @@ const pilot: Recipe = {
 
 /** https://github.com/istio/istio/blob/1.31.0/pilot/docker/Dockerfile.proxyv2 */
 const proxy: Recipe = {
+  what: `Istio's proxies ${version}, with a plain Envoy`,
   images: reference('proxyv2'),
   programs: { '/usr/local/bin/pilot-agent': 'pilot-agent', '/usr/local/bin/envoy': 'envoy' },
   files: async () => ({ '/var/lib/istio/envoy/envoy_bootstrap_tmpl.json': await bootstrap() }),

@@ -11,6 +11,7 @@ function image(
 ): Recipe {
   const whole = `${repository}:v${version}`.replaceAll('.', '\\.')
   return {
+    what: `${tool} ${version}`,
     images: `^${whole}(-distroless)?(@sha256:[0-9a-f]{64})?$`,
     programs: { [program]: tool },
     entrypoint: [program],

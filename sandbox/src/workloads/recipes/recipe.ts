@@ -7,6 +7,8 @@ import type { Container, Pod } from '../pod.ts'
  * toolchain, at the paths and under the configuration that the real image has. Pods of such images really run.
  */
 export interface Recipe {
+  /** Program and version, for who asks what is real here. */
+  readonly what: string
   /** Regular expression of whole references, of the one version that the toolchain has: `^docker\.io/…:1\.2\.3$`. */
   readonly images: string
   /** Toolchain's program by its absolute path in the image. */

@@ -10,6 +10,7 @@ import type { Recipe } from './recipe.ts'
  * certificate: the sandbox does what its Jobs would, and says so of their pods.
  */
 export const webhookCertificates: Recipe = {
+  what: 'kube-webhook-certgen',
   images: '^(ghcr\\.io/jkroepke|registry\\.k8s\\.io/ingress-nginx)/kube-webhook-certgen:v?\\d',
   programs: {},
   entrypoint: [],
