@@ -14,6 +14,7 @@ import { cloudOf } from '../1-infrastructure/cloud-of.ts'
 import { openCluster, requireCluster } from '../2-kubernetes/cluster.ts'
 import { kubeconfigFile } from '../2-kubernetes/context-step.ts'
 import { mark } from '../2-kubernetes/marks.ts'
+import { applicationsOf } from '../3-applications/applications.ts'
 import { kubectlFor } from '../3-applications/roll-out.ts'
 import type { Context, PlatformStep } from '../phase.ts'
 import { undoControlPlane } from './control-plane-undo.ts'
@@ -37,12 +38,18 @@ export function controlPlaneStepId(cloud: CloudName): StepId {
 }
 
 /** istiod, its CNI plugin and the gateways, by the real istioctl. */
-export function controlPlaneStep(cloudName: CloudName): PlatformStep {
+export function controlPlaneStep(config: Config, cloudName: CloudName): PlatformStep {
   return {
     id: controlPlaneStepId(cloudName),
     cloud: cloudName,
     title: 'Istio control plane and gateways',
-    needs: [`2.${cloudName}.context`, `2.${cloudName}.namespaces`, `4.${cloudName}.mesh-authority`],
+    needs: [
+      `2.${cloudName}.context`,
+      `2.${cloudName}.namespaces`,
+      `4.${cloudName}.mesh-authority`,
+      // While istiod starts, its webhook refuses every pod: nobody should be rolled out then.
+      ...applicationsOf(config, cloudName).map((name): StepId => `3.${cloudName}.${name}`),
+    ],
     inputs: context => ({
       clusters: otherClouds(context.config, cloudName).map(other => contextName(other, context.config)),
       environment: context.config.environment,

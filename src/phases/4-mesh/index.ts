@@ -25,7 +25,7 @@ export const meshPhase: Phase = {
     meshClouds(config).flatMap(cloud => [
       ...(cloud === homeCloud(config) ? [rootStep(config)] : []),
       authorityStep(config, cloud),
-      controlPlaneStep(cloud),
+      controlPlaneStep(config, cloud),
       gatewayCertificateStep(cloud),
       ...meshDeclarations(config, cloud).map(declaration => objectStep(cloud, declaration)),
       ...otherClouds(config, cloud).map(other => remoteStep(config, cloud, other)),
