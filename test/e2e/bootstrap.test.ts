@@ -33,7 +33,7 @@ describe('a platform on the sandbox, from nothing and back', () => {
   afterAll(() => playground.dispose())
 
   it('bootstraps three clouds from an empty folder', async () => {
-    const finished = await playground.mlp(['bootstrap', '--yes', '--json'])
+    const finished = await playground.mlp(['bootstrap', '--to', '3', '--yes', '--json'])
     expect(finished.stderr).not.toMatch(/^\s+at /m)
     expect({
       exitCode: finished.exitCode,
@@ -109,7 +109,7 @@ describe('a platform on the sandbox, from nothing and back', () => {
   })
 
   it('changes nothing the second time, and says why', async () => {
-    const finished = await playground.mlp(['bootstrap', '--yes', '--json'])
+    const finished = await playground.mlp(['bootstrap', '--to', '3', '--yes', '--json'])
     expectSuccess(finished)
     expect(states(finished).filter(({ state }) => state !== 'skipped')).toEqual([])
     expect(states(finished).every(({ why }) => (why ?? '').length > 0)).toBe(true)
@@ -121,7 +121,7 @@ describe('a platform on the sandbox, from nothing and back', () => {
     const names = (await readdir(buckets)).filter(name => name.includes('-tfstate-'))
     expect(names).toHaveLength(1)
     for (const name of names) await rm(join(buckets, name, 'mlp'), { recursive: true })
-    const finished = await playground.mlp(['bootstrap', '--yes', '--json'])
+    const finished = await playground.mlp(['bootstrap', '--to', '3', '--yes', '--json'])
     expectSuccess(finished)
     expect(states(finished).filter(({ state }) => state !== 'skipped')).toEqual([])
   })
@@ -154,7 +154,7 @@ describe('a platform on the sandbox, from nothing and back', () => {
       failed: [],
     })
     expect(summary.kept.length).toBeGreaterThan(0)
-    const up = await playground.mlp(['bootstrap', '--yes', '--json'])
+    const up = await playground.mlp(['bootstrap', '--to', '3', '--yes', '--json'])
     expectSuccess(up)
     // The clusters are new; what data-sync was told is in the databases, which were kept.
     for (const cloud of ['aws', 'gcp', 'azure'])

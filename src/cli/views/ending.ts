@@ -88,8 +88,10 @@ function oneFailure(row: FailedRow, { columns, palette }: EndingOptions): readon
     .slice(0, 2)
     .flatMap(line => wrap(`what to do: ${line}`, columns, '  ').slice(0, 2))
   const detail = (error?.detail ?? '').split('\n').filter(line => line.trim() !== '')
-  // The tool's own last words when we have them; an error's detail often quotes the same.
-  const said = row.toolLines.length > 0 ? row.toolLines.slice(-10) : detail
+  // A failed tool's own last words, of which the detail quotes some; of a tool that did well they explain nothing.
+  const isOfTool = error?.code.startsWith('MLP2') === true
+  const said =
+    (isOfTool || detail.length === 0) && row.toolLines.length > 0 ? row.toolLines.slice(-10) : detail
   const room = Math.max(1, 10 - summary.length - remedy.length)
   // Some tools answer in one line of many pages.
   const quoted = said.map(line => cut(line, 4 * columns)).filter(line => line.trim() !== '')

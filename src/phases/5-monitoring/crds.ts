@@ -8,7 +8,7 @@ import type { Context } from '../phase.ts'
 
 export const crdKind = { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition' } as const
 export const crdStep = 'stack'
-const servedTimeoutMs = 60_000
+const servedTimeoutMs = 300_000
 
 const statusSchema = z.looseObject({
   status: z

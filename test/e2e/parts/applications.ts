@@ -238,7 +238,7 @@ export function testApplications(platform: () => Playground): void {
       .parse(parseEvents(down.stdout).at(-1)).kept
     expect(kept.filter(({ type }) => type === 'image')).toHaveLength(9)
 
-    const up = await platform().mlp(['bootstrap', '--yes', '--json'])
+    const up = await platform().mlp(['bootstrap', '--to', '3', '--yes', '--json'])
     expect(up.exitCode, up.stdout.slice(-2000)).toBe(0)
     expect(
       steps(up).filter(({ step = '', state }) => step.endsWith('.images') && state !== 'skipped'),
