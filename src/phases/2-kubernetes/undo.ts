@@ -1,4 +1,5 @@
 import type { CloudName } from '../../clouds/cloud.ts'
+import { platformIdKey } from '../../config/names.ts'
 import type { Leftover } from '../../engine/events.ts'
 import type { Undone } from '../../engine/step.ts'
 import type { KubeClient } from '../../kube/client.ts'
@@ -46,6 +47,14 @@ export async function undoObjects(
         kept.push(row('it was there before mlp'))
         continue
       }
+      const volumes =
+        kind === 'Namespace' && !context.consent.destroyData
+          ? await ownVolumes(context, client, found.metadata.name)
+          : []
+      if (volumes.length > 0) {
+        kept.push(row(`holds volumes with data, which --destroy-data removes: ${summarise(volumes)}`))
+        continue
+      }
       const foreign = kind === 'Namespace' ? await foreignContent(context, client, found.metadata.name) : []
       if (foreign.length > 0) {
         left.push(row(`holds what mlp did not make: ${summarise(foreign)}`))
@@ -66,6 +75,22 @@ export async function undoObjects(
     removed.push(row)
   }
   return { removed, kept, left }
+}
+
+/** Claims that bear this platform's mark: their disks would go with the namespace. */
+async function ownVolumes(
+  context: Context,
+  client: KubeClient,
+  namespace: string,
+): Promise<readonly string[]> {
+  const labelSelector = `${platformIdKey.kubernetes}=${context.platformId}`
+  const claims = await client.list({
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    namespace,
+    labelSelector,
+  })
+  return claims.map(claim => claim.metadata.name)
 }
 
 /** What would go with a namespace although it is not ours, or not ours to delete. What an object owns goes with it. */

@@ -44,15 +44,22 @@ const rulesSchema = envelope(
     ),
   }),
 )
+const poolsSchema = envelope(z.looseObject({ scrapePools: z.array(z.string()) }))
 const alertsSchema = z.array(z.looseObject({ labels: z.record(z.string(), z.string()) }))
 const dashboardsSchema = z.array(z.looseObject({ uid: z.string() }))
 
-export type Target = z.output<typeof targetsSchema>['data']['activeTargets'][number]
-export type RuleGroup = z.output<typeof rulesSchema>['data']['groups'][number]
+type Target = z.output<typeof targetsSchema>['data']['activeTargets'][number]
+type RuleGroup = z.output<typeof rulesSchema>['data']['groups'][number]
 
 export async function readTargets(client: KubeClient): Promise<OrSimulated<readonly Target[]>> {
   const answer = await askSet(client, prometheus, 9090, '/api/v1/targets?state=active')
   return answer === simulated ? simulated : understood(targetsSchema, 'Prometheus', answer).data.activeTargets
+}
+
+/** What Prometheus has been told to look at, whether or not it has found anything there. */
+export async function readScrapePools(client: KubeClient): Promise<OrSimulated<readonly string[]>> {
+  const answer = await askSet(client, prometheus, 9090, '/api/v1/scrape_pools')
+  return answer === simulated ? simulated : understood(poolsSchema, 'Prometheus', answer).data.scrapePools
 }
 
 export async function readRules(client: KubeClient): Promise<OrSimulated<readonly RuleGroup[]>> {

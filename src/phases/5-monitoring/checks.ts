@@ -3,11 +3,13 @@ import type { CheckId, Finding } from '../../engine/check.ts'
 import { MlpError } from '../../engine/errors.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { describeRef, refOf } from '../../kube/objects.ts'
+import { viewPod } from '../../kube/pod-trouble.ts'
 import { requireCluster } from '../2-kubernetes/cluster.ts'
 import { secretValue } from '../3-applications/keys-step.ts'
 import type { Context, PlatformCheck } from '../phase.ts'
 import { readAlerts, readDashboardUids, readRules, readTargets, simulated } from './api.ts'
 import { declarations, readDashboards } from './declarations.ts'
+import { groupsOf, watchdog } from './loaded.ts'
 import { monitoringNamespace, releaseName } from './names.ts'
 import { readWorkloads } from './readiness.ts'
 import { contentOf, isPending, readRelease } from './release.ts'
@@ -15,7 +17,6 @@ import { grafanaRef } from './secrets-step.ts'
 
 /** A check answers soon; `verify --wait` asks again. */
 const patienceMs = 3_000
-const watchdog = 'Watchdog'
 const named = 5
 
 /** Guide, phase 5, asked of each cluster, of Prometheus, of Alertmanager and of Grafana. */
@@ -94,16 +95,30 @@ export function monitoringChecks(cloud: Cloud): readonly PlatformCheck[] {
       async (_context, client) => {
         const targets = await readTargets(client)
         if (targets === simulated) return played('Prometheus')
-        const down = targets.filter(({ health }) => health !== 'up')
+        const silent = targets.filter(({ health }) => health !== 'up')
+        const unasked = silent.filter(({ health }) => health === 'unknown')
+        const playedPods = silent.length === 0 ? new Set<string>() : await simulatedPods(client)
+        const isPlayed = ({ labels }: (typeof silent)[number]) =>
+          playedPods.has(`${labels['namespace']}/${labels['pod']}`)
+        const down = silent.filter(target => !isPlayed(target) && !unasked.includes(target))
         const jobs = new Set(targets.map(({ labels }) => labels['job'] ?? ''))
         const unseen = ['api-gateway', 'model-serving', 'data-sync'].filter(job => !jobs.has(job))
         if (down.length > 0) {
-          const lines = down.map(
-            ({ scrapeUrl, lastError }) => `${scrapeUrl}: ${lastError || 'not asked yet'}`,
-          )
+          const lines = down.map(({ scrapeUrl, lastError }) => `${scrapeUrl}: ${lastError}`)
           return fail(`${down.length} of ${targets.length} do not answer: ${listed(lines)}`, [
             `mlp verify 3 --cloud ${cloud.name}`,
           ])
+        }
+        if (unseen.length === 0 && silent.length > 0) {
+          const names = silent.map(target =>
+            isPlayed(target)
+              ? `${target.labels['pod']} (simulated: nothing runs in it)`
+              : `${target.scrapeUrl} (not asked yet)`,
+          )
+          return {
+            status: 'warn',
+            detail: `${targets.length - silent.length} of ${targets.length} targets answer; not: ${listed(names)}`,
+          }
         }
         return unseen.length === 0
           ? pass(`${targets.length} targets of ${jobs.size} jobs`)
@@ -187,14 +202,17 @@ async function isThere(client: KubeClient, object: Parameters<typeof refOf>[0]):
 
 async function wantedGroups(context: Context, cloud: Cloud): Promise<readonly string[]> {
   const rules = declarations.find(({ name }) => name === 'rules')
-  const objects = (await rules?.objects(context, cloud.name)) ?? []
-  return objects.flatMap(({ spec }) => groupNames(spec))
+  return groupsOf((await rules?.objects(context, cloud.name)) ?? [])
 }
 
-function groupNames(spec: unknown): readonly string[] {
-  if (typeof spec !== 'object' || spec === null || !('groups' in spec) || !Array.isArray(spec.groups))
-    return []
-  return spec.groups.map(({ name }) => String(name))
+/** `namespace/name` of every pod that a simulator plays. */
+async function simulatedPods(client: KubeClient): Promise<ReadonlySet<string>> {
+  const pods = await client.list({ apiVersion: 'v1', kind: 'Pod' })
+  return new Set(
+    pods
+      .filter(pod => viewPod(pod).simulated)
+      .map(({ metadata }) => `${metadata.namespace}/${metadata.name}`),
+  )
 }
 
 function listed(lines: readonly string[]): string {

@@ -5,6 +5,7 @@ import type { Json } from '../../engine/json.ts'
 import type { KubeObject } from '../../kube/objects.ts'
 import type { Declaration, DeclarationContext } from '../2-kubernetes/declarations.ts'
 import { loadObjects } from '../2-kubernetes/templates.ts'
+import { waitForMonitors, waitForRules } from './loaded.ts'
 import { monitoringNamespace, stackStepId } from './names.ts'
 
 const operated = (kind: string) => ({ apiVersion: 'monitoring.coreos.com/v1', kind })
@@ -20,6 +21,7 @@ const monitors: Declaration = {
   inputs: () => null,
   replaceable: true,
   shrinks: true,
+  finish: ({ signal }, client, objects, report) => waitForMonitors(client, objects, { signal, report }),
 }
 
 /** Objectives and alerts, each with its runbook. */
@@ -34,6 +36,7 @@ const rules: Declaration = {
   inputs: context => ({ runbooks: context.config.monitoring?.runbooks ?? null }),
   replaceable: true,
   shrinks: true,
+  finish: ({ signal }, client, objects, report) => waitForRules(client, objects, { signal, report }),
 }
 
 /** Grafana's sidecar takes every ConfigMap of this label. */

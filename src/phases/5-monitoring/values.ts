@@ -66,6 +66,10 @@ function configuredValues({ config, platformId }: ValuesContext, cloud: CloudNam
         retentionSize: `${Math.floor(gibibytes(storage) * usableShare)}GB`,
         externalLabels: { cluster: contextName(cloud, config), cloud, environment: config.environment },
         storageSpec: { volumeClaimTemplate: claimed(storage) },
+        // Two small nodes hold a platform of this environment, with its mesh.
+        ...(config.environment === 'dev'
+          ? { resources: { requests: { cpu: '100m', memory: '512Mi' } } }
+          : {}),
       },
     },
     alertmanager: {
