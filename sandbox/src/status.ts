@@ -9,6 +9,7 @@ import type { Programs } from './programs.ts'
 import type { SimulatedCloud } from './simulated-cloud.ts'
 import type { ResourceStore } from './store/resource-store.ts'
 import type { Recipe } from './workloads/recipes/recipe.ts'
+import { leftOut } from './workloads/recipes/recipes.ts'
 
 /** A part of the sandbox that has not come up yet. */
 export type PartState = { readonly state: 'starting' } | { readonly state: 'failed'; readonly why: string }
@@ -59,6 +60,10 @@ function fromRecipes(recipes: readonly Recipe[]): readonly string[] {
   ]
 }
 
+function withoutPrograms({ what }: Recipe): string {
+  return `pods of ${what}: this machine lacks what it takes to get or to run them (Go, Python 3 with pip, iptables)`
+}
+
 /** What `mlp sandbox status` shows; src/cli/sandbox-client.ts reads it. */
 export async function sandboxStatus(sources: StatusSources): Promise<object> {
   const { home, store, clouds, processes, clusters } = sources
@@ -87,7 +92,12 @@ export async function sandboxStatus(sources: StatusSources): Promise<object> {
       ...(sources.runsPods ? [runningPods] : []),
       ...fromRecipes(sources.recipes),
     ],
-    simulated: [...simulated, ...sources.dataServers.missing, sources.runsPods ? otherPods : allPods],
+    simulated: [
+      ...simulated,
+      ...sources.dataServers.missing,
+      ...(sources.runsPods ? leftOut(sources.recipes).map(withoutPrograms) : []),
+      sources.runsPods ? otherPods : allPods,
+    ],
     clouds: clouds.map(cloud => ({
       name: cloud.name,
       endpoint: `https://127.0.0.1:${home.ports[cloud.name]}`,

@@ -15,7 +15,8 @@ import { createServer } from 'node:http'
 createServer((request, response) => response.end('client: ' + (request.headers['x-forwarded-client-cert'] ?? 'nobody')))
   .listen(8080)`
 const fetching = (url: string) =>
-  `fetch('${url}').then(async r => console.log(r.status, await r.text())).catch(error => { console.log(String(error.cause)); process.exit(3) })`
+  `fetch('${url}').then(async response => { console.log(response.status, await response.text()); process.exitCode = response.ok ? 0 : 3 })
+    .catch(error => { console.log(String(error.cause)); process.exitCode = 3 })`
 
 const needs = [
   ['namespaces for pods', await canRunPods()],
@@ -157,8 +158,34 @@ async function podsOf(namespace: string, selector: string) {
 
 const isReady = ({ status }: z.infer<typeof podSchema>) =>
   status.conditions.some(({ type, status: holds }) => type === 'Ready' && holds === 'True')
-const isSimulated = ({ status }: z.infer<typeof podSchema>) =>
-  status.conditions.some(({ type }) => type === 'mlp.dev/simulated')
+
+async function readyPods(namespace: string, selector: string) {
+  return eventually(
+    `pods ${selector} to be ready`,
+    async () => {
+      const pods = await podsOf(namespace, selector)
+      return pods.length > 0 && pods.every(isReady) ? pods : undefined
+    },
+    patienceMs,
+  ).catch(async (error: unknown) => {
+    throw new Error(`${String(error)}: ${JSON.stringify(await podsOf(namespace, selector))}`)
+  })
+}
+
+/** What istioctl prints, once it is as expected: a proxy may be connecting anew just now. */
+async function istioctlSays(args: readonly string[], ...expected: readonly RegExp[]): Promise<void> {
+  let last = ''
+  await eventually(
+    `istioctl ${args.join(' ')} to say ${expected.join(' and ')}`,
+    async () => {
+      last = await istioctl(...args).catch(String)
+      return expected.every(pattern => pattern.test(last)) ? true : undefined
+    },
+    patienceMs,
+  ).catch((error: unknown) => {
+    throw new Error(`${String(error)}; it said last: ${last}`)
+  })
+}
 
 /** What node prints in a container, once it is as expected. */
 async function says(pod: readonly string[], url: string, expected: RegExp): Promise<string> {
@@ -181,25 +208,15 @@ async function says(pod: readonly string[], url: string, expected: RegExp): Prom
 
 describe.skipIf(missing.length > 0)('Istio as istioctl installs it', { timeout: patienceMs * 2 }, () => {
   test('runs: istiod and the gateway are processes, and ready', async () => {
-    const pods = [
-      ...(await podsOf('istio-system', 'app=istiod')),
-      ...(await podsOf('istio-system', 'istio=ingressgateway')),
-    ]
-    expect(pods.map(isReady)).toEqual([true, true])
-    expect(pods.map(isSimulated)).toEqual([false, false])
+    for (const selector of ['app=istiod', 'istio=ingressgateway']) {
+      const [pod, ...more] = await readyPods('istio-system', selector)
+      expect(more).toEqual([])
+      expect(pod?.status.conditions.map(({ type }) => type)).not.toContain('mlp.dev/simulated')
+    }
   })
 
   test('injects sidecars that redirect a pod’s traffic', async () => {
-    const [pod] = await eventually(
-      'the pod to be ready',
-      async () => {
-        const pods = await podsOf('apps', 'app=web')
-        return pods.length === 1 && pods.every(isReady) ? pods : undefined
-      },
-      patienceMs,
-    ).catch(async (error: unknown) => {
-      throw new Error(`${String(error)}: ${JSON.stringify(await podsOf('apps', 'app=web'))}`)
-    })
+    const [pod] = await readyPods('apps', 'app=web')
     expect(pod?.status.initContainerStatuses).toMatchObject([
       { name: 'istio-validation', state: { terminated: { exitCode: 0 } } },
       { name: 'istio-proxy', state: { running: {} } },
@@ -246,10 +263,8 @@ describe.skipIf(missing.length > 0)('Istio as istioctl installs it', { timeout: 
   })
 
   test('is seen whole by istioctl', async () => {
-    const proxies = await istioctl('proxy-status')
-    expect(proxies).toMatch(/^istio-ingressgateway-\S+\.istio-system\s/m)
-    expect(proxies).toMatch(/^web\.apps\s/m)
-    expect(await istioctl('remote-clusters')).toMatch(/^Kubernetes\s+synced\s/m)
-    expect(await istioctl('proxy-config', 'listeners', 'web.apps')).toContain('15006')
+    await istioctlSays(['proxy-status'], /^istio-ingressgateway-\S+\.istio-system\s/m, /^web\.apps\s/m)
+    await istioctlSays(['remote-clusters'], /^Kubernetes\s+synced\s/m)
+    await istioctlSays(['proxy-config', 'listeners', 'web.apps'], /15006/)
   })
 })

@@ -20,6 +20,7 @@ import { pipeline } from 'node:stream/promises'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { extract, type Header } from 'tar-stream'
 import * as z from 'zod'
+import { onceEach } from './once-each.ts'
 
 /** https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md */
 const configSchema = z.looseObject({
@@ -105,17 +106,6 @@ export async function fetchImage(
   })
   const bytes = manifest.layers.reduce((sum, layer) => sum + Number(layer['size'] ?? 0), 0)
   return { config, root, bytes }
-}
-
-const underWay = new Map<string, Promise<void>>()
-
-/** Pods that start together share one unpacking. */
-function onceEach(key: string, work: () => Promise<void>): Promise<void> {
-  const running = underWay.get(key)
-  if (running !== undefined) return running
-  const started = work().finally(() => underWay.delete(key))
-  underWay.set(key, started)
-  return started
 }
 
 function architecture(): string {

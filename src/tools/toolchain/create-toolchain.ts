@@ -140,6 +140,7 @@ export function createToolchain(options: ToolchainOptions): Toolchain {
     return started
   }
 
+  let pip: Promise<boolean> | undefined
   const goVersion = async () => {
     const question = { args: ['env', 'GOVERSION'], env: {}, pattern: '^go(\\S+)' }
     return (await findOnPath('go', question, environment, memoryFile))?.version
@@ -174,7 +175,9 @@ export function createToolchain(options: ToolchainOptions): Toolchain {
       if ((await findCached(cache, tool, pin.version)) !== undefined || downloadFor(pin) !== undefined)
         return true
       if (pin.build !== undefined && (await goVersion()) !== undefined) return true
-      return wheelFor(pin) !== undefined && (await hasPip({ environment, context: { signal, emit } }))
+      if (wheelFor(pin) === undefined) return false
+      pip ??= hasPip({ environment, context: { signal, emit } })
+      return await pip
     },
     goVersion,
   }

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { ToolName } from '../../../../src/tools/toolchain/toolchain.ts'
 import type { PulledImage } from '../images.ts'
+import { onceEach } from '../once-each.ts'
 import type { Recipe, RecipePrograms } from './recipe.ts'
 
 /** Raised when roots are laid out in another way, so that they are made again. */
@@ -105,17 +106,6 @@ async function librariesOf(program: string): Promise<readonly string[]> {
   const { stdout } = await promisify(execFile)('ldd', [program]).catch(() => ({ stdout: '' }))
   // `libm.so.6 => /lib/x86_64-linux-gnu/libm.so.6 (0x…)` and `/lib64/ld-linux-x86-64.so.2 (0x…)`
   return stdout.split('\n').flatMap(line => /(?:=> )?(\/\S+) \(0x/.exec(line)?.[1] ?? [])
-}
-
-const underWay = new Map<string, Promise<void>>()
-
-/** Pods that start together share one root. */
-function onceEach(key: string, work: () => Promise<void>): Promise<void> {
-  const running = underWay.get(key)
-  if (running !== undefined) return running
-  const started = work().finally(() => underWay.delete(key))
-  underWay.set(key, started)
-  return started
 }
 
 async function exists(path: string): Promise<boolean> {

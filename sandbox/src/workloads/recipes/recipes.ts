@@ -23,6 +23,11 @@ export async function obtainableRecipes(
   return all.filter((_recipe, index) => obtainable[index])
 }
 
+/** Those that kwok plays on this machine, for want of what it takes to get or to run their programs. */
+export function leftOut(recipes: readonly Recipe[]): readonly Recipe[] {
+  return all.filter(recipe => !recipes.includes(recipe))
+}
+
 export function findRecipe(recipes: readonly Recipe[], image: string): Recipe | undefined {
   return recipes.find(({ images }) => new RegExp(images).test(image))
 }
