@@ -141,6 +141,7 @@ export function createToolchain(options: ToolchainOptions): Toolchain {
   }
 
   let pip: Promise<boolean> | undefined
+  let go: Promise<string | undefined> | undefined
   const goVersion = async () => {
     const question = { args: ['env', 'GOVERSION'], env: {}, pattern: '^go(\\S+)' }
     return (await findOnPath('go', question, environment, memoryFile))?.version
@@ -174,7 +175,8 @@ export function createToolchain(options: ToolchainOptions): Toolchain {
       const pin = await pinOf(tool)
       if ((await findCached(cache, tool, pin.version)) !== undefined || downloadFor(pin) !== undefined)
         return true
-      if (pin.build !== undefined && (await goVersion()) !== undefined) return true
+      if (pin.build !== undefined) go ??= goVersion()
+      if (pin.build !== undefined && (await go) !== undefined) return true
       if (wheelFor(pin) === undefined) return false
       pip ??= hasPip({ environment, context: { signal, emit } })
       return await pip
