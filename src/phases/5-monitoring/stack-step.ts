@@ -88,8 +88,13 @@ export function stackStep(cloudName: CloudName): PlatformStep {
       const access = await cloud.cluster(context.signal)
       if (access === undefined) return { removed: [], kept: [], left: [] }
       const client = openCluster(context, cloud, access)
-      const options = await helmOptions(context, cloudName)
-      return await undoStack(context, client, cloudName, options, message => progress.report(message))
+      return await undoStack(
+        context,
+        client,
+        cloudName,
+        () => helmOptions(context, cloudName),
+        message => progress.report(message),
+      )
     },
   }
 }

@@ -46,7 +46,8 @@ export async function undoStack(
   context: Context,
   client: KubeClient,
   cloud: CloudName,
-  helm: HelmOptions,
+  /** Asked for only where there is a release to remove: helm may have to be built first. */
+  helmOptions: () => Promise<HelmOptions>,
   report: (message: string) => void,
 ): Promise<Undone> {
   const removed: Leftover[] = []
@@ -65,8 +66,9 @@ export async function undoStack(
   }
   if (release !== undefined) {
     report(`helm uninstall ${releaseName}`)
-    await waitForEarlierHelm(helm.runRecord, context.signal, report)
-    await withHelm(context, helm, running => running.uninstall(releaseName))
+    const options = await helmOptions()
+    await waitForEarlierHelm(options.runRecord, context.signal, report)
+    await withHelm(context, options, helm => helm.uninstall(releaseName))
     removed.push({
       cloud,
       type: 'Release',
