@@ -2,12 +2,12 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as z from 'zod'
-import { eventually } from '../../test/support/processes.ts'
-import { isObtainable, program } from '../../test/support/programs.ts'
-import { canRedirect } from '../src/workloads/network/redirect.ts'
-import { canRunPods } from '../src/workloads/supported.ts'
-import { buildImage } from './image-fixture.ts'
-import { startTestCluster, type TestCluster } from './workloads-fixture.ts'
+import { eventually } from '../../../test/support/processes.ts'
+import { isObtainable, program } from '../../../test/support/programs.ts'
+import { canRedirect } from '../../src/workloads/network/redirect.ts'
+import { canRunPods } from '../../src/workloads/supported.ts'
+import { buildImage } from '../image-fixture.ts'
+import { startTestCluster, type TestCluster } from '../workloads-fixture.ts'
 
 /** Answers with what it was asked with; a proxy that was authenticated adds who the client is. */
 const server = `
