@@ -1,4 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdir, readFile, readlink, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -144,10 +145,12 @@ async function pod(name: string): Promise<PodView | undefined> {
 }
 
 function until(name: string, what: string, holds: (pod: PodView) => boolean): Promise<PodView> {
-  return eventually(`${name} to be ${what}`, async () => {
+  const ask = async () => {
     const now = await pod(name)
     return now !== undefined && holds(now) ? now : undefined
-  }).catch(async error => {
+  }
+  // Half a minute passed on a busy machine before a container had begun.
+  return eventually(`${name} to be ${what}`, ask, 100_000).catch(async error => {
     throw new Error(`${error.message}: ${JSON.stringify((await pod(name))?.status)}`)
   })
 }
@@ -525,13 +528,24 @@ describe.runIf(supported)('pods of images in the sandbox’s registries', () => 
     await run('stubborn', { terminationGracePeriodSeconds: 1 }, { env: [{ name: 'LINGER', value: '60000' }] })
     await ready('polite')
     await ready('stubborn')
-    const log = kubectl('logs', '--follow', 'polite')
+    const follower = spawn(await program('kubectl'), [
+      ...['--kubeconfig', cluster.kubeconfig, 'logs', '--follow', 'polite'],
+    ])
+    let log = ''
+    for (const stream of [follower.stdout, follower.stderr])
+      stream.on('data', (chunk: Buffer) => {
+        log += chunk.toString()
+      })
+    const followed = once(follower, 'close')
+    // It is connected once it has what was printed before; only then may the pod go.
+    await eventually('the first line of its log', async () => (log.includes('started as') ? true : undefined))
     for (const name of ['polite', 'stubborn']) await cluster.admin.call('DELETE', `${namespace}/pods/${name}`)
     const begun = performance.now()
     await eventually('the polite one to go', async () =>
       (await pod('polite')) === undefined ? true : undefined,
     )
-    expect(await log).toContain('asked to end')
+    await followed
+    expect(log).toContain('asked to end')
     await eventually('the other to go', async () =>
       (await pod('stubborn')) === undefined ? true : undefined,
     )
