@@ -47,10 +47,16 @@ function bootstrap(): Promise<string> {
 
 /** The metrics filter `istio.stats` is Istio's own Envoy's, too; without it proxies have no istio_* metrics. */
 async function withoutStats(pod: Pod, client: ApiClient): Promise<void> {
+  // It goes with the istiod that it is for: nobody who removes Istio knows of it.
+  const owners = pod.metadata['ownerReferences']
   await client.apply({
     apiVersion: 'telemetry.istio.io/v1',
     kind: 'Telemetry',
-    metadata: { name: 'sandbox-without-istio-stats', namespace: pod.metadata.namespace },
+    metadata: {
+      name: 'sandbox-without-istio-stats',
+      namespace: pod.metadata.namespace,
+      ...(Array.isArray(owners) ? { ownerReferences: owners } : {}),
+    },
     spec: {
       metrics: [
         {
