@@ -11,6 +11,7 @@ const suites = [
   ['dead-code', 'knip'],
   ['audit', 'node scripts/audit.mjs'],
   ['build', 'node scripts/build.mjs'],
+  ['engines', 'node scripts/engines.mjs'],
   ['unit', 'vitest run --project unit --coverage'],
   ['sandbox', 'vitest run --project sandbox'],
   ['fidelity', 'vitest run --project fidelity'],

@@ -16,7 +16,9 @@ const leavingSchema = z.looseObject({
             message: z.string().default(''),
           }),
         )
-        .default([]),
+        // Null in a CustomResourceDefinition that is new.
+        .nullish()
+        .transform(conditions => conditions ?? []),
     })
     .prefault({}),
 })

@@ -25,8 +25,9 @@ export interface RolloutOptions {
 
 const defaultTimeoutMs = 600_000
 const defaultPatienceMs = 90_000
-/** A container that ended so often will not mend itself. */
+/** A container that ended so often, for so long, will not mend itself; kubelets take a minute over it. */
 const restartsTolerated = 3
+const crashPatienceMs = 15_000
 const pollMs = 1_000
 
 /**
@@ -77,8 +78,12 @@ function findStuck(
   if (refusedToCreate !== undefined && hasLasted('refused', since, now, patienceMs))
     return { kind: 'refused', message: refusedToCreate }
   return (
-    troubles.find(({ kind, restarts }) => kind === 'crash' && restarts >= restartsTolerated) ??
-    findLasting(troubles, since, now, patienceMs)
+    troubles.find(
+      ({ kind, restarts, pod, container }) =>
+        kind === 'crash' &&
+        restarts >= restartsTolerated &&
+        hasLasted(`${pod} ${container} crash`, since, now, Math.min(patienceMs, crashPatienceMs)),
+    ) ?? findLasting(troubles, since, now, patienceMs)
   )
 }
 

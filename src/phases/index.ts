@@ -1,7 +1,15 @@
 import { infrastructurePhase } from './1-infrastructure/index.ts'
 import { kubernetesPhase } from './2-kubernetes/index.ts'
 import { applicationsPhase } from './3-applications/index.ts'
+import { meshPhase } from './4-mesh/index.ts'
+import { monitoringPhase } from './5-monitoring/index.ts'
 import type { Phase } from './phase.ts'
 
-/** In the guide's order. Phases 4 to 8 are not there yet. */
-export const phases: readonly Phase[] = [infrastructurePhase, kubernetesPhase, applicationsPhase]
+/** In the guide's order. Phases 6 to 8 are not there yet. */
+export const phases: readonly Phase[] = [
+  infrastructurePhase,
+  kubernetesPhase,
+  applicationsPhase,
+  meshPhase,
+  monitoringPhase,
+]

@@ -70,6 +70,8 @@ export async function openClusterDoors(options: ClusterDoorsOptions): Promise<Cl
       readSource(client, address => {
         sources.set(client, address)
         metadata.emit('connection', client)
+        // What came together with the preface, as proxies send it, lies in the paused stream.
+        client.resume()
       })
     })
     servers.push(await listenOnSocket(front, identitySocket))

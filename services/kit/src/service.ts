@@ -132,6 +132,8 @@ export async function createService<Settings extends SharedSettings>(
     childLoggerFactory: (logger, bindings, options) => new RequestLog(logger, bindings, options),
     genReqId: request => acceptedRequestId(request.headers['x-request-id']) ?? randomUUID(),
     requestIdHeader: false,
+    // What a service waits for at its start (a database, a cloud's credentials) may take a while; its startup probe decides.
+    pluginTimeout: 0,
     bodyLimit: limits.bodyLimitBytes,
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: limits.keepAliveTimeoutMs,

@@ -13,7 +13,11 @@ const servedTimeoutMs = 300_000
 const statusSchema = z.looseObject({
   status: z
     .looseObject({
-      conditions: z.array(z.looseObject({ type: z.string(), status: z.string() })).default([]),
+      // Null until the API server has looked at it.
+      conditions: z
+        .array(z.looseObject({ type: z.string(), status: z.string() }))
+        .nullish()
+        .transform(conditions => conditions ?? []),
     })
     .prefault({}),
 })
