@@ -11,11 +11,12 @@ import { isAdopted, ownerOf, selectorOf } from './marks.ts'
 const deletionTimeoutMs = 180_000
 const namesListed = 5
 
-/** Kubernetes fills every namespace with these; Istio with the last. */
+/** Kubernetes fills every namespace with these; Istio with the last two. */
 const furniture = new Set([
   'ConfigMap kube-root-ca.crt',
   'ServiceAccount default',
   'ConfigMap istio-ca-root-cert',
+  'ConfigMap istio-ca-crl',
 ])
 /** Follow from other objects or only tell of them. */
 const derivedKinds = new Set([

@@ -23,6 +23,8 @@ const workloads: readonly Kind[] = [
   { apiVersion: 'apps/v1', kind: 'DaemonSet' },
   { apiVersion: 'v1', kind: 'Service' },
   { apiVersion: 'v1', kind: 'ConfigMap' },
+  // On GKE, where only a quota lets pods of another namespace be critical ones.
+  { apiVersion: 'v1', kind: 'ResourceQuota' },
   { apiVersion: rbac, kind: 'RoleBinding' },
   { apiVersion: rbac, kind: 'Role' },
   { apiVersion: 'v1', kind: 'ServiceAccount' },
