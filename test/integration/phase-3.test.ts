@@ -15,10 +15,12 @@ import { type KubeClient, openKubeClient } from '../../src/kube/client.ts'
 import { type KubeObject, refOf } from '../../src/kube/objects.ts'
 import { kubernetesPhase } from '../../src/phases/2-kubernetes/index.ts'
 import { mark } from '../../src/phases/2-kubernetes/marks.ts'
+import { loadTemplate } from '../../src/phases/2-kubernetes/templates.ts'
 import { application, applicationsOf } from '../../src/phases/3-applications/applications.ts'
 import { databaseUsers } from '../../src/phases/3-applications/database-users.ts'
 import { applicationsPhase } from '../../src/phases/3-applications/index.ts'
 import { secretValue } from '../../src/phases/3-applications/keys-step.ts'
+import { requestsIn } from '../../src/phases/3-applications/requests.ts'
 import type { Context } from '../../src/phases/phase.ts'
 import { startControlPlane, type TestControlPlane } from '../support/control-plane.ts'
 import { eventually } from '../support/processes.ts'
@@ -211,7 +213,7 @@ test.each(applicationsOf(config, 'aws'))(
   },
 )
 
-test('the guide’s replicas, requests, limits and service stand, but without a load balancer', async () => {
+test('the guide’s replicas, limits and service stand, with small requests in dev, but without a load balancer', async () => {
   const read = (path: string) => plane.admin.call('GET', path)
   expect(await read('/apis/apps/v1/namespaces/ml-platform/deployments/api-gateway')).toMatchObject({
     spec: {
@@ -220,7 +222,7 @@ test('the guide’s replicas, requests, limits and service stand, but without a 
         spec: {
           containers: [
             {
-              resources: { requests: { cpu: '500m', memory: '1Gi' }, limits: { cpu: '2', memory: '4Gi' } },
+              resources: { requests: { cpu: '100m', memory: '256Mi' }, limits: { cpu: '2', memory: '4Gi' } },
               livenessProbe: { initialDelaySeconds: 30, periodSeconds: 10, httpGet: { path: '/health' } },
               readinessProbe: { initialDelaySeconds: 10, periodSeconds: 5 },
             },
@@ -231,6 +233,16 @@ test('the guide’s replicas, requests, limits and service stand, but without a 
   })
   expect(await read('/api/v1/namespaces/ml-platform/services/api-gateway')).toMatchObject({
     spec: { type: 'ClusterIP', ports: [{ port: 80 }] },
+  })
+})
+
+test.for(['staging', 'prod'] as const)('the guide’s requests stand in %s', async environment => {
+  expect(await requestsIn({ config: defaultSandboxConfig(environment), templates })).toEqual({})
+  const objects = await loadTemplate({ templates }, 'applications/api-gateway.yaml')
+  expect(objects.find(({ kind }) => kind === 'Deployment')).toMatchObject({
+    spec: {
+      template: { spec: { containers: [{ resources: { requests: { cpu: '500m', memory: '1Gi' } } }] } },
+    },
   })
 })
 

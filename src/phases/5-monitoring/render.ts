@@ -13,7 +13,7 @@ export async function renderMonitoring(
   cloud: CloudName,
 ): Promise<readonly Rendering[]> {
   const kubeContext = contextName(cloud, context.config)
-  const file = `kubernetes/${kubeContext}/50-${chartName}.values.yaml`
+  const file = `monitoring/${kubeContext}/values.yaml`
   const { version } = await pinnedChart(context)
   return [
     {
