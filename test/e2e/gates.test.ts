@@ -78,7 +78,7 @@ describe('before anything changes', () => {
       '‼ aws/quota: refused: VPCs per Region: 1 wanted, 0 allowed',
       '‼ azure/quota: warned: enough to start, not for every node: Total Regional vCPUs: 20 wanted, 6 allowed',
     ])
-    expect(finished.stdout).toMatch(/^Refused in .+: 0 done of 46$/m)
+    expect(finished.stdout).toMatch(/^Refused in .+: 0 done of \d+$/m)
     expect(finished.stdout).not.toContain('credentials')
     expect(finished.stderr).toBe('')
   })
