@@ -14,6 +14,7 @@ import { type Pod, podKey, podSchema } from './pod.ts'
 import { type PodWorker, readPodRecord, startPodWorker } from './pod-worker.ts'
 import type { Recipe } from './recipes/recipe.ts'
 import { findRecipe } from './recipes/recipes.ts'
+import { withOwnProbes } from './rewritten-probes.ts'
 import { watchServices } from './service-watch.ts'
 import { watchAll } from './watched.ts'
 
@@ -147,7 +148,7 @@ export function startNodeAgent(options: NodeAgentOptions): NodeAgent {
     await reserving
     const ip = known?.ip ?? freeAddress(node.spec.podCIDR)
     reserved.add(ip)
-    const admitted = await options.admit(pod)
+    const admitted = withOwnProbes(await options.admit(pod), isLocal)
     const worker = startPodWorker(admitted, known, {
       caFile: options.caFile,
       ...{ client, objects, events, dns, serviceEnvironment, isLocal, ip, hostIp, log },

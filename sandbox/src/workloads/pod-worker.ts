@@ -238,12 +238,24 @@ export function startPodWorker(
     return `Nothing runs in this container: ${container.image} is not from the sandbox's registries`
   }
 
+  function runs(container: Container): boolean {
+    return whyPlayed(container) === undefined
+  }
+
   /** What a CNI plugin does: an address, and for pods of a mesh the way through their proxy. */
   async function connect(): Promise<void> {
     await network.connect(pod.metadata.uid, options.ip, {
       sysctls: pod.spec.securityContext?.sysctls ?? [],
+      // Nothing is led through a proxy that does not run.
       rules: rulesOf(
-        pod,
+        {
+          ...pod,
+          spec: {
+            ...pod.spec,
+            initContainers: pod.spec.initContainers.filter(runs),
+            containers: pod.spec.containers.filter(runs),
+          },
+        },
         pod.spec.containers.some(({ image }) => options.recipe(image) !== undefined),
       ),
     })

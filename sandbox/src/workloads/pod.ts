@@ -43,7 +43,7 @@ const handler = z.looseObject({
   sleep: z.looseObject({ seconds: z.int() }).optional(),
 })
 export type Handler = z.output<typeof handler>
-const probe = handler.extend({
+export const probeSchema = handler.extend({
   initialDelaySeconds: z.int().default(0),
   timeoutSeconds: z.int().default(1),
   periodSeconds: z.int().default(10),
@@ -51,7 +51,7 @@ const probe = handler.extend({
   failureThreshold: z.int().default(3),
   terminationGracePeriodSeconds: z.int().optional(),
 })
-export type Probe = z.output<typeof probe>
+export type Probe = z.output<typeof probeSchema>
 const securityContext = z.looseObject({
   runAsUser: z.int().optional(),
   runAsGroup: z.int().optional(),
@@ -94,9 +94,9 @@ const container = z.looseObject({
       }),
     )
     .default([]),
-  startupProbe: probe.optional(),
-  readinessProbe: probe.optional(),
-  livenessProbe: probe.optional(),
+  startupProbe: probeSchema.optional(),
+  readinessProbe: probeSchema.optional(),
+  livenessProbe: probeSchema.optional(),
   lifecycle: z.looseObject({ preStop: handler.optional(), postStart: handler.optional() }).optional(),
   securityContext: securityContext.optional(),
   /** Of init containers: `Always` makes one a sidecar. */
