@@ -7,7 +7,11 @@ const agentPort = 15020
 const variable = 'ISTIO_KUBE_APP_PROBERS'
 const probers = z.record(
   z.string(),
-  z.looseObject({ httpGet: z.unknown(), tcpSocket: z.unknown(), grpc: z.unknown() }),
+  z.looseObject({
+    httpGet: z.unknown().optional(),
+    tcpSocket: z.unknown().optional(),
+    grpc: z.unknown().optional(),
+  }),
 )
 
 /** The pod with its own probes, where the agent that was to answer for it is only played. */
