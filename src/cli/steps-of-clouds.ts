@@ -2,14 +2,14 @@ import type { PlatformStep } from '../phases/phase.ts'
 
 /**
  * The steps of the clouds that a run works on (`--cloud`). What they need of another cloud's is not waited for: a step
- * that cannot do without it says so itself.
+ * that cannot do without it says so itself. What brings two clouds together is left to a run of both.
  */
 export function stepsOfClouds(
   steps: readonly PlatformStep[],
   works: (cloud: string) => boolean,
 ): readonly PlatformStep[] {
   return steps
-    .filter(({ cloud }) => works(cloud))
+    .filter(({ cloud, joins }) => works(cloud) && (joins === undefined || works(joins)))
     .map(step => {
       const needs = step.needs.filter(need => works(need.split('.')[1] ?? ''))
       return needs.length === step.needs.length ? step : { ...step, needs }

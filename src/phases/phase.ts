@@ -73,7 +73,10 @@ export interface Rendering {
   readonly unknown?: string
 }
 
-export type PlatformStep = Step<Context>
+export type PlatformStep = Step<Context> & {
+  /** Another cloud that it brings together with its own: nothing to be done in a run without that one. */
+  readonly joins?: CloudName
+}
 export type PlatformCheck = Check<Context>
 
 export interface Phase {

@@ -33,7 +33,7 @@ function remoteSecretName(config: Config, other: CloudName): string {
  */
 export function remoteStep(config: Config, cloud: CloudName, other: CloudName): PlatformStep {
   const { cluster } = meshNames(config, other)
-  return secretStep({
+  const step = secretStep({
     cloud,
     name: `mesh-remote-${other}`,
     title: `Services of ${cluster} are known here`,
@@ -60,6 +60,7 @@ export function remoteStep(config: Config, cloud: CloudName, other: CloudName): 
       return { [cluster]: kubeconfigOf(cluster, access, token) }
     },
   })
+  return { ...step, joins: other }
 }
 
 /** Undefined when the other cloud is not part of this run, or has no cluster. */
