@@ -82,7 +82,8 @@ describe('a platform from nothing and back, with every API call recorded', () =>
       () => existsSync(join(home, 'daemon.json')) || undefined,
       minutes,
     )
-    for (const args of [['bootstrap', '--yes'], ['verify'], ['bootstrap', '--yes']]) await mlp(args)
+    for (const args of [['bootstrap', '--to', '3', '--yes'], ['verify'], ['bootstrap', '--to', '3', '--yes']])
+      await mlp(args)
     const { processes, ...own } = memory.parse(JSON.parse(await mlp(['sandbox', 'status', '--json'])))
     memoryBytes = processes.reduce((sum, one) => sum + (one.memoryBytes ?? 0), own.memoryBytes)
     const environment = await mlp(['sandbox', 'env'])
@@ -99,7 +100,7 @@ describe('a platform from nothing and back, with every API call recorded', () =>
         })
     }
     await mlp(['teardown', '--yes'])
-    await mlp(['bootstrap', '--yes'])
+    await mlp(['bootstrap', '--to', '3', '--yes'])
     await mlp(['teardown', '--yes', '--destroy-data'])
     expect(daemon.exitCode, 'the recording daemon served until the end').toBeNull()
     verdicts = readFileSync(file, 'utf8')
