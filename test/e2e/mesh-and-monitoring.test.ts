@@ -10,7 +10,7 @@ const verdict = z.object({
 })
 
 // Two clouds are a mesh, and all that a third would bring is more of the same. Told in order.
-describe('a platform of two clouds, with its mesh and its monitoring', () => {
+describe('a platform of two clouds, with its mesh and its monitoring', { timeout: 1_800_000 }, () => {
   let playground: Playground
   beforeAll(async () => {
     playground = await createPlayground()
