@@ -13,13 +13,13 @@ import { platformId } from '../../src/config/names.ts'
 import type { JsonObject } from '../../src/engine/json.ts'
 import { type KubeClient, openKubeClient } from '../../src/kube/client.ts'
 import { type KubeObject, refOf } from '../../src/kube/objects.ts'
+import { secretValues } from '../../src/kube/secret.ts'
 import { kubernetesPhase } from '../../src/phases/2-kubernetes/index.ts'
 import { mark } from '../../src/phases/2-kubernetes/marks.ts'
 import { loadTemplate } from '../../src/phases/2-kubernetes/templates.ts'
 import { application, applicationsOf } from '../../src/phases/3-applications/applications.ts'
 import { databaseUsers } from '../../src/phases/3-applications/database-users.ts'
 import { applicationsPhase } from '../../src/phases/3-applications/index.ts'
-import { secretValue } from '../../src/phases/3-applications/keys-step.ts'
 import { requestsIn } from '../../src/phases/3-applications/requests.ts'
 import type { Context } from '../../src/phases/phase.ts'
 import { startControlPlane, type TestControlPlane } from '../support/control-plane.ts'
@@ -151,9 +151,9 @@ test('the step ids are those of the contract, and MLflow is in the first cloud o
 test('keys are made once, the gateway gets only a hash, and what somebody adds stays', async () => {
   expect(await step('3.aws.keys').status(context())).toMatchObject({ state: 'absent' })
   await step('3.aws.keys').apply(context(), progress)
-  const key = secretValue(await secret('api-gateway-operator-key'), 'key') ?? ''
+  const key = secretValues(await secret('api-gateway-operator-key'))['key'] ?? ''
   expect(key).toMatch(/^mlp_[0-9a-f]{16}_[\w-]{43}$/)
-  const clients = secretValue(await secret('api-gateway-keys'), 'clients.yaml') ?? ''
+  const clients = secretValues(await secret('api-gateway-keys'))['clients.yaml'] ?? ''
   expect(clients).not.toContain(key)
   expect(parse(clients).clients[0].keys[0].sha256).toBe(createHash('sha256').update(key).digest('hex'))
   const before = await Promise.all(['api-gateway-keys', 'data-sync-token'].map(secret))
@@ -163,7 +163,7 @@ test('keys are made once, the gateway gets only a hash, and what somebody adds s
 })
 
 test('a lost part of the keys is made to fit what is left', async () => {
-  const key = secretValue(await secret('api-gateway-operator-key'), 'key') ?? ''
+  const key = secretValues(await secret('api-gateway-operator-key'))['key'] ?? ''
   await client.delete({
     apiVersion: 'v1',
     kind: 'Secret',
@@ -171,7 +171,7 @@ test('a lost part of the keys is made to fit what is left', async () => {
     namespace: 'ml-platform',
   })
   await step('3.aws.keys').apply(context(), progress)
-  expect(secretValue(await secret('api-gateway-keys'), 'clients.yaml')).toContain(
+  expect(secretValues(await secret('api-gateway-keys'))['clients.yaml']).toContain(
     createHash('sha256').update(key).digest('hex'),
   )
 })

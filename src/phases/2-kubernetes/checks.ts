@@ -8,6 +8,7 @@ import type { AccessQuestion, KubeClient } from '../../kube/client.ts'
 import { compareWithLive } from '../../kube/drift.ts'
 import { contextState, fileMode, readKubeconfig } from '../../kube/kubeconfig.ts'
 import type { KubeObject } from '../../kube/objects.ts'
+import { fail, pass } from '../findings.ts'
 import type { Context, PlatformCheck } from '../phase.ts'
 import { requireAccess, requireCluster } from './cluster.ts'
 import { kubeContext, kubeconfigFile } from './context-step.ts'
@@ -227,12 +228,4 @@ async function explained(status: 'fail' | 'error', look: () => Promise<Finding>)
 
 function describeRight({ verb, group, resource }: AccessQuestion): string {
   return `${verb} ${resource}${group === '' ? '' : `.${group}`}`
-}
-
-function pass(detail: string): Finding {
-  return { status: 'pass', detail }
-}
-
-function fail(detail: string, remedy: readonly string[]): Finding {
-  return { status: 'fail', detail, remedy }
 }

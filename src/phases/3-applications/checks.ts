@@ -2,7 +2,6 @@ import * as z from 'zod'
 import type { Cloud } from '../../clouds/cloud.ts'
 import type { Config } from '../../config/schema.ts'
 import type { CheckId, Finding } from '../../engine/check.ts'
-import { MlpError } from '../../engine/errors.ts'
 import { parseJson } from '../../engine/json.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { readJob } from '../../kube/job.ts'
@@ -10,13 +9,15 @@ import type { PodAnswer, PodRequest } from '../../kube/port-forward.ts'
 import { newestPods } from '../../kube/revisions.ts'
 import { readRollout } from '../../kube/rollout.ts'
 import { rolloutState } from '../../kube/rollout-state.ts'
+import { secretValues } from '../../kube/secret.ts'
 import { imageNames } from '../../tools/images/service-images.ts'
 import { requireCluster } from '../2-kubernetes/cluster.ts'
+import { fail, orError, pass, simulatedFinding } from '../findings.ts'
 import type { Context, PlatformCheck } from '../phase.ts'
 import { type ApplicationName, applicationsOf, deploymentOf } from './applications.ts'
 import { databaseUsersJob } from './database-users.ts'
 import { findImages } from './images-step.ts'
-import { operatorKeyRef, secretValue } from './keys-step.ts'
+import { operatorKeyRef } from './keys-step.ts'
 
 /** A check answers soon; `verify --wait` asks again. */
 const patienceMs = 3_000
@@ -117,7 +118,7 @@ export function applicationChecks(config: Config, cloud: Cloud): readonly Platfo
         if (wrong.flat().length > 0) return fail(wrong.flat().join('\n'), [bootstrap])
         return played.length === 0
           ? pass(`${imageNames.length} images, by digest, in every pod`)
-          : simulated(played.join(', '))
+          : simulatedFinding(played.join(', '))
       },
     ),
     check(
@@ -126,10 +127,10 @@ export function applicationChecks(config: Config, cloud: Cloud): readonly Platfo
       'Clients get no answers, or wrong ones.',
       [id('rollouts')],
       async (_context, client) => {
-        const key = secretValue(await client.get(operatorKeyRef), 'key')
+        const key = secretValues(await client.get(operatorKeyRef))['key']
         if (key === undefined) return fail('the operator’s key is not in the cluster', [bootstrap])
         const answered = await infer(client, key)
-        if (answered === 'simulated') return simulated('api-gateway')
+        if (answered === 'simulated') return simulatedFinding('api-gateway')
         const { status, text } = answered
         if (status !== 200) return fail(`the gateway answers ${status}: ${text.slice(0, 300)}`, [bootstrap])
         const answer = answerSchema.safeParse(parseJson(text))
@@ -146,7 +147,7 @@ export function applicationChecks(config: Config, cloud: Cloud): readonly Platfo
       [id('rollouts')],
       async (_context, client) => {
         const answered = await ask(client, 'api-gateway', { path: '/metrics' })
-        if (answered === 'simulated') return simulated('api-gateway')
+        if (answered === 'simulated') return simulatedFinding('api-gateway')
         const { status, text } = answered
         const series = text.split('\n').filter(line => line !== '' && !line.startsWith('#')).length
         return status === 200 && series > 0
@@ -166,11 +167,11 @@ export function applicationChecks(config: Config, cloud: Cloud): readonly Platfo
         }
         const wired = JSON.stringify(await client.get(deploymentOf('api-gateway'))).includes('REDIS_URL')
         if (!wired) return { status: 'warn', detail: 'each replica counts alone: phase 1 has no cache now' }
-        const key = secretValue(await client.get(operatorKeyRef), 'key')
+        const key = secretValues(await client.get(operatorKeyRef))['key']
         // One late answer is no cache that is away.
         for (let attempt = 0; attempt < attempts; attempt++) {
           const before = await count()
-          if (before === 'simulated') return simulated('api-gateway')
+          if (before === 'simulated') return simulatedFinding('api-gateway')
           if (key !== undefined) await infer(client, key)
           if ((await count()) === before) return pass('in the cache of phase 1')
         }
@@ -194,7 +195,7 @@ export function applicationChecks(config: Config, cloud: Cloud): readonly Platfo
         if (server === undefined) return fail('data-sync is told of no database', [bootstrap])
         // It is ready when its own user has just asked the database something.
         const answered = await ask(client, 'data-sync', { path: '/ready' })
-        if (answered === 'simulated') return simulated('data-sync')
+        if (answered === 'simulated') return simulatedFinding('data-sync')
         const { status, text } = answered
         return status === 200
           ? pass(`data-sync signs in to ${server} by its identity`)
@@ -210,7 +211,7 @@ export function applicationChecks(config: Config, cloud: Cloud): readonly Platfo
             [id('rollouts')],
             async (_context, client) => {
               const answered = await ask(client, 'mlflow', { path: '/version' })
-              if (answered === 'simulated') return simulated('mlflow')
+              if (answered === 'simulated') return simulatedFinding('mlflow')
               const { status, text } = answered
               return status === 200
                 ? pass(`MLflow ${text.trim().slice(0, 20)}`)
@@ -251,30 +252,4 @@ async function newestOf(client: KubeClient, name: ApplicationName) {
   if (deployment === undefined) return undefined
   const pods = await newestPods(client, deployment)
   return { pods, simulated: rolloutState(deployment, pods).simulated }
-}
-
-function simulated(name: string): Finding {
-  return {
-    status: 'warn',
-    detail: `${name}: simulated: it does not run in its pod, so that nobody can be asked`,
-  }
-}
-
-function pass(detail: string): Finding {
-  return { status: 'pass', detail }
-}
-
-function fail(detail: string, remedy: readonly string[]): Finding {
-  return { status: 'fail', detail, remedy }
-}
-
-/** A check that could not look is no verdict. */
-async function orError(look: () => Promise<Finding>): Promise<Finding> {
-  try {
-    return await look()
-  } catch (error) {
-    if (!(error instanceof MlpError)) throw error
-    const detail = error.detail === undefined ? error.message : `${error.message}: ${error.detail}`
-    return { status: 'error', detail, remedy: error.remedy }
-  }
 }

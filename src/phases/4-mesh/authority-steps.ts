@@ -3,6 +3,7 @@ import type { Config } from '../../config/schema.ts'
 import { MlpError } from '../../engine/errors.ts'
 import type { StepId } from '../../engine/step.ts'
 import type { ObjectRef } from '../../kube/objects.ts'
+import { secretValues } from '../../kube/secret.ts'
 import { createRoot, issueIntermediate, type KeyPair } from '../../tools/certificates/issue.ts'
 import { daysUntil, isIssuedBy, isPair, readCertificate } from '../../tools/certificates/read.ts'
 import { cloudOf } from '../1-infrastructure/cloud-of.ts'
@@ -11,7 +12,6 @@ import { ownerOf } from '../2-kubernetes/marks.ts'
 import type { Context, PlatformStep } from '../phase.ts'
 import { homeCloud, istioNamespace, meshNames } from './mesh.ts'
 import { secretStep } from './secret-step.ts'
-import { secretValues } from './secret-values.ts'
 
 /** Ten years, as the authorities of Kubernetes clusters have: to change a root takes a time with both. */
 const rootDays = 3650

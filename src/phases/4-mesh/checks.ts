@@ -1,12 +1,13 @@
 import type { CloudName } from '../../clouds/cloud.ts'
 import type { Config } from '../../config/schema.ts'
 import type { CheckId, Finding } from '../../engine/check.ts'
-import { MlpError } from '../../engine/errors.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { describeRef, type KubeObject, refOf } from '../../kube/objects.ts'
 import { readRollout } from '../../kube/rollout.ts'
+import { secretValues } from '../../kube/secret.ts'
 import { daysUntil, readCertificate } from '../../tools/certificates/read.ts'
 import { requireCluster } from '../2-kubernetes/cluster.ts'
+import { fail, orError, pass, simulatedFinding } from '../findings.ts'
 import type { Context, PlatformCheck } from '../phase.ts'
 import { authorityDays, authoritySecret } from './authority-steps.ts'
 import { istioctlFor } from './control-plane-step.ts'
@@ -14,7 +15,6 @@ import { gatewayHosts, gatewayTls } from './gateway-certificate-step.ts'
 import { askGateway } from './gateway-request.ts'
 import { installedObjects } from './installed.ts'
 import { istioNamespace, istioVersion, meshNames, otherClouds } from './mesh.ts'
-import { secretValues } from './secret-values.ts'
 import { meshPods, withoutSidecar } from './sidecars.ts'
 import { namesOf } from './sidecars-step.ts'
 
@@ -74,7 +74,7 @@ export function meshChecks(config: Config, cloud: CloudName): readonly PlatformC
           return fail(lines.join('\n'), [again])
         }
         const played = states.filter(({ simulated }) => simulated).map(({ name }) => name)
-        if (played.length > 0) return simulatedWarning(played.join(', '))
+        if (played.length > 0) return simulatedFinding(played.join(', '))
         return pass(states.map(({ name, ready, wanted }) => `${name} ${ready}/${wanted}`).join(', '))
       },
     ),
@@ -108,7 +108,7 @@ export function meshChecks(config: Config, cloud: CloudName): readonly PlatformC
       'Requests go where they should have gone before.',
       plane,
       async (context, client) => {
-        if (await isSimulated(client)) return simulatedWarning('istiod')
+        if (await isSimulated(client)) return simulatedFinding('istiod')
         const { revision } = await istioVersion(context)
         const proxies = await (await istioctlFor(context, cloud)).proxyStatus(revision)
         const behind = proxies.filter(proxy => proxy.behind.length > 0)
@@ -142,7 +142,7 @@ export function meshChecks(config: Config, cloud: CloudName): readonly PlatformC
             'Nothing fails over to another cluster.',
             plane,
             async (context, client) => {
-              if (await isSimulated(client)) return simulatedWarning('istiod')
+              if (await isSimulated(client)) return simulatedFinding('istiod')
               const { revision } = await istioVersion(context)
               const known = await (await istioctlFor(context, cloud)).remoteClusters(revision)
               const asked = inRun(context, others)
@@ -234,10 +234,8 @@ function modeOf({ spec }: KubeObject): string {
 }
 
 async function certificatesFinding(client: KubeClient, again: string): Promise<Finding> {
-  const secret = async (name: string) => {
-    const found = await client.get({ apiVersion: 'v1', kind: 'Secret', name, namespace: istioNamespace })
-    return found === undefined ? {} : secretValues(found)
-  }
+  const secret = async (name: string) =>
+    secretValues(await client.get({ apiVersion: 'v1', kind: 'Secret', name, namespace: istioNamespace }))
   const [authority, gateway] = await Promise.all([secret(authoritySecret.name), secret(gatewayTls.name)])
   const now = new Date()
   const authorities = authorityDays(authority, now)
@@ -250,30 +248,4 @@ async function certificatesFinding(client: KubeClient, again: string): Promise<F
   return days <= certificateReserveDays || authorities.isLate
     ? { status: 'warn', detail, remedy: [again] }
     : pass(detail)
-}
-
-function simulatedWarning(name: string): Finding {
-  return {
-    status: 'warn',
-    detail: `${name}: simulated: it does not run in its pod, so that nobody can be asked`,
-  }
-}
-
-function pass(detail: string): Finding {
-  return { status: 'pass', detail }
-}
-
-function fail(detail: string, remedy: readonly string[]): Finding {
-  return { status: 'fail', detail, remedy }
-}
-
-/** A check that could not look is no verdict. */
-async function orError(look: () => Promise<Finding>): Promise<Finding> {
-  try {
-    return await look()
-  } catch (error) {
-    if (!(error instanceof MlpError)) throw error
-    const detail = error.detail === undefined ? error.message : `${error.message}: ${error.detail}`
-    return { status: 'error', detail, remedy: error.remedy }
-  }
 }

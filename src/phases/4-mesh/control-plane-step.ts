@@ -10,9 +10,9 @@ import type { KubeClient } from '../../kube/client.ts'
 import { describeRef, type KubeObject, type ObjectRef, refOf } from '../../kube/objects.ts'
 import { readRollout, waitForRollout } from '../../kube/rollout.ts'
 import { type Istioctl, openIstioctl } from '../../tools/istioctl/istioctl.ts'
-import { cloudOf } from '../1-infrastructure/cloud-of.ts'
-import { openCluster, requireCluster } from '../2-kubernetes/cluster.ts'
+import { requireCluster } from '../2-kubernetes/cluster.ts'
 import { kubeconfigFile } from '../2-kubernetes/context-step.ts'
+import { statusInCluster, undoInCluster } from '../2-kubernetes/in-cluster.ts'
 import { mark } from '../2-kubernetes/marks.ts'
 import { applicationsOf } from '../3-applications/applications.ts'
 import { kubectlFor } from '../3-applications/roll-out.ts'
@@ -54,18 +54,10 @@ export function controlPlaneStep(config: Config, cloudName: CloudName): Platform
       clusters: otherClouds(context.config, cloudName).map(other => contextName(other, context.config)),
       environment: context.config.environment,
     }),
-    async status(context): Promise<Status> {
-      const cloud = cloudOf(context, cloudName)
-      const access = await cloud.cluster(context.signal)
-      if (access === undefined) return { state: 'absent', why: 'there is no cluster' }
-      const client = openCluster(context, cloud, access)
-      try {
-        return await standing(client, context.config, await overlayOf(context, cloudName), cloudName)
-      } catch (error) {
-        if (error instanceof MlpError) return { state: 'unknown', why: error.message }
-        throw error
-      }
-    },
+    status: context =>
+      statusInCluster(context, cloudName, async client =>
+        standing(client, context.config, await overlayOf(context, cloudName), cloudName),
+      ),
     async apply(context, progress) {
       const client = await requireCluster(context, cloudName)
       const { meshId } = meshNames(context.config, cloudName)
@@ -86,7 +78,9 @@ export function controlPlaneStep(config: Config, cloudName: CloudName): Platform
       return { revision: overlay.version.revision, version: overlay.version.tag }
     },
     undo: (context, progress) =>
-      undoControlPlane(context, cloudName, stepName, message => progress.report(message)),
+      undoInCluster(context, cloudName, client =>
+        undoControlPlane(context, client, cloudName, stepName, message => progress.report(message)),
+      ),
   }
 }
 

@@ -3,8 +3,6 @@ import type { Leftover } from '../../engine/events.ts'
 import type { Undone } from '../../engine/step.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { describeRef, type KubeObject, refOf } from '../../kube/objects.ts'
-import { cloudOf } from '../1-infrastructure/cloud-of.ts'
-import { openCluster } from '../2-kubernetes/cluster.ts'
 import { undoObjects } from '../2-kubernetes/undo.ts'
 import type { Context } from '../phase.ts'
 import { installedDefinitions, installedObjects } from './installed.ts'
@@ -21,14 +19,11 @@ const leaderKey = 'control-plane.alpha.kubernetes.io/leader'
  */
 export async function undoControlPlane(
   context: Context,
+  client: KubeClient,
   cloudName: CloudName,
   stepName: string,
   report: (message: string) => void,
 ): Promise<Undone> {
-  const cloud = cloudOf(context, cloudName)
-  const access = await cloud.cluster(context.signal)
-  if (access === undefined) return { removed: [], kept: [], left: [] }
-  const client = openCluster(context, cloud, access)
   const { meshId } = meshNames(context.config, cloudName)
   const removed: Leftover[] = []
   const left: Leftover[] = []

@@ -10,10 +10,10 @@ import type { KubeClient } from '../../kube/client.ts'
 import type { KubeObject, ObjectRef } from '../../kube/objects.ts'
 import { newestPods } from '../../kube/revisions.ts'
 import { rolloutState } from '../../kube/rollout-state.ts'
+import { secretValues } from '../../kube/secret.ts'
 import type { Context } from '../phase.ts'
 import { gatewayTls } from './gateway-certificate-step.ts'
 import { istioNamespace } from './mesh.ts'
-import { secretValues } from './secret-values.ts'
 
 const name = 'istio-ingressgateway'
 const serviceRef: ObjectRef = { apiVersion: 'v1', kind: 'Service', name, namespace: istioNamespace }
@@ -70,7 +70,7 @@ export async function askGateway(
     }
   }
   const address = gatewayAddress(service)
-  const expected = (secret === undefined ? undefined : secretValues(secret)['tls.crt']) ?? ''
+  const expected = secretValues(secret)['tls.crt'] ?? ''
   const direct =
     address === undefined
       ? 'its load balancer has no address yet'

@@ -3,13 +3,13 @@ import type { CloudName, ClusterAccess } from '../../clouds/cloud.ts'
 import type { Config } from '../../config/schema.ts'
 import { MlpError } from '../../engine/errors.ts'
 import type { StepId } from '../../engine/step.ts'
+import { secretValues } from '../../kube/secret.ts'
 import { cloudOf } from '../1-infrastructure/cloud-of.ts'
 import { openCluster } from '../2-kubernetes/cluster.ts'
 import type { Context, PlatformStep } from '../phase.ts'
 import { controlPlaneStepId } from './control-plane-step.ts'
 import { istioNamespace, meshNames } from './mesh.ts'
 import { secretStep } from './secret-step.ts'
-import { secretValues } from './secret-values.ts'
 
 const readerToken = {
   apiVersion: 'v1',
@@ -70,7 +70,7 @@ async function accessOf(context: Context, cloud: CloudName): Promise<ClusterAcce
 
 async function readToken(context: Context, other: CloudName, access: ClusterAccess): Promise<string> {
   const secret = await openCluster(context, cloudOf(context, other), access).get(readerToken)
-  return (secret === undefined ? undefined : secretValues(secret)['token']) ?? ''
+  return secretValues(secret)['token'] ?? ''
 }
 
 /** Kubernetes fills it in a moment after the Secret was made. */
@@ -78,9 +78,9 @@ async function awaitToken(context: Context, other: CloudName, access: ClusterAcc
   const secret = await openCluster(context, cloudOf(context, other), access).waitFor(readerToken, {
     what: 'the token of the account that reads this cluster',
     timeoutMs: tokenTimeoutMs,
-    done: seen => seen !== undefined && secretValues(seen)['token'] !== undefined,
+    done: seen => secretValues(seen)['token'] !== undefined,
   })
-  return (secret === undefined ? undefined : secretValues(secret)['token']) ?? ''
+  return secretValues(secret)['token'] ?? ''
 }
 
 function kubeconfigOf(name: string, access: ClusterAccess, token: string): string {

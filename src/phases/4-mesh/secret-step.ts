@@ -1,15 +1,14 @@
 import type { CloudName } from '../../clouds/cloud.ts'
-import { MlpError } from '../../engine/errors.ts'
 import type { JsonObject } from '../../engine/json.ts'
-import type { Status, StepId } from '../../engine/step.ts'
+import type { StepId } from '../../engine/step.ts'
 import type { KubeClient } from '../../kube/client.ts'
-import { describeRef, type KubeObject, type ObjectRef, refOf } from '../../kube/objects.ts'
-import { cloudOf } from '../1-infrastructure/cloud-of.ts'
-import { openCluster, requireCluster } from '../2-kubernetes/cluster.ts'
-import { mark, ownerOf } from '../2-kubernetes/marks.ts'
+import { describeRef, type KubeObject, type ObjectRef } from '../../kube/objects.ts'
+import { secretData, secretValues } from '../../kube/secret.ts'
+import { requireCluster } from '../2-kubernetes/cluster.ts'
+import { refuseForeignSecret, statusInCluster, undoInCluster } from '../2-kubernetes/in-cluster.ts'
+import { mark } from '../2-kubernetes/marks.ts'
 import { undoObjects } from '../2-kubernetes/undo.ts'
 import type { Context, PlatformStep } from '../phase.ts'
-import { secretValues } from './secret-values.ts'
 
 export interface SecretSpec {
   readonly cloud: CloudName
@@ -40,23 +39,16 @@ export function secretStep(spec: SecretSpec): PlatformStep {
     title: spec.title,
     needs: [`1.${spec.cloud}.apply-cluster`, `2.${spec.cloud}.namespaces`, ...spec.needs],
     inputs: context => spec.inputs(context),
-    async status(context): Promise<Status> {
-      const cloud = cloudOf(context, spec.cloud)
-      const access = await cloud.cluster(context.signal)
-      if (access === undefined) return { state: 'absent', why: 'there is no cluster' }
-      try {
-        const values = await ownValues(context, openCluster(context, cloud, access), ref)
+    status: context =>
+      // One that is not ours is refused when it is to be made.
+      statusInCluster(context, spec.cloud, async client => {
+        const values = await ownValues(context, client, ref)
         if (values === undefined) return { state: 'absent' }
         const problem = await spec.judge(context, values)
         return problem === undefined
           ? { state: 'present', outputs: { secret: describeRef(ref) } }
           : { state: 'drifted', why: problem }
-      } catch (error) {
-        // One that is not ours is refused when it is to be made.
-        if (error instanceof MlpError) return { state: 'unknown', why: error.message }
-        throw error
-      }
-    },
+      }),
     async apply(context, progress) {
       const client = await requireCluster(context, spec.cloud)
       const present = await ownValues(context, client, ref)
@@ -66,19 +58,16 @@ export function secretStep(spec: SecretSpec): PlatformStep {
       )
       return { secret: describeRef(ref) }
     },
-    async undo(context, progress) {
-      const cloud = cloudOf(context, spec.cloud)
-      const access = await cloud.cluster(context.signal)
-      if (access === undefined) return { removed: [], kept: [], left: [] }
-      const kinds = [{ apiVersion: 'v1', kind: 'Secret' }]
-      return undoObjects(
-        context,
-        openCluster(context, cloud, access),
-        spec.cloud,
-        { name: spec.name, kinds },
-        message => progress.report(message),
-      )
-    },
+    undo: (context, progress) =>
+      undoInCluster(context, spec.cloud, client =>
+        undoObjects(
+          context,
+          client,
+          spec.cloud,
+          { name: spec.name, kinds: [{ apiVersion: 'v1', kind: 'Secret' }] },
+          message => progress.report(message),
+        ),
+      ),
   }
 }
 
@@ -97,9 +86,7 @@ function secretObject(spec: SecretSpec, values: Readonly<Record<string, string>>
       ...(annotations === undefined ? {} : { annotations }),
     },
     type: secret.type ?? 'Opaque',
-    data: Object.fromEntries(
-      Object.entries(values).map(([name, value]) => [name, Buffer.from(value).toString('base64')]),
-    ),
+    data: secretData(values),
   }
 }
 
@@ -110,12 +97,6 @@ async function ownValues(
   ref: ObjectRef,
 ): Promise<Readonly<Record<string, string>> | undefined> {
   const found = await client.get(ref)
-  if (found === undefined) return undefined
-  if (ownerOf(context, found) === 'ours') return secretValues(found)
-  throw new MlpError({
-    code: 'MLP4016',
-    summary: `${describeRef(refOf(found))} is there already and is not this platform’s`,
-    detail: 'It was left as it is, and nothing of it was read.',
-    remedy: ['Remove it, or use another cluster; then run the same command again.'],
-  })
+  refuseForeignSecret(context, found)
+  return found === undefined ? undefined : secretValues(found)
 }

@@ -1,10 +1,9 @@
 import type { CloudName } from '../../clouds/cloud.ts'
-import { MlpError } from '../../engine/errors.ts'
-import type { Status, StepId } from '../../engine/step.ts'
+import type { StepId } from '../../engine/step.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { waitForRollout } from '../../kube/rollout.ts'
-import { cloudOf } from '../1-infrastructure/cloud-of.ts'
-import { openCluster, requireCluster } from '../2-kubernetes/cluster.ts'
+import { requireCluster } from '../2-kubernetes/cluster.ts'
+import { statusInCluster } from '../2-kubernetes/in-cluster.ts'
 import { kubectlFor } from '../3-applications/roll-out.ts'
 import type { PlatformStep } from '../phase.ts'
 import { controlPlaneStepId, istioctlFor } from './control-plane-step.ts'
@@ -28,12 +27,8 @@ export function sidecarsStep(cloudName: CloudName): PlatformStep {
     title: 'A sidecar in every pod',
     needs: [controlPlaneStepId(cloudName), `4.${cloudName}.mesh-settings`],
     inputs: () => ({}),
-    async status(context): Promise<Status> {
-      const cloud = cloudOf(context, cloudName)
-      const access = await cloud.cluster(context.signal)
-      if (access === undefined) return { state: 'absent', why: 'there is no cluster' }
-      try {
-        const client = openCluster(context, cloud, access)
+    status: context =>
+      statusInCluster(context, cloudName, async client => {
         const { revision } = await istioVersion(context)
         const [pods, current] = await Promise.all([meshPods(client), defaultRevision(client)])
         if (current === undefined)
@@ -43,11 +38,7 @@ export function sidecarsStep(cloudName: CloudName): PlatformStep {
         const wrong = withoutSidecar(pods, revision)
         if (wrong.length > 0) return { state: 'partial', why: `without one: ${namesOf(wrong)}` }
         return { state: 'present', outputs: { revision }, why: `${pods.length} pods` }
-      } catch (error) {
-        if (error instanceof MlpError) return { state: 'unknown', why: error.message }
-        throw error
-      }
-    },
+      }),
     async apply(context, progress) {
       const client = await requireCluster(context, cloudName)
       const { revision } = await istioVersion(context)

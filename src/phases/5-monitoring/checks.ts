@@ -1,11 +1,11 @@
 import type { Cloud } from '../../clouds/cloud.ts'
 import type { CheckId, Finding } from '../../engine/check.ts'
-import { MlpError } from '../../engine/errors.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { describeRef, refOf } from '../../kube/objects.ts'
 import { viewPod } from '../../kube/pod-trouble.ts'
+import { secretValues } from '../../kube/secret.ts'
 import { requireCluster } from '../2-kubernetes/cluster.ts'
-import { secretValue } from '../3-applications/keys-step.ts'
+import { fail, orError, pass, simulatedFinding } from '../findings.ts'
 import type { Context, PlatformCheck } from '../phase.ts'
 import { readAlerts, readDashboardUids, readRules, readTargets, simulated } from './api.ts'
 import { declarations, readDashboards } from './declarations.ts'
@@ -94,7 +94,7 @@ export function monitoringChecks(cloud: Cloud): readonly PlatformCheck[] {
       [id('workloads')],
       async (_context, client) => {
         const targets = await readTargets(client)
-        if (targets === simulated) return played('Prometheus')
+        if (targets === simulated) return simulatedFinding('Prometheus')
         const silent = targets.filter(({ health }) => health !== 'up')
         const unasked = silent.filter(({ health }) => health === 'unknown')
         const playedPods = silent.length === 0 ? new Set<string>() : await simulatedPods(client)
@@ -132,7 +132,7 @@ export function monitoringChecks(cloud: Cloud): readonly PlatformCheck[] {
       [id('workloads')],
       async (context, client) => {
         const groups = await readRules(client)
-        if (groups === simulated) return played('Prometheus')
+        if (groups === simulated) return simulatedFinding('Prometheus')
         const loaded = new Map(groups.map(group => [group.name, group]))
         const wanted = await wantedGroups(context, cloud)
         const missing = wanted.filter(name => !loaded.has(name))
@@ -155,13 +155,13 @@ export function monitoringChecks(cloud: Cloud): readonly PlatformCheck[] {
       [id('rules')],
       async (context, client) => {
         const groups = await readRules(client)
-        if (groups === simulated) return played('Prometheus')
+        if (groups === simulated) return simulatedFinding('Prometheus')
         const fires = groups.some(({ rules }) =>
           rules.some(({ name, state }) => name === watchdog && state === 'firing'),
         )
         if (!fires) return fail(`${watchdog} does not fire in Prometheus`, [again])
         const arrived = await readAlerts(client)
-        if (arrived === simulated) return played('Alertmanager')
+        if (arrived === simulated) return simulatedFinding('Alertmanager')
         if (!arrived.includes(watchdog))
           return fail(`${watchdog} fires, and Alertmanager does not have it`, [again])
         const receivers = Object.keys(context.config.monitoring?.receivers ?? {})
@@ -180,10 +180,10 @@ export function monitoringChecks(cloud: Cloud): readonly PlatformCheck[] {
       'There is nothing to look at.',
       [id('workloads')],
       async (context, client) => {
-        const password = secretValue(await client.get(grafanaRef), 'admin-password')
+        const password = secretValues(await client.get(grafanaRef))['admin-password']
         if (password === undefined) return fail('Grafana’s password is not in the cluster', [again])
         const uids = await readDashboardUids(client, password)
-        if (uids === simulated) return played('Grafana')
+        if (uids === simulated) return simulatedFinding('Grafana')
         const missing = (await readDashboards(context)).filter(({ uid }) => !uids.includes(uid))
         return missing.length === 0
           ? pass(`${uids.length} dashboards`)
@@ -218,30 +218,4 @@ async function simulatedPods(client: KubeClient): Promise<ReadonlySet<string>> {
 function listed(lines: readonly string[]): string {
   const more = lines.length - named
   return lines.slice(0, named).join('\n') + (more > 0 ? `\nand ${more} more` : '')
-}
-
-function played(name: string): Finding {
-  return {
-    status: 'warn',
-    detail: `${name}: simulated: it does not run in its pod, so that nobody can be asked`,
-  }
-}
-
-function pass(detail: string): Finding {
-  return { status: 'pass', detail }
-}
-
-function fail(detail: string, remedy: readonly string[]): Finding {
-  return { status: 'fail', detail, remedy }
-}
-
-/** A check that could not look is no verdict. */
-async function orError(look: () => Promise<Finding>): Promise<Finding> {
-  try {
-    return await look()
-  } catch (error) {
-    if (!(error instanceof MlpError)) throw error
-    const detail = error.detail === undefined ? error.message : `${error.message}: ${error.detail}`
-    return { status: 'error', detail, remedy: error.remedy }
-  }
 }

@@ -3,14 +3,14 @@ import type { CloudName } from '../../clouds/cloud.ts'
 import { MlpError } from '../../engine/errors.ts'
 import type { Status } from '../../engine/step.ts'
 import type { KubeClient } from '../../kube/client.ts'
-import { describeRef, type KubeObject, type ObjectRef, refOf } from '../../kube/objects.ts'
-import { cloudOf } from '../1-infrastructure/cloud-of.ts'
-import { openCluster, requireCluster } from '../2-kubernetes/cluster.ts'
+import { describeRef, type KubeObject, type ObjectRef } from '../../kube/objects.ts'
+import { secretData, secretValues } from '../../kube/secret.ts'
+import { requireCluster } from '../2-kubernetes/cluster.ts'
 import { contentKey } from '../2-kubernetes/declarations.ts'
-import { mark, ownerOf } from '../2-kubernetes/marks.ts'
+import { refuseForeignSecret, statusInCluster, undoInCluster } from '../2-kubernetes/in-cluster.ts'
+import { mark } from '../2-kubernetes/marks.ts'
 import { applyObject } from '../2-kubernetes/object-step.ts'
 import { undoObjects } from '../2-kubernetes/undo.ts'
-import { secretValue } from '../3-applications/keys-step.ts'
 import type { Context, PlatformStep } from '../phase.ts'
 import { grafanaSecret, monitoringNamespace, receiversSecret, secretsStepId } from './names.ts'
 import { type ReceiverKey, receiverKeys } from './receivers.ts'
@@ -36,17 +36,7 @@ export function secretsStep(cloudName: CloudName): PlatformStep {
     title: 'Grafana’s password and the secrets of receivers',
     needs: [`1.${cloudName}.apply-cluster`, `2.${cloudName}.namespaces`],
     inputs: context => ({ receivers: receiverKeys(context.config).map(({ key }) => key) }),
-    async status(context) {
-      const cloud = cloudOf(context, cloudName)
-      const access = await cloud.cluster(context.signal)
-      if (access === undefined) return { state: 'absent', why: 'there is no cluster' }
-      try {
-        return await statusOf(context, openCluster(context, cloud, access))
-      } catch (error) {
-        if (error instanceof MlpError) return { state: 'unknown', why: error.message }
-        throw error
-      }
-    },
+    status: context => statusInCluster(context, cloudName, client => statusOf(context, client)),
     async apply(context, progress) {
       const client = await requireCluster(context, cloudName)
       const [password, receivers] = await read(context, client)
@@ -68,16 +58,16 @@ export function secretsStep(cloudName: CloudName): PlatformStep {
       }
       return {}
     },
-    async undo(context, progress) {
-      const cloud = cloudOf(context, cloudName)
-      const access = await cloud.cluster(context.signal)
-      if (access === undefined) return { removed: [], kept: [], left: [] }
-      const client = openCluster(context, cloud, access)
-      const kinds = [{ apiVersion: 'v1', kind: 'Secret' }]
-      return undoObjects(context, client, cloudName, { name: stepName, kinds }, message =>
-        progress.report(message),
-      )
-    },
+    undo: (context, progress) =>
+      undoInCluster(context, cloudName, client =>
+        undoObjects(
+          context,
+          client,
+          cloudName,
+          { name: stepName, kinds: [{ apiVersion: 'v1', kind: 'Secret' }] },
+          message => progress.report(message),
+        ),
+      ),
   }
 }
 
@@ -87,34 +77,25 @@ async function statusOf(context: Context, client: KubeClient): Promise<Status> {
   const wanted = receiverKeys(context.config)
   if (wanted.length === 0 && receivers !== undefined)
     return { state: 'drifted', why: `no longer wanted: ${receiversSecret}` }
-  const [lacking] = wanted.filter(({ key }) => secretValue(receivers, key) === undefined)
+  const [lacking] = wanted.filter(({ key }) => secretValues(receivers)[key] === undefined)
   if (lacking !== undefined) return { state: 'partial', why: `missing: the secret of ${lacking.key}` }
-  const [changed] = wanted.filter(key => secretOf(key, receivers) !== secretValue(receivers, key.key))
+  const [changed] = wanted.filter(key => secretOf(key, receivers) !== secretValues(receivers)[key.key])
   if (changed !== undefined)
     return { state: 'drifted', why: `${changed.variable} is not what the cluster has for ${changed.key}` }
   return { state: 'present', outputs: {} }
 }
 
-/** Those of another platform, or of nobody, are in the way; nothing of them is read. */
 async function read(
   context: Context,
   client: KubeClient,
 ): Promise<readonly [KubeObject | undefined, KubeObject | undefined]> {
   const [password, receivers] = await Promise.all([client.get(grafanaRef), client.get(receiversRef)])
-  for (const secret of [password, receivers]) {
-    if (secret === undefined || ownerOf(context, secret) === 'ours') continue
-    throw new MlpError({
-      code: 'MLP4016',
-      summary: `${describeRef(refOf(secret))} is there already and is not this platform’s`,
-      detail: 'It was left as it is, and nothing of it was read.',
-      remedy: ['Remove it, or use another cluster; then run the same command again.'],
-    })
-  }
+  for (const secret of [password, receivers]) refuseForeignSecret(context, secret)
   return [password, receivers]
 }
 
 function secretOf({ key, variable }: ReceiverKey, receivers: KubeObject | undefined): string | undefined {
-  return process.env[variable] || secretValue(receivers, key)
+  return process.env[variable] || secretValues(receivers)[key]
 }
 
 function missing({ key, variable }: ReceiverKey): never {
@@ -132,9 +113,7 @@ async function applySecret(
   { apiVersion, kind, name, namespace }: ObjectRef,
   values: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const data = Object.fromEntries(
-    Object.entries(values).map(([key, value]) => [key, Buffer.from(value).toString('base64')]),
-  )
+  const data = secretData(values)
   const content = createHash('sha256').update(JSON.stringify(data)).digest('hex').slice(0, 16)
   const metadata = { name, namespace, annotations: { [contentKey]: content } }
   await applyObject(context, client, mark(context, stepName, { apiVersion, kind, metadata, data }), false)

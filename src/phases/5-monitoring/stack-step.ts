@@ -10,6 +10,7 @@ import { type Helm, type HelmOptions, waitForEarlierHelm, withHelm } from '../..
 import { cloudOf } from '../1-infrastructure/cloud-of.ts'
 import { openCluster, requireCluster } from '../2-kubernetes/cluster.ts'
 import { kubeconfigFile } from '../2-kubernetes/context-step.ts'
+import { statusInCluster, undoInCluster } from '../2-kubernetes/in-cluster.ts'
 import type { Context, PlatformStep } from '../phase.ts'
 import { chartMark, chartSource, getChart, isWantedChart, pinnedChart } from './chart.ts'
 import { applyCrds } from './crds.ts'
@@ -35,17 +36,7 @@ export function stackStep(cloudName: CloudName): PlatformStep {
     ],
     // The values themselves are compared with the cluster's.
     inputs: context => ({ monitoring: withoutSecrets(context), environment: context.config.environment }),
-    async status(context) {
-      const cloud = cloudOf(context, cloudName)
-      const access = await cloud.cluster(context.signal)
-      if (access === undefined) return { state: 'absent', why: 'there is no cluster' }
-      try {
-        return await statusOf(context, openCluster(context, cloud, access), cloudName)
-      } catch (error) {
-        if (error instanceof MlpError) return { state: 'unknown', why: error.message }
-        throw error
-      }
-    },
+    status: context => statusInCluster(context, cloudName, client => statusOf(context, client, cloudName)),
     async plan(context) {
       const cloud = cloudOf(context, cloudName)
       const access = await cloud.cluster(context.signal)
@@ -83,19 +74,16 @@ export function stackStep(cloudName: CloudName): PlatformStep {
       tellWhatIsNotReal(context, cloudName, chart, workloads)
       return { chart: chart.version, origin: chart.origin, revision }
     },
-    async undo(context, progress) {
-      const cloud = cloudOf(context, cloudName)
-      const access = await cloud.cluster(context.signal)
-      if (access === undefined) return { removed: [], kept: [], left: [] }
-      const client = openCluster(context, cloud, access)
-      return await undoStack(
-        context,
-        client,
-        cloudName,
-        () => helmOptions(context, cloudName),
-        message => progress.report(message),
-      )
-    },
+    undo: (context, progress) =>
+      undoInCluster(context, cloudName, client =>
+        undoStack(
+          context,
+          client,
+          cloudName,
+          () => helmOptions(context, cloudName),
+          message => progress.report(message),
+        ),
+      ),
   }
 }
 

@@ -43,11 +43,6 @@ const shared = {
     'src/clouds/gcp/preparation.ts',
   ],
   MLP3012: ['src/clouds/aws/quotas.ts', 'src/clouds/azure/quotas.ts', 'src/clouds/gcp/quotas.ts'],
-  MLP4016: [
-    'src/phases/3-applications/keys-step.ts',
-    'src/phases/4-mesh/secret-step.ts',
-    'src/phases/5-monitoring/secrets-step.ts',
-  ],
   MLP4061: ['src/phases/5-monitoring/loaded.ts', 'src/phases/5-monitoring/readiness.ts'],
   MLP5002: [
     'src/cli/commands/sandbox.ts',
