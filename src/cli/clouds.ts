@@ -1,6 +1,7 @@
 import type { Cloud, CloudName } from '../clouds/cloud.ts'
 import type { CloudOptions } from '../clouds/cloud-options.ts'
 import type { Target } from '../clouds/target.ts'
+import { configuredClouds, homeCloud } from '../config/configured-clouds.ts'
 import { platformId } from '../config/names.ts'
 import type { Config } from '../config/schema.ts'
 import type { RecordStore } from '../engine/record-store.ts'
@@ -12,24 +13,13 @@ const adapters: Readonly<Record<CloudName, () => Promise<(options: CloudOptions)
   azure: async () => (await import('../clouds/azure/azure-cloud.ts')).createAzureCloud,
 }
 
-const cloudNames = ['aws', 'gcp', 'azure'] as const
-
-/** The cloud whose state bucket keeps the record: the first that is configured. */
-export function homeCloud(config: Config): CloudName {
-  const name = cloudNames.find(each => config.clouds[each] !== undefined)
-  if (name === undefined) throw new Error('a configuration has at least one cloud')
-  return name
-}
-
 /** The adapters of the configured clouds, or of those in `only`. */
 export async function createClouds(
   config: Config,
   target: Target,
   only: readonly CloudName[] | undefined,
 ): Promise<ReadonlyMap<CloudName, Cloud>> {
-  const names = cloudNames.filter(
-    name => config.clouds[name] !== undefined && (only === undefined || only.includes(name)),
-  )
+  const names = configuredClouds(config).filter(name => only === undefined || only.includes(name))
   const clouds = await Promise.all(
     names.map(async name => {
       const create = await adapters[name]()

@@ -1,5 +1,4 @@
-import type { CloudName } from '../../clouds/cloud.ts'
-import type { Config } from '../../config/schema.ts'
+import { configuredClouds } from '../../config/configured-clouds.ts'
 import type { Phase } from '../phase.ts'
 import { applyRootStep } from './apply-root.ts'
 import { infrastructureChecks } from './checks.ts'
@@ -32,9 +31,4 @@ export const infrastructurePhase: Phase = {
       renderRoot(context, cloud, 'cluster'),
     ]),
   checks: (_config, clouds) => [...clouds.values()].flatMap(infrastructureChecks),
-}
-
-function configuredClouds(config: Config): readonly CloudName[] {
-  const all: readonly CloudName[] = ['aws', 'gcp', 'azure']
-  return all.filter(cloud => config.clouds[cloud] !== undefined)
 }

@@ -1,15 +1,10 @@
-import type { CloudName } from '../../clouds/cloud.ts'
-import type { Config } from '../../config/schema.ts'
+import { configuredClouds } from '../../config/configured-clouds.ts'
 import type { Phase } from '../phase.ts'
 import { clusterChecks } from './checks.ts'
 import { contextStep } from './context-step.ts'
 import { declarations } from './declarations.ts'
 import { objectStep } from './object-step.ts'
 import { renderDeclarations } from './render.ts'
-
-const cloudNames: readonly CloudName[] = ['aws', 'gcp', 'azure']
-
-const configured = (config: Config) => cloudNames.filter(cloud => config.clouds[cloud] !== undefined)
 
 /** Guide, phase 2: contexts, namespaces, identities, configuration and storage in each cluster. */
 export const kubernetesPhase: Phase = {
@@ -18,14 +13,14 @@ export const kubernetesPhase: Phase = {
   title: 'Kubernetes configuration',
   expectedMinutes: 5,
   steps: config =>
-    configured(config).flatMap(cloud => [
+    configuredClouds(config).flatMap(cloud => [
       contextStep(cloud),
       ...declarations.map(declaration => objectStep(cloud, declaration)),
     ]),
   render: async context =>
     (
       await Promise.all(
-        configured(context.config).map(cloud => renderDeclarations(context, cloud, declarations)),
+        configuredClouds(context.config).map(cloud => renderDeclarations(context, cloud, declarations)),
       )
     ).flat(),
   checks: (config, clouds) => [...clouds.values()].flatMap(cloud => clusterChecks(config, cloud)),

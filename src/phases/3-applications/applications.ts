@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { type CloudName, namespaceOf } from '../../clouds/cloud.ts'
+import { homeCloud } from '../../config/configured-clouds.ts'
 import type { Config } from '../../config/schema.ts'
 import type { Json } from '../../engine/json.ts'
 import type { StepId } from '../../engine/step.ts'
@@ -13,11 +14,6 @@ import { databaseUsersStepId } from './database-users.ts'
 import { imageOf, podChanges, type Workload, withFiles, withPods } from './pod-changes.ts'
 import { requestsIn } from './requests.ts'
 import { rollOut } from './roll-out.ts'
-
-/** MLflow runs once: in the cloud that is configured first, as the record of all machines does. */
-function primaryCloud(config: Config): CloudName | undefined {
-  return (['aws', 'gcp', 'azure'] as const).find(name => config.clouds[name] !== undefined)
-}
 
 export type ApplicationName = ImageName | 'mlflow'
 
@@ -39,7 +35,8 @@ const workloadsOf: Readonly<Record<ApplicationName, Workload>> = {
 export function applicationsOf(config: Config, cloud: CloudName): readonly ApplicationName[] {
   // What the gateway asks comes before it.
   const services: readonly ApplicationName[] = ['model-serving', 'api-gateway', 'data-sync']
-  return primaryCloud(config) === cloud ? [...services, 'mlflow'] : services
+  // MLflow runs once.
+  return homeCloud(config) === cloud ? [...services, 'mlflow'] : services
 }
 
 /** Where the Deployment of an application is. */

@@ -1,4 +1,5 @@
 import type { CloudName } from '../../clouds/cloud.ts'
+import { configuredClouds } from '../../config/configured-clouds.ts'
 import type { Config } from '../../config/schema.ts'
 import type { Declaration } from '../2-kubernetes/declarations.ts'
 import { objectStep } from '../2-kubernetes/object-step.ts'
@@ -9,10 +10,6 @@ import { applicationChecks } from './checks.ts'
 import { databaseUsers } from './database-users.ts'
 import { imagesStep } from './images-step.ts'
 import { keysStep } from './keys-step.ts'
-
-const cloudNames: readonly CloudName[] = ['aws', 'gcp', 'azure']
-
-const configured = (config: Config) => cloudNames.filter(cloud => config.clouds[cloud] !== undefined)
 
 /** The users of the database come before who keeps records in it. */
 function declarationsOf(config: Config, cloud: CloudName): readonly Declaration[] {
@@ -28,7 +25,7 @@ export const applicationsPhase: Phase = {
   expectedMinutes: 4,
   tools: ['crane'],
   steps: config =>
-    configured(config).flatMap(cloud => [
+    configuredClouds(config).flatMap(cloud => [
       imagesStep(cloud),
       keysStep(cloud),
       ...declarationsOf(config, cloud).map(declaration => objectStep(cloud, declaration)),
@@ -36,7 +33,7 @@ export const applicationsPhase: Phase = {
   render: async context =>
     (
       await Promise.all(
-        configured(context.config).map(cloud =>
+        configuredClouds(context.config).map(cloud =>
           renderDeclarations(context, cloud, declarationsOf(context.config, cloud)),
         ),
       )

@@ -1,4 +1,5 @@
 import type { CloudName } from '../../clouds/cloud.ts'
+import { homeCloud } from '../../config/configured-clouds.ts'
 import type { Config } from '../../config/schema.ts'
 import { MlpError } from '../../engine/errors.ts'
 import type { StepId } from '../../engine/step.ts'
@@ -10,7 +11,7 @@ import { cloudOf } from '../1-infrastructure/cloud-of.ts'
 import { openCluster } from '../2-kubernetes/cluster.ts'
 import { ownerOf } from '../2-kubernetes/marks.ts'
 import type { Context, PlatformStep } from '../phase.ts'
-import { homeCloud, istioNamespace, meshNames } from './mesh.ts'
+import { istioNamespace, meshNames } from './mesh.ts'
 import { secretStep } from './secret-step.ts'
 
 /** Ten years, as the authorities of Kubernetes clusters have: to change a root takes a time with both. */

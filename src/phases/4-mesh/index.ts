@@ -1,4 +1,5 @@
 import type { CloudName } from '../../clouds/cloud.ts'
+import { configuredClouds, homeCloud } from '../../config/configured-clouds.ts'
 import { contextName } from '../../config/names.ts'
 import { objectStep } from '../2-kubernetes/object-step.ts'
 import { renderDeclarations } from '../2-kubernetes/render.ts'
@@ -8,7 +9,7 @@ import { meshChecks } from './checks.ts'
 import { controlPlaneStep, controlPlaneStepId } from './control-plane-step.ts'
 import { meshDeclarations } from './declarations.ts'
 import { gatewayCertificateStep } from './gateway-certificate-step.ts'
-import { homeCloud, meshClouds, otherClouds } from './mesh.ts'
+import { otherClouds } from './mesh.ts'
 import { overlayOf } from './overlay.ts'
 import { remoteStep } from './remote-step.ts'
 import { sidecarsStep } from './sidecars-step.ts'
@@ -22,7 +23,7 @@ export const meshPhase: Phase = {
   expectedMinutes: 10,
   tools: ['istioctl'],
   steps: config =>
-    meshClouds(config).flatMap(cloud => [
+    configuredClouds(config).flatMap(cloud => [
       ...(cloud === homeCloud(config) ? [rootStep(config)] : []),
       authorityStep(config, cloud),
       controlPlaneStep(config, cloud),
@@ -34,7 +35,7 @@ export const meshPhase: Phase = {
   render: async context =>
     (
       await Promise.all(
-        meshClouds(context.config).map(async cloud => [
+        configuredClouds(context.config).map(async cloud => [
           await renderOverlay(context, cloud),
           ...(await renderDeclarations(context, cloud, meshDeclarations(context.config, cloud))),
         ]),

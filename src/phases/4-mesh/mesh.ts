@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import type { CloudName } from '../../clouds/cloud.ts'
+import { configuredClouds } from '../../config/configured-clouds.ts'
 import { contextName, platformId } from '../../config/names.ts'
 import type { Config } from '../../config/schema.ts'
 import { readPins } from '../../tools/toolchain/versions.ts'
@@ -13,22 +14,8 @@ export const networkLabel = 'topology.istio.io/network'
 /** On all that `istioctl install` makes: the overlay's name, which is ours by the platform id. */
 export const ownerLabel = 'install.operator.istio.io/owning-resource'
 
-const cloudNames: readonly CloudName[] = ['aws', 'gcp', 'azure']
-
-/** In the order in which the home of what all share is chosen. */
-export function meshClouds(config: Config): readonly CloudName[] {
-  return cloudNames.filter(cloud => config.clouds[cloud] !== undefined)
-}
-
 export function otherClouds(config: Config, cloud: CloudName): readonly CloudName[] {
-  return meshClouds(config).filter(other => other !== cloud)
-}
-
-/** Where the mesh's root authority is kept: the first configured cloud, as the record of all machines is. */
-export function homeCloud(config: Config): CloudName {
-  const [home] = meshClouds(config)
-  if (home === undefined) throw new Error('a configuration has at least one cloud')
-  return home
+  return configuredClouds(config).filter(other => other !== cloud)
 }
 
 /** Each cluster is a network of its own, and both are called by its context. */

@@ -1,5 +1,4 @@
-import type { CloudName } from '../../clouds/cloud.ts'
-import type { Config } from '../../config/schema.ts'
+import { configuredClouds } from '../../config/configured-clouds.ts'
 import { objectStep } from '../2-kubernetes/object-step.ts'
 import type { Phase } from '../phase.ts'
 import { monitoringChecks } from './checks.ts'
@@ -7,10 +6,6 @@ import { declarations } from './declarations.ts'
 import { renderMonitoring } from './render.ts'
 import { secretsStep } from './secrets-step.ts'
 import { stackStep } from './stack-step.ts'
-
-const cloudNames: readonly CloudName[] = ['aws', 'gcp', 'azure']
-
-const configured = (config: Config) => cloudNames.filter(cloud => config.clouds[cloud] !== undefined)
 
 /** Guide, phase 5: Prometheus, Alertmanager and Grafana in each cluster, and what they are to look at. */
 export const monitoringPhase: Phase = {
@@ -20,12 +15,14 @@ export const monitoringPhase: Phase = {
   expectedMinutes: 10,
   tools: ['helm'],
   steps: config =>
-    configured(config).flatMap(cloud => [
+    configuredClouds(config).flatMap(cloud => [
       secretsStep(cloud),
       stackStep(cloud),
       ...declarations.map(declaration => objectStep(cloud, declaration)),
     ]),
   render: async context =>
-    (await Promise.all(configured(context.config).map(cloud => renderMonitoring(context, cloud)))).flat(),
+    (
+      await Promise.all(configuredClouds(context.config).map(cloud => renderMonitoring(context, cloud)))
+    ).flat(),
   checks: (_config, clouds) => [...clouds.values()].flatMap(monitoringChecks),
 }
