@@ -4,9 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { eventually } from '../../test/support/processes.ts'
-import { canRunPods } from '../src/workloads/supported.ts'
 import { buildImage } from './image-fixture.ts'
-import { startTestCluster, type TestCluster } from './workloads-fixture.ts'
+import { canTestPods, startTestCluster, type TestCluster } from './workloads-fixture.ts'
 
 const pods = '/api/v1/namespaces/default/pods'
 /** Goes on after SIGTERM: only the end of its grace period ends it. */
@@ -18,9 +17,7 @@ const patienceMs = 120_000
 let cluster: TestCluster
 let image: string
 
-const supported = await canRunPods()
-if (!supported)
-  process.stderr.write('SKIPPED: this machine allows no namespaces to its users, so no pod can run here\n')
+const supported = await canTestPods()
 
 beforeAll(async () => {
   if (!supported) return

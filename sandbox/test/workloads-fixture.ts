@@ -32,6 +32,7 @@ import { serverTypes } from '../src/servers/wanted.ts'
 import { observed } from '../src/store/observed-store.ts'
 import { openSqliteStore } from '../src/store/sqlite-store.ts'
 import { obtainableRecipes } from '../src/workloads/recipes/recipes.ts'
+import { canRunPods } from '../src/workloads/supported.ts'
 import { createWorkloads, type RunningWorkloads } from '../src/workloads/workloads.ts'
 import type { World } from '../src/world.ts'
 import { type BuiltImage, pushImage } from './image-fixture.ts'
@@ -72,6 +73,14 @@ export interface TestCluster {
   kubectl(...args: readonly string[]): Promise<string>
   destroy(): Promise<void>
   close(): Promise<void>
+}
+
+/** Whether this machine runs pods; a skip is said. */
+export async function canTestPods(): Promise<boolean> {
+  const supported = await canRunPods()
+  if (!supported)
+    process.stderr.write('SKIPPED: this machine allows no namespaces to its users, so no pod can run here\n')
+  return supported
 }
 
 /** A real control plane with a node, a registry and the node agent: what the daemon puts together, without its clouds. */

@@ -5,16 +5,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { objectStore } from '../src/clouds/gcp/object-store.ts'
 import { issueToken } from '../src/clouds/gcp/tokens.ts'
-import { canRunPods } from '../src/workloads/supported.ts'
 import { eventually } from './core-daemon-process.ts'
 import { serviceImage } from './service-image.ts'
-import { startTestCluster, type TestCluster } from './workloads-fixture.ts'
+import { canTestPods, startTestCluster, type TestCluster } from './workloads-fixture.ts'
 
 const models = fileURLToPath(new URL('../../services/model-serving/models', import.meta.url))
 const pods = '/api/v1/namespaces/ml-serving/pods'
-const supported = await canRunPods()
-if (!supported)
-  process.stderr.write('SKIPPED: this machine allows no namespaces to its users, so no pod can run here\n')
+const supported = await canTestPods()
 
 let cluster: TestCluster
 let image: string

@@ -7,16 +7,13 @@ import { masterPassword } from '../src/clouds/aws/behaviours/rds.ts'
 import { issueSession } from '../src/clouds/aws/sessions.ts'
 import { createBlobContainer } from '../src/clouds/azure/blob-service.ts'
 import { issueToken, storageAudience } from '../src/clouds/azure/tokens.ts'
-import { canRunPods } from '../src/workloads/supported.ts'
 import { eventually } from './core-daemon-process.ts'
 import { buildImage } from './image-fixture.ts'
 import { serviceImage } from './service-image.ts'
-import { startTestCluster, type TestCluster } from './workloads-fixture.ts'
+import { canTestPods, startTestCluster, type TestCluster } from './workloads-fixture.ts'
 
 const namespace = '/api/v1/namespaces/ml-platform'
-const supported = await canRunPods()
-if (!supported)
-  process.stderr.write('SKIPPED: this machine allows no namespaces to its users, so no pod can run here\n')
+const supported = await canTestPods()
 
 /** Tells what it can reach. */
 const probe = `

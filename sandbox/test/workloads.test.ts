@@ -9,9 +9,8 @@ import { askPod } from '../../src/kube/port-forward.ts'
 import { eventually } from '../../test/support/processes.ts'
 import { program } from '../../test/support/programs.ts'
 import { limitMemory } from '../src/workloads/memory-limit.ts'
-import { canRunPods } from '../src/workloads/supported.ts'
 import { buildImage } from './image-fixture.ts'
-import { startTestCluster, type TestCluster } from './workloads-fixture.ts'
+import { canTestPods, startTestCluster, type TestCluster } from './workloads-fixture.ts'
 
 const namespace = '/api/v1/namespaces/default'
 
@@ -74,9 +73,7 @@ createServer(async (request, response) => {
 let cluster: TestCluster
 let image: string
 
-const supported = await canRunPods()
-if (!supported)
-  process.stderr.write('SKIPPED: this machine allows no namespaces to its users, so no pod can run here\n')
+const supported = await canTestPods()
 
 beforeAll(async () => {
   if (!supported) return

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { endRun } from './end-run.ts'
-import { readPodRecord } from './pod-worker.ts'
+import { readPodRecord } from './pod-record.ts'
 
 /** Ends every container of one cluster's pods, or of one pod, whoever started it. What is kept of them stays. */
 export async function endContainers(home: string, key: string, only?: string): Promise<void> {

@@ -1,9 +1,6 @@
-import { mkdir, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, rm } from 'node:fs/promises'
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import * as z from 'zod'
-import { writeAtomically } from '../home.ts'
 import type { ApiClient } from '../kubernetes/api-client.ts'
 import { type ContainerLoop, startContainerLoop } from './container-loop.ts'
 import { killContainer, type Mount } from './containers.ts'
@@ -16,32 +13,11 @@ import type { ObjectReader } from './object-reader.ts'
 import { type Container, type Pod, podKey } from './pod.ts'
 import type { PodContext } from './pod-context.ts'
 import { keepVolumes, writeCommonFiles } from './pod-files.ts'
-import {
-  type ContainerRecord,
-  containerRecordSchema,
-  isInitialized,
-  newContainerRecord,
-  podStatus,
-  seconds,
-} from './pod-status.ts'
+import { lost, type PodRecord, writePodRecord } from './pod-record.ts'
+import { type ContainerRecord, isInitialized, newContainerRecord, podStatus, seconds } from './pod-status.ts'
 import type { Recipe } from './recipes/recipe.ts'
 
 const retryMs = 2000
-
-/** What is kept of a pod for the next daemon. */
-const podRecordSchema = z.object({
-  uid: z.string(),
-  namespace: z.string(),
-  name: z.string(),
-  ip: z.string(),
-  startTime: z.string(),
-  /** Process that held the network when the pod was connected: with another one, all of the pod is gone. */
-  network: z.int(),
-  containers: z.record(z.string(), containerRecordSchema),
-})
-export type PodRecord = z.infer<typeof podRecordSchema>
-
-const podRecordFile = 'pod.json'
 
 export interface PodWorkerOptions {
   readonly client: ApiClient
@@ -123,7 +99,7 @@ export function startPodWorker(
       saveAgain = false
       if (signal.aborted) return
       try {
-        await writeAtomically(join(folder, podRecordFile), JSON.stringify(record()))
+        await writePodRecord(folder, record())
         await report()
       } catch (error) {
         options.log(`${podKey(pod)}: reporting: ${error instanceof Error ? error.message : String(error)}`)
@@ -168,7 +144,7 @@ export function startPodWorker(
 
   async function run(): Promise<void> {
     await mkdir(folder, { recursive: true, mode: 0o700 })
-    await writeAtomically(join(folder, podRecordFile), JSON.stringify(record()))
+    await writePodRecord(folder, record())
     changed()
     if (adopted === undefined)
       for (const [name, container] of Object.entries(known?.containers ?? {}))
@@ -387,25 +363,4 @@ export function startPodWorker(
     ip: options.ip,
     dial: port => (hasProxy ? network.dialInside(pod.metadata.uid, port) : network.dial(options.ip, port)),
   }
-}
-
-/** A container whose network ended under it, as after a node's restart. */
-function lost(record: ContainerRecord): ContainerRecord {
-  if (!('running' in record.state)) return { ...record, process: undefined }
-  const { startedAt } = record.state.running
-  const terminated = {
-    exitCode: 255,
-    reason: 'Unknown',
-    startedAt,
-    finishedAt: seconds(new Date()),
-    containerID: record.containerId,
-  }
-  return { ...record, state: { terminated }, ready: false, started: false, process: undefined }
-}
-
-export async function readPodRecord(folder: string): Promise<PodRecord | undefined> {
-  const text = await readFile(join(folder, podRecordFile), 'utf8').catch(() => undefined)
-  if (text === undefined) return undefined
-  const read = podRecordSchema.safeParse(JSON.parse(text))
-  return read.success ? read.data : undefined
 }
