@@ -13,8 +13,13 @@ exec unshare --pid --uts --ipc --mount /bin/sh -c 'unshare --user --map-user=655
 
 /** Whether this machine lets the sandbox run pods as processes; without that kwok plays them all. */
 export async function canRunPods(): Promise<boolean> {
+  return await succeedsInNamespaces(trial)
+}
+
+/** Whether a script ends well as root of namespaces of its own: users, network, mounts. */
+export async function succeedsInNamespaces(script: string): Promise<boolean> {
   if (process.platform !== 'linux') return false
-  const args = ['--user', '--map-root-user', '--net', '--mount', '/bin/sh', '-ec', trial]
+  const args = ['--user', '--map-root-user', '--net', '--mount', '/bin/sh', '-ec', script]
   return promisify(execFile)('/usr/bin/unshare', args, { env: { PATH: systemPath }, timeout: 10_000 }).then(
     () => true,
     () => false,

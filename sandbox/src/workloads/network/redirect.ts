@@ -1,9 +1,7 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import { clusterPorts } from '../../kubernetes/ports.ts'
 import { apisAddress } from '../../outside/outside.ts'
 import type { Container, Pod } from '../pod.ts'
-import { systemPath } from './private-network.ts'
+import { succeedsInNamespaces } from '../supported.ts'
 
 /**
  * Type of service that Envoy marks its connections with (recipes/istio-envoy-bootstrap.tmpl). Istio knows them by
@@ -90,10 +88,5 @@ command -v iptables-restore`
 
 /** Whether this machine has what redirects a pod's traffic to its proxy. */
 export async function canRedirect(): Promise<boolean> {
-  if (process.platform !== 'linux') return false
-  const args = ['--user', '--map-root-user', '--net', '--mount', '/bin/sh', '-ec', trial]
-  return promisify(execFile)('/usr/bin/unshare', args, { env: { PATH: systemPath }, timeout: 10_000 }).then(
-    () => true,
-    () => false,
-  )
+  return await succeedsInNamespaces(trial)
 }
