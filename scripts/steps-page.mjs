@@ -6,7 +6,12 @@ import { createClouds } from '../src/cli/clouds.ts'
 import { defaultSandboxConfig } from '../src/config/defaults.ts'
 import { phases } from '../src/phases/index.ts'
 
-const config = defaultSandboxConfig()
+/** With all that may be left out. */
+const config = {
+  ...defaultSandboxConfig(),
+  domain: 'ml.example.com',
+  dns: { cloud: 'aws', zone: 'example.com' },
+}
 const clouds = await createClouds(
   config,
   { name: 'cloud', environment: {}, caFile: undefined, clouds: {} },

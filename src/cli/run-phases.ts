@@ -72,6 +72,11 @@ async function applyPhases(run: PhasesRun, session: Session): Promise<ExitCode> 
       message: changed ? `contexts added to ${file}` : `contexts are in ${file} already`,
     })
   }
+  if (summary.result === 'ok') {
+    for (const { closing } of wanted)
+      for (const message of (await closing?.(context)) ?? [])
+        session.emit({ type: 'notice', level: 'info', message })
+  }
   return session.finish(summary)
 }
 

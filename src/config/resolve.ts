@@ -37,6 +37,7 @@ export function resolve(file: Mapping, choice: Choice): Mapping {
     database: isMapping(written['database'] ?? {})
       ? merge(databaseDefaults, asMapping(written['database']))
       : written['database'],
+    ...(isMapping(written['dns']) ? { dns: withZoneCloud(written['dns'], asMapping(clouds)) } : {}),
     ...(isMapping(written['budget']) ? { budget: merge(budgetDefaults, written['budget']) } : {}),
   }
 }
@@ -55,6 +56,12 @@ function withCloudDefaults(clouds: Mapping, environment: EnvironmentName, sandbo
       : merged
   }
   return filled
+}
+
+/** A zone is in the first configured cloud, unless it says otherwise. */
+function withZoneCloud(dns: Mapping, clouds: Mapping): Mapping {
+  const first = ['aws', 'gcp', 'azure'].find(cloud => cloud in clouds)
+  return first === undefined ? dns : { cloud: first, ...dns }
 }
 
 /** `database: azure-sql` is short for `database: { engine: azure-sql }`. */

@@ -16,6 +16,7 @@ export function brokenRules(config: unknown): Mistake[] {
   return [
     ...atLeastOneCloud(config, clouds),
     ...azureSqlNeedsAzure(config, clouds),
+    ...zoneFits(config, clouds),
     ...clouds.flatMap(cloud => [...nodeLimits(config, cloud), ...rangesFit(config, cloud)]),
     ...rangesOverlap(config, clouds),
   ]
@@ -39,6 +40,41 @@ function azureSqlNeedsAzure(config: unknown, clouds: readonly CloudName[]): Mist
   const path = ['database', 'engine']
   if (valueAt(config, path) !== 'azure-sql' || clouds.includes('azure')) return []
   return [mistake(path, '"azure-sql" without clouds.azure', 'postgresql, or add clouds.azure')]
+}
+
+/** A zone holds the names of a domain, and is asked with the credentials that the platform has anyway. */
+function zoneFits(config: unknown, clouds: readonly CloudName[]): Mistake[] {
+  if (valueAt(config, ['dns']) === undefined) return []
+  const [cloud, zone, domain] = [['dns', 'cloud'], ['dns', 'zone'], ['domain']].map(path =>
+    valueAt(config, path),
+  )
+  const mistakes: Mistake[] = []
+  if (cloudNames.some(name => name === cloud) && !clouds.some(name => name === cloud)) {
+    mistakes.push(
+      mistake(
+        ['dns', 'cloud'],
+        show(cloud),
+        `a configured cloud (${clouds.join(', ')}), or add clouds.${cloud}`,
+      ),
+    )
+  }
+  if (domain === undefined) {
+    mistakes.push(mistake(['dns'], 'a zone without a domain', '`domain:` beside it, a name in that zone'))
+  }
+  // An id tells nothing of names: the step asks the cloud.
+  if (typeof zone !== 'string' || typeof domain !== 'string' || !/^[^/]+\.[^/]+$/.test(zone)) return mistakes
+  if (domain === zone) {
+    mistakes.push(
+      mistake(
+        ['domain'],
+        show(domain),
+        `a name below the zone, such as ml.${zone}: the zone’s own name takes no CNAME`,
+      ),
+    )
+  } else if (!domain.endsWith(`.${zone}`)) {
+    mistakes.push(mistake(['domain'], show(domain), `a name in the zone, such as ml.${zone}`))
+  }
+  return mistakes
 }
 
 function nodeLimits(config: unknown, cloud: CloudName): Mistake[] {

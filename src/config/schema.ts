@@ -173,6 +173,20 @@ const domain = text(
   'Domain under which the platform is reached.',
 )
 
+/** Whose zone, and which: a name has dots, an id has none (Azure's begins with a slash). */
+const zone = text(
+  /^(([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}|[A-Za-z0-9-]{1,63}|\/subscriptions\/\S+)$/,
+  "a zone's name such as example.com, or its id at the cloud",
+  'A zone that is there already, by its name (example.com) or its id at the cloud.',
+)
+const dns = z.strictObject({
+  cloud: choice(
+    ['aws', 'gcp', 'azure'],
+    'Whose DNS: Route 53, Cloud DNS or Azure DNS. A cloud of this platform.',
+  ),
+  zone,
+})
+
 const settings = {
   target: choice(
     ['sandbox', 'cloud'],
@@ -184,6 +198,7 @@ const settings = {
     'Who answers for the platform; becomes a tag.',
   ),
   domain: domain.optional(),
+  dns: dns.optional(),
   budget: budget.optional(),
   credentials: choice(
     ['workload-identity', 'static-secret'],
@@ -191,7 +206,6 @@ const settings = {
   ),
   monitoring: monitoring.optional(),
 }
-
 /** The validated mlp.yaml of one environment with defaults filled in; plain data. */
 export const configSchema = z.strictObject({
   apiVersion: z.literal(apiVersion, { error: apiVersion }),
@@ -223,6 +237,10 @@ const partialSettings = {
   target: settings.target.optional(),
   owner: settings.owner.optional(),
   domain: settings.domain,
+  dns: dns
+    .extend({ cloud: dns.shape.cloud.optional() })
+    .optional()
+    .describe('The DNS zone in which mlp makes the records of `domain`; without it mlp prints them.'),
   budget: budget.partial().optional(),
   credentials: settings.credentials.optional(),
   monitoring: settings.monitoring,

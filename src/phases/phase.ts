@@ -96,4 +96,6 @@ export interface Phase {
   /** The files of every step that applies files. Asks no cloud, and changes nothing. */
   render(context: RenderContext): Promise<readonly Rendering[]>
   checks(config: Config, clouds: ReadonlyMap<CloudName, Cloud>): readonly PlatformCheck[]
+  /** What is left to the operator when a run that made it has ended well: calm lines, mostly none. */
+  closing?(context: Context): Promise<readonly string[]>
 }

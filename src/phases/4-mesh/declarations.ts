@@ -5,6 +5,7 @@ import type { KubeObject } from '../../kube/objects.ts'
 import type { Declaration, DeclarationContext } from '../2-kubernetes/declarations.ts'
 import { loadTemplate } from '../2-kubernetes/templates.ts'
 import { controlPlaneStepId } from './control-plane-step.ts'
+import { gatewayHosts } from './gateway-certificate-step.ts'
 import { otherClouds } from './mesh.ts'
 import { sidecarsStepId } from './sidecars-step.ts'
 
@@ -39,7 +40,9 @@ const gateway: Declaration = {
   async objects(context) {
     const objects = await load(context, 'gateway.yaml')
     const { domain } = context.config
-    return domain === undefined ? objects : objects.map(object => withHost(object, domain))
+    return domain === undefined
+      ? objects
+      : objects.map(object => withHosts(object, gatewayHosts(context.config)))
   },
   inputs: context => ({ domain: context.config.domain ?? null }),
   replaceable: false,
@@ -90,15 +93,14 @@ const hostedSchema = z.looseObject({
   }),
 })
 
-/** Who asks for another host than the platform's is not answered. */
-function withHost(object: KubeObject, domain: string): KubeObject {
+/** Who asks for another host than the platform's is not answered; each cloud's own name is below the domain. */
+function withHosts(object: KubeObject, names: readonly string[]): KubeObject {
+  const hosts = [...names]
   const { spec } = hostedSchema.parse(object)
   const changed = {
     ...spec,
-    ...(spec.hosts === undefined ? {} : { hosts: [domain] }),
-    ...(spec.servers === undefined
-      ? {}
-      : { servers: spec.servers.map(server => ({ ...server, hosts: [domain] })) }),
+    ...(spec.hosts === undefined ? {} : { hosts }),
+    ...(spec.servers === undefined ? {} : { servers: spec.servers.map(server => ({ ...server, hosts })) }),
   }
   return { ...object, spec: z.json().parse(changed) }
 }

@@ -3,48 +3,28 @@ import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import type { Socket } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
-import * as z from 'zod'
 import type { CloudName } from '../../clouds/cloud.ts'
 import type { Finding } from '../../engine/check.ts'
 import type { KubeClient } from '../../kube/client.ts'
-import type { KubeObject, ObjectRef } from '../../kube/objects.ts'
+import type { ObjectRef } from '../../kube/objects.ts'
 import { newestPods } from '../../kube/revisions.ts'
 import { rolloutState } from '../../kube/rollout-state.ts'
 import { secretValues } from '../../kube/secret.ts'
 import type { Context } from '../phase.ts'
+import { gatewayAddress, gatewayName, gatewayService } from './gateway-address.ts'
 import { gatewayTls } from './gateway-certificate-step.ts'
 import { istioNamespace } from './mesh.ts'
 
-const name = 'istio-ingressgateway'
-const serviceRef: ObjectRef = { apiVersion: 'v1', kind: 'Service', name, namespace: istioNamespace }
 const deploymentRef: ObjectRef = {
   apiVersion: 'apps/v1',
   kind: 'Deployment',
-  name,
+  name: gatewayName,
   namespace: istioNamespace,
 }
 const publicPort = 443
 /** Where the pod listens for what comes to the Service's 443. */
 const podPort = 8443
 const timeoutMs = 10_000
-
-const serviceSchema = z.looseObject({
-  status: z.looseObject({
-    loadBalancer: z
-      .looseObject({
-        ingress: z
-          .array(z.looseObject({ ip: z.string().optional(), hostname: z.string().optional() }))
-          .default([]),
-      })
-      .prefault({}),
-  }),
-})
-
-/** Where clients find the gateway; undefined while its load balancer is being made. */
-function gatewayAddress(service: KubeObject | undefined): string | undefined {
-  const [first] = serviceSchema.safeParse(service).data?.status.loadBalancer.ingress ?? []
-  return first?.hostname ?? first?.ip
-}
 
 /**
  * One request over TLS, which has to show the certificate of its Secret. At the load balancer's address; where this
@@ -58,7 +38,7 @@ export async function askGateway(
 ): Promise<Finding> {
   const [deployment, service, secret] = await Promise.all([
     client.get(deploymentRef),
-    client.get(serviceRef),
+    client.get(gatewayService),
     client.get({ apiVersion: 'v1', kind: 'Secret', name: gatewayTls.name, namespace: gatewayTls.namespace }),
   ])
   if (deployment === undefined) return { status: 'fail', detail: 'there is no gateway', remedy: [again] }
@@ -69,7 +49,7 @@ export async function askGateway(
       detail: 'the gateway: simulated: it does not run in its pod, so that nobody answers',
     }
   }
-  const address = gatewayAddress(service)
+  const address = gatewayAddress(service)?.value
   const expected = secretValues(secret)['tls.crt'] ?? ''
   const direct =
     address === undefined

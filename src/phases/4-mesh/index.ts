@@ -8,6 +8,8 @@ import { authorityStep, rootStep } from './authority-steps.ts'
 import { meshChecks } from './checks.ts'
 import { controlPlaneStep, controlPlaneStepId } from './control-plane-step.ts'
 import { meshDeclarations } from './declarations.ts'
+import { dnsChecks } from './dns-checks.ts'
+import { dnsCloud, gatewayPlaces, notTested, recordLines } from './dns-names.ts'
 import { gatewayCertificateStep } from './gateway-certificate-step.ts'
 import { otherClouds } from './mesh.ts'
 import { overlayOf } from './overlay.ts'
@@ -41,7 +43,19 @@ export const meshPhase: Phase = {
         ]),
       )
     ).flat(),
-  checks: (config, clouds) => [...clouds.keys()].flatMap(cloud => meshChecks(config, cloud)),
+  checks: (config, clouds) =>
+    [...clouds.keys()].flatMap(cloud => [
+      ...meshChecks(config, cloud),
+      ...(cloud === dnsCloud(config) ? dnsChecks(config, cloud) : []),
+    ]),
+  async closing(context) {
+    const { domain, dns } = context.config
+    if (domain === undefined || dns !== undefined) return []
+    return [
+      `DNS records to be made for ${domain}, since mlp.yaml names no zone (${notTested}):`,
+      ...recordLines(domain, await gatewayPlaces(context)).map(line => `  ${line}`),
+    ]
+  },
 }
 
 async function renderOverlay(context: RenderContext, cloud: CloudName): Promise<Rendering> {

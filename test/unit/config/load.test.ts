@@ -105,6 +105,12 @@ environments:
     expect(parse(`${head}target: cloud\nclouds: { aws: }\n`, { target: 'sandbox' }).target).toBe('sandbox')
   })
 
+  test('a zone is in the first cloud unless it says otherwise, and may be named by its id', () => {
+    const zone = `${head}clouds: { gcp: , azure: }\ndomain: ml.example.com\n`
+    expect(parse(`${zone}dns: { zone: example.com }`).dns).toEqual({ cloud: 'gcp', zone: 'example.com' })
+    expect(parse(`${zone}dns: { cloud: azure, zone: /subscriptions/a/b }`).dns?.cloud).toBe('azure')
+  })
+
   test('`database: azure-sql` is short, in base and overlay', () => {
     const short = `${head}clouds: { azure: }\ndatabase: azure-sql\n`
     expect(parse(short).database).toEqual({ engine: 'azure-sql' })
@@ -235,6 +241,26 @@ environments:
       'ranges of two clouds that overlap',
       'clouds: { aws: , gcp: { network: { pods: 100.64.0.0/16 } } }',
       /shares no address with clouds.aws.network.pods/,
+    ],
+    [
+      'a zone without a domain',
+      'clouds: { aws: }\ndns: { zone: example.com }',
+      /dns: found a zone without a domain; allowed: `domain:` beside it/,
+    ],
+    [
+      'a zone of a cloud that is not configured',
+      'clouds: { aws: }\ndomain: ml.example.com\ndns: { cloud: gcp, zone: example.com }',
+      /dns.cloud: found "gcp"; allowed: a configured cloud \(aws\), or add clouds.gcp/,
+    ],
+    [
+      'a domain outside of the zone',
+      'clouds: { aws: }\ndomain: ml.example.org\ndns: { zone: example.com }',
+      /domain: found "ml.example.org"; allowed: a name in the zone, such as ml.example.com/,
+    ],
+    [
+      'the zone’s own name',
+      'clouds: { aws: }\ndomain: example.com\ndns: { zone: example.com }',
+      /domain: found "example.com"; allowed: a name below the zone, such as ml.example.com/,
     ],
     ['azure-sql without Azure', 'clouds: { aws: }\ndatabase: azure-sql', /"azure-sql" without clouds.azure/],
     [

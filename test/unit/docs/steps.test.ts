@@ -5,7 +5,12 @@ import { defaultSandboxConfig } from '../../../src/config/defaults.ts'
 import { phases } from '../../../src/phases/index.ts'
 
 const text = readFileSync(new URL('../../../docs/steps.md', import.meta.url), 'utf8')
-const config = defaultSandboxConfig()
+/** With all that may be left out. */
+const config = {
+  ...defaultSandboxConfig(),
+  domain: 'ml.example.com',
+  dns: { cloud: 'aws' as const, zone: 'example.com' },
+}
 
 /** Ids are API: other programs rely on them, so a change has to be seen in a diff of this page. */
 describe('docs/steps.md', () => {
