@@ -7,6 +7,7 @@ import * as z from 'zod'
 import { MlpError } from '../../src/engine/errors.ts'
 import { type EmulatorName, emulatorNames, emulatorProcessName, startEmulator } from './emulators.ts'
 import { createFaults, faultSchema } from './faults.ts'
+import { openGithub } from './github/github.ts'
 import { openHome, type PortName, type SandboxHome, writeAtomically } from './home.ts'
 import { answerCloud, startCloudListener } from './http/cloud-listener.ts'
 import { startControl } from './http/control.ts'
@@ -217,12 +218,21 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
       else await answerCloud(request, response, { cloud, world, faults })
     },
   })
+  const github = await openGithub({
+    world,
+    port: home.ports.github,
+    certificate: home.server,
+    authority: home.authority,
+    toolEnvironment: () => toolEnvironment,
+  })
+  servers.push(github.server)
   servers.push(
     await startHostProxy({
       port: home.ports.proxy,
       blobPort: home.ports.blob,
       hasAccount: name => store.getFact(blobAccounts, name) === true,
       acceptRegistry: registries.accept,
+      acceptGithub: github.accept,
       balancer: outside.balancers.find,
     }),
   )
@@ -257,6 +267,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
 
   /** With `processes: 'left'` they go on for the next daemon to adopt. */
   async function end(what: { readonly processes: 'ended' | 'left' }): Promise<void> {
+    await github.close()
     for (const server of servers) {
       server.close()
       server.closeAllConnections()
@@ -305,16 +316,19 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
         faults,
         runsPods,
         recipes,
+        github: github.describe(),
         dataServers: dataServers?.describe() ?? { real: [], missing: [] },
       }),
     target: () => ({
       name: 'sandbox',
       environment: toolEnvironment,
       caFile: home.caFile,
+      github: github.target(),
       clouds: Object.fromEntries(options.clouds.map(cloud => [cloud.name, cloud.target(world)])),
     }),
     commandLineEnvironment: () => ({
       ...toolEnvironment,
+      ...github.environment(),
       ...Object.fromEntries(
         options.clouds
           .flatMap(cloud => Object.entries(cloud.commandLineEnvironment(world)))
@@ -323,6 +337,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
     }),
     start: bringUpAll,
     setQuotas: quotas => setQuotas(store, quotas),
+    issueGithubToken: github.issueToken,
+    runGithubSchedules: github.runSchedules,
     setTimeScale(scale) {
       timeScale = scale
     },

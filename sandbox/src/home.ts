@@ -20,7 +20,7 @@ const secretsSchema: z.ZodType<SandboxSecrets> = z.strictObject({
   azureStorageAccountKey: z.string(),
 })
 
-const portNames = ['aws', 'gcp', 'azure', 's3', 'gcs', 'blob', 'proxy'] as const
+const portNames = ['aws', 'gcp', 'azure', 's3', 'gcs', 'blob', 'proxy', 'github'] as const
 export type PortName = (typeof portNames)[number]
 const port = z.int().positive()
 const portsSchema = z.strictObject({
@@ -31,7 +31,10 @@ const portsSchema = z.strictObject({
   gcs: port,
   blob: port,
   proxy: port,
+  github: port,
 })
+/** As sandboxes wrote it that had no GitHub yet. */
+const earlierPorts = portsSchema.partial({ github: true })
 const keyPairSchema = z.strictObject({ certificatePem: z.string(), keyPem: z.string() })
 const socketsSchema = z.strictObject({ folder: z.string() })
 
@@ -56,10 +59,7 @@ export async function openHome(folder: string): Promise<SandboxHome> {
   const kept = <T>(name: string, schema: z.ZodType<T>, make: () => T | Promise<T>) =>
     keep(join(folder, name), schema, make)
   const secrets = await kept('secrets.json', secretsSchema, newSecrets)
-  const ports = await kept('ports.json', portsSchema, async () => {
-    const free = await findFreePorts(portNames.length, new Set())
-    return portsSchema.parse(Object.fromEntries(portNames.map((name, index) => [name, free[index]])))
-  })
+  const ports = await openPorts(join(folder, 'ports.json'))
   const authority = await kept('ca-key.json', keyPairSchema, () =>
     createCertificateAuthority('mlp sandbox certificate authority'),
   )
@@ -91,6 +91,21 @@ export async function openHome(folder: string): Promise<SandboxHome> {
     blob,
     socketFolder: await openSocketFolder(join(folder, 'sockets.json')),
   }
+}
+
+/** The same ports ever after; what was added since they were chosen gets one, too. */
+async function openPorts(file: string): Promise<SandboxHome['ports']> {
+  const text = await readIfThere(file)
+  const known = text === undefined ? {} : earlierPorts.parse(JSON.parse(text))
+  const missing = portNames.filter(name => !(name in known))
+  if (text !== undefined && missing.length === 0) return portsSchema.parse(known)
+  const free = await findFreePorts(missing.length, new Set(Object.values(known)))
+  const ports = portsSchema.parse({
+    ...known,
+    ...Object.fromEntries(missing.map((name, index) => [name, free[index]])),
+  })
+  await writeAtomically(file, JSON.stringify(ports))
+  return ports
 }
 
 /** The same folder again where it is still there and ours, since `/tmp` may have been cleaned. */

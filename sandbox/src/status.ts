@@ -29,6 +29,7 @@ export interface StatusSources {
   readonly runsPods: boolean
   /** Images from elsewhere that run too, made of programs of the same version. */
   readonly recipes: readonly Recipe[]
+  readonly github: { readonly real: readonly string[]; readonly simulated: readonly string[] }
   readonly dataServers: { readonly real: readonly string[]; readonly missing: readonly string[] }
 }
 
@@ -89,11 +90,13 @@ export async function sandboxStatus(sources: StatusSources): Promise<object> {
     real: [
       ...real,
       ...sources.dataServers.real,
+      ...sources.github.real,
       ...(sources.runsPods ? [runningPods] : []),
       ...fromRecipes(sources.recipes),
     ],
     simulated: [
       ...simulated,
+      ...sources.github.simulated,
       ...sources.dataServers.missing,
       ...(sources.runsPods ? leftOut(sources.recipes).map(withoutPrograms) : []),
       sources.runsPods ? otherPods : allPods,

@@ -205,6 +205,7 @@ describe('the adapter', () => {
       port: 0,
       blobPort: portOf(blobs),
       hasAccount: () => true,
+      acceptGithub: () => false,
       acceptRegistry: () => false,
       balancer: () => undefined,
     })

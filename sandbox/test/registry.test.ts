@@ -71,6 +71,7 @@ beforeAll(async () => {
     port: home.ports.proxy,
     blobPort: home.ports.blob,
     hasAccount: () => false,
+    acceptGithub: () => false,
     acceptRegistry: listener.accept,
     balancer: () => undefined,
   })

@@ -153,6 +153,7 @@ export async function startTestCluster(cloud: 'aws' | 'gcp' | 'azure' = 'aws'): 
       port: home.ports.proxy,
       blobPort: home.ports.blob,
       hasAccount: () => false,
+      acceptGithub: () => false,
       acceptRegistry: listener.accept,
       balancer: outside.balancers.find,
     })

@@ -3,6 +3,7 @@ import { chmod, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import * as z from 'zod'
 import { type Faults, faultSchema } from '../faults.ts'
+import { type GithubTokenRequest, githubTokenRequest } from '../github/tokens.ts'
 import { quotasRequest } from '../quotas.ts'
 
 export interface ControlActions {
@@ -14,6 +15,10 @@ export interface ControlActions {
   setTimeScale(scale: number): void
   readonly faults: Faults
   setQuotas(quotas: Readonly<Record<string, number>>): void
+  /** A token of the sandbox's GitHub, of anybody and with any rights. */
+  issueGithubToken(asked: GithubTokenRequest): object
+  /** Starts the workflows that have a schedule, as if their time had come; what was started. */
+  runGithubSchedules(repository: string): Promise<object>
   /** Ends everything; the reply is sent first. */
   stop(): void
   /** Ends the daemon alone, for one of other code to take over; false while a terraform is at work. */
@@ -22,6 +27,7 @@ export interface ControlActions {
 
 const timeScaleRequest = z.strictObject({ timeScale: z.number().min(0).max(10) })
 const faultsRequest = z.strictObject({ faults: z.array(faultSchema) })
+const schedulesRequest = z.strictObject({ repository: z.string().regex(/^[^/]+\/[^/]+$/) })
 const largestBodyBytes = 1 << 20
 
 /** JSON over HTTP on a unix socket that only this user may open. */
@@ -61,6 +67,10 @@ async function answer(request: IncomingMessage, actions: ControlActions): Promis
     case 'PUT /quotas':
       actions.setQuotas(quotasRequest.parse(await body(request)).quotas)
       return {}
+    case 'POST /github/tokens':
+      return actions.issueGithubToken(githubTokenRequest.parse(await body(request)))
+    case 'POST /github/schedules':
+      return actions.runGithubSchedules(schedulesRequest.parse(await body(request)).repository)
     case 'POST /start':
       actions.start()
       return {}

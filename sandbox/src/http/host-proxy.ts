@@ -15,19 +15,23 @@ export interface HostProxyOptions {
   hasAccount(name: string): boolean
   /** Takes the connection when the host is a registry's; false when it is none that exists. */
   acceptRegistry(host: string, client: Duplex): boolean
+  /** The same for GitHub's names. */
+  acceptGithub(host: string, client: Duplex): boolean
   /** How to reach the load balancer at a name or an address; undefined when there is none, or none at that port. */
   balancer(host: string, port: number): (() => Promise<Socket>) | undefined
 }
 
 /**
  * The CONNECT proxy through which tools reach, under the clouds' own host names, what runs on this machine: Azure's
- * blob storage, the three registries, and what clusters have behind load balancers. It tunnels nowhere else, so nothing on it can leave the machine.
+ * blob storage, the three registries, GitHub, and what clusters have behind load balancers. It tunnels nowhere else, so nothing on it can leave the machine.
  */
 export async function startHostProxy(options: HostProxyOptions): Promise<Server> {
   const server = createServer((_request, response) => {
     response
       .writeHead(403, { 'content-type': 'text/plain' })
-      .end('This proxy only tunnels to Azure Blob Storage, registries and load balancers of the sandbox.\n')
+      .end(
+        'This proxy only tunnels to Azure Blob Storage, registries, GitHub and load balancers of the sandbox.\n',
+      )
   })
   server.on('connect', (request, client, head) => {
     client.on('error', () => client.destroy())
@@ -41,11 +45,13 @@ export async function startHostProxy(options: HostProxyOptions): Promise<Server>
       else refuse(client, '502 Bad Gateway')
       return
     }
+    const isGithub = /(^|\.)github\.com$|\.githubusercontent\.com$/.test(host)
     const isRegistry = /\.(amazonaws\.com|pkg\.dev|azurecr\.io)$/.test(host)
-    if (!isRegistry) return refuse(client, '403 Forbidden')
+    if (!isRegistry && !isGithub) return refuse(client, '403 Forbidden')
     // What a client sent ahead belongs to its TLS handshake.
     if (head.length > 0) client.unshift(head)
-    if (!options.acceptRegistry(host, client)) refuse(client, '502 Bad Gateway')
+    if (!(isGithub ? options.acceptGithub(host, client) : options.acceptRegistry(host, client)))
+      refuse(client, '502 Bad Gateway')
   })
   server.listen(options.port, '127.0.0.1')
   await once(server, 'listening')

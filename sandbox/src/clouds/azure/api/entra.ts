@@ -1,4 +1,5 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto'
+import { githubIssuer, verifyGithubToken } from '../../../github/oidc/issuer.ts'
 import { acrAudience } from '../../../registry/acr.ts'
 import type { World } from '../../../world.ts'
 import { isWithin } from '../arm-id.ts'
@@ -107,7 +108,7 @@ function issued(
 const assertionAudience = 'api://AzureADTokenExchange'
 
 /**
- * The managed identity that trusts a pod's token by a federated credential; otherwise Entra's refusal.
+ * The managed identity that trusts a pod's token, or that of a workflow's job, by a federated credential; otherwise Entra's refusal.
  * https://learn.microsoft.com/entra/workload-id/workload-identity-federation
  */
 async function federatedIdentity(
@@ -125,7 +126,8 @@ async function federatedIdentity(
       700016,
       `Application with identifier '${clientId}' was not found in the directory 'mlp sandbox'.`,
     )
-  const account = await world.clusters.serviceAccount(assertion, assertionAudience)
+  const account =
+    githubJob(assertion, world) ?? (await world.clusters.serviceAccount(assertion, assertionAudience))
   if (account === undefined)
     return entraError(
       401,
@@ -150,6 +152,16 @@ async function federatedIdentity(
       `No matching federated identity record found for presented assertion subject '${account.subject}'. Please check your federated identity credential Subject, Audience and Issuer against the presented assertion.`,
     )
   return { objectId: requiredText(identity.attributes, 'principal_id'), clientId }
+}
+
+/** Who a token of GitHub's is about, when it is good and for Entra. */
+function githubJob(
+  assertion: string,
+  world: World,
+): { readonly issuer: string; readonly subject: string } | undefined {
+  const verdict = verifyGithubToken(world.store, assertion)
+  if (!verdict.valid || !verdict.claims.aud.includes(assertionAudience)) return undefined
+  return { issuer: githubIssuer, subject: verdict.claims.sub }
 }
 
 /** What tokens can be had for here: ARM under its names, AKS, storage, Redis, and registries. */

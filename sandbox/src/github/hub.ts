@@ -1,0 +1,59 @@
+import type { World } from '../world.ts'
+import type { Records, Repository } from './records.ts'
+
+/** A change of one ref, as a push makes it; forty zeros for what was not there or is gone. */
+export interface RefChange {
+  readonly ref: string
+  readonly before: string
+  readonly after: string
+}
+
+/** What a workflow can be started by. */
+interface HubEvent {
+  readonly name: 'push' | 'pull_request' | 'workflow_dispatch' | 'schedule'
+  readonly action?: string
+  readonly ref: string
+  readonly sha: string
+  /** The files that a push or a pull request changes. */
+  readonly files: readonly string[]
+  readonly payload: Readonly<Record<string, unknown>>
+  readonly inputs: Readonly<Record<string, unknown>>
+  readonly actor: string
+  /** Of a dispatch: that workflow alone. */
+  readonly workflowPath?: string
+}
+
+/** What the API and git tell the runner. */
+export interface Actions {
+  /** Starts every workflow that the event fits; the ids of their runs. */
+  trigger(repository: Repository, event: HubEvent): Promise<readonly number[]>
+  /** Brings the known workflows up to what the default branch holds. */
+  refresh(repository: Repository): Promise<void>
+  cancel(repository: Repository, runId: number): void
+  /** Of all its jobs, or of those that failed and what needs them. */
+  rerun(repository: Repository, runId: number, which: 'all' | 'failed' | number, login: string): void
+  /** Goes on with the jobs that waited for these environments, or ends them. */
+  review(repository: Repository, runId: number, environments: readonly string[], approved: boolean): void
+  /** Ends what runs of a repository that goes away. */
+  forget(repository: Repository): void
+}
+
+/** Everything that one request may need. */
+export interface Hub {
+  readonly world: World
+  readonly records: Records
+  /** Absolute folder of all that is no record: repositories, logs, work. */
+  readonly folder: string
+  readonly actions: Actions
+}
+
+export function now(): string {
+  return new Date().toISOString().replace(/\.\d+Z$/, 'Z')
+}
+
+export function findRepository(hub: Hub, owner: string, name: string): Repository | undefined {
+  const [wantedOwner, wantedName] = [owner.toLowerCase(), name.toLowerCase().replace(/\.git$/, '')]
+  return hub.records.repositories
+    .list()
+    .find(one => one.owner.toLowerCase() === wantedOwner && one.name.toLowerCase() === wantedName)
+}

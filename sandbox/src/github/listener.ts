@@ -1,0 +1,121 @@
+import { once } from 'node:events'
+import { createReadStream, existsSync } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:https'
+import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
+import { certifiedHosts } from '../http/certified-hosts.ts'
+import type { KeyPair } from '../kubernetes/pki.ts'
+import { answerGit } from './git/smart-http.ts'
+import type { Hub } from './hub.ts'
+import { answerIdToken, answerIssuer, issuerHost } from './oidc/endpoints.ts'
+import { type Bases, loopbackBases, publicBases } from './rest/bases.ts'
+import { answerRest } from './rest/server.ts'
+import { signature } from './rest/show-run.ts'
+
+const hosts = ['github.com', 'api.github.com', issuerHost]
+
+export interface HubListener {
+  readonly server: Server
+  /** Speaks TLS on a connection as GitHub under that name; false when it is none of GitHub's. */
+  accept(host: string, client: Duplex): boolean
+}
+
+/**
+ * GitHub on 127.0.0.1, with paths as an Enterprise Server has them (`/api/v3`), and under its own names for connections
+ * that come through the proxy.
+ */
+export async function openHubListener(
+  hub: Hub,
+  port: number,
+  certificate: KeyPair,
+  authority: KeyPair,
+): Promise<HubListener> {
+  const contextFor = certifiedHosts(authority)
+  const server = createServer(
+    {
+      cert: certificate.certificatePem,
+      key: certificate.keyPem,
+      minVersion: 'TLSv1.2',
+      SNICallback(host, callback) {
+        if (!hosts.includes(host)) return callback(null)
+        contextFor([host]).then(
+          context => callback(null, context),
+          (error: unknown) => callback(error instanceof Error ? error : new Error(String(error))),
+        )
+      },
+    },
+    (request, response) => {
+      answer(request, response, hub, port).catch((error: unknown) => {
+        hub.world.log(
+          `github: ${request.method} ${request.url?.split('?')[0]}: ${error instanceof Error ? error.stack : String(error)}`,
+        )
+        if (response.headersSent) response.destroy()
+        else
+          response
+            .writeHead(500, { 'content-type': 'application/json' })
+            .end(JSON.stringify({ message: 'Server Error' }))
+      })
+    },
+  )
+  // A large push takes as long as it takes.
+  server.requestTimeout = 0
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    server,
+    accept(host, client) {
+      if (!hosts.includes(host)) return false
+      client.write('HTTP/1.1 200 Connection Established\r\n\r\n')
+      server.emit('connection', client)
+      return true
+    },
+  }
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  hub: Hub,
+  port: number,
+): Promise<void> {
+  const host = (request.headers.host ?? '').replace(/:443$/, '')
+  const url = new URL(request.url ?? '/', `https://${host || 'localhost'}`)
+  if (host === issuerHost) return void answerIssuer(url, response, hub)
+  if (host === 'api.github.com')
+    return answerRest(request, response, url.pathname, url.searchParams, publicBases, hub)
+  const bases: Bases = host === 'github.com' ? publicBases : loopbackBases(port)
+  if (url.pathname.startsWith('/_services/idtoken')) return void answerIdToken(request, url, response, hub)
+  if (url.pathname.startsWith('/_services/token')) return void answerIssuer(url, response, hub)
+  const [, path] = /^\/api\/v3(\/.*)?$/.exec(url.pathname) ?? []
+  if (url.pathname.startsWith('/api/v3') && host !== 'github.com')
+    return answerRest(request, response, path ?? '/', url.searchParams, bases, hub)
+  if (await answerGit(request, response, url, hub)) return
+  if (answerFile(url, response, hub)) return
+  response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end('Not Found\n')
+}
+
+/** Logs and artifacts by the links that the API gives: false when the path is none of them. */
+function answerFile(url: URL, response: ServerResponse, hub: Hub): boolean {
+  const found = /^\/_(logs|artifacts)\/(\d+(?:\/\d+)?\.(?:txt|zip))$/.exec(url.pathname)
+  if (found === null) return false
+  const expires = Number(url.searchParams.get('se'))
+  if (
+    !(expires * 1000 > Date.now()) ||
+    url.searchParams.get('sig') !== signature(hub, url.pathname, expires)
+  ) {
+    response
+      .writeHead(403, { 'content-type': 'text/plain' })
+      .end('Server failed to authenticate the request.\n')
+    return true
+  }
+  const file = join(hub.folder, found[1] ?? '', found[2] ?? '')
+  if (!existsSync(file)) response.writeHead(404).end()
+  else {
+    response.writeHead(200, {
+      'content-type': file.endsWith('.zip') ? 'application/zip' : 'text/plain; charset=utf-8',
+    })
+    createReadStream(file).pipe(response)
+  }
+  return true
+}
