@@ -9,7 +9,7 @@ import { gatesOf, roomGatesOf } from './gates/gates.ts'
 import type { Io } from './io.ts'
 import type { BootstrapOptions, PhaseOptions } from './options.ts'
 import { type Session, withSession } from './session.ts'
-import { stepsOfClouds } from './steps-of-clouds.ts'
+import { stepsOfPhases } from './steps-of-phases.ts'
 
 export interface PhasesRun {
   readonly command: string
@@ -34,28 +34,27 @@ export function runPhases(run: PhasesRun): Promise<ExitCode> {
 }
 
 async function applyPhases(run: PhasesRun, session: Session): Promise<ExitCode> {
-  const steps = stepsOf(session, run)
+  const { steps, askOnly } = stepsOfPhases(session, run.wanted)
   refuseUnknownStep(steps, run.only)
-  const asked = steps.filter(({ phase }) => !run.wanted(phase)).map(({ step }) => step.id)
-  session.started(steps.filter(({ phase }) => run.wanted(phase)).map(({ step }) => step))
+  session.started(steps.filter(({ id }) => !askOnly.has(id)))
   const wanted = phases.filter(({ number }) => run.wanted(number))
   const toGate = { clouds: [...session.clouds.values()], phases: wanted }
   const context = session.makeContext(() => undefined)
   const gateAndRun = async () => {
-    const asking = askAhead(run.only === undefined ? steps.map(({ step }) => step) : [], context)
+    const asking = askAhead(run.only === undefined ? steps : [], context)
     try {
       await asking.begun
       await passGates(gatesOf(toGate), context)
       context.toolchain.prefetch(wanted.flatMap(({ tools }) => tools ?? []))
-      const isFirst = !steps.some(({ step }) => session.state.get(step.id)?.state === 'done')
+      const isFirst = !steps.some(({ id }) => session.state.get(id)?.state === 'done')
       return await runSteps({
-        steps: steps.map(({ step }) => step),
+        steps,
         makeContext: session.makeContext,
         state: session.state,
         runId: session.runId,
         guard: session.guard,
         beforeFirstChange: () => passGates(roomGatesOf(toGate, isFirst), context),
-        askOnly: new Set(asked),
+        askOnly,
         ...(run.force ? { force: true } : {}),
         ...(run.only === undefined ? {} : { only: run.only }),
       })
@@ -80,26 +79,12 @@ async function applyPhases(run: PhasesRun, session: Session): Promise<ExitCode> 
   return session.finish(summary)
 }
 
-interface NumberedStep {
-  readonly phase: PhaseNumber
-  readonly step: PlatformStep
-}
-
-function stepsOf(session: Session, run: PhasesRun): readonly NumberedStep[] {
-  const last = Math.max(...phases.map(({ number }) => number).filter(number => run.wanted(number)))
-  return phases
-    .filter(({ number }) => number <= last)
-    .flatMap(phase =>
-      stepsOfClouds(phase.steps(session.config), session.works).map(step => ({ phase: phase.number, step })),
-    )
-}
-
-function refuseUnknownStep(steps: readonly NumberedStep[], id: string | undefined): void {
-  if (id === undefined || steps.some(({ step }) => step.id === id)) return
+function refuseUnknownStep(steps: readonly PlatformStep[], id: string | undefined): void {
+  if (id === undefined || steps.some(step => step.id === id)) return
   throw new MlpError({
     code: 'MLP1012',
     summary: `there is no step ${id}`,
-    detail: `There are: ${steps.map(({ step }) => step.id).join(', ')}.`,
+    detail: `There are: ${steps.map(step => step.id).join(', ')}.`,
     remedy: ['docs/steps.md lists all steps.'],
   })
 }

@@ -102,6 +102,11 @@ const budget = z.strictObject({
 
 const pemFile = (description: string) => text(/^\S(.*\S)?$/, 'the path of a PEM file', description)
 const mesh = z.strictObject({
+  imageRegistry: text(
+    /^[a-z0-9][a-z0-9.:/-]*$/,
+    'a registry such as registry.example.com/istio',
+    'Registry of Istio’s images instead of docker.io/istio.',
+  ).optional(),
   tls: z
     .strictObject({
       certificate: pemFile('The gateway’s certificate with its chain, from this file’s folder.'),

@@ -2,11 +2,13 @@
 export interface GraphNode {
   readonly id: string
   readonly needs: readonly string[]
+  /** Comes after these where they are in the graph, however they end; those that are not are done without. */
+  readonly after?: readonly string[]
   readonly limits?: readonly string[]
 }
 
 export interface Graph<Node extends GraphNode> {
-  /** In an order in which every node comes after all it needs; otherwise as given. */
+  /** In an order in which every node comes after all that it needs or comes after; otherwise as given. */
   readonly ordered: readonly Node[]
   readonly byId: ReadonlyMap<string, Node>
   /** How many nodes may hold each limit at a time. */
@@ -40,14 +42,22 @@ export function needsOf<Node extends GraphNode>(graph: Graph<Node>, id: string):
 
 /** The same ids with every need turned round, so that what needs a step goes before it. */
 export function reversed(graph: Graph<GraphNode>): Graph<GraphNode> {
-  const neededBy = new Map<string, string[]>()
-  for (const node of graph.ordered) {
-    for (const need of node.needs) neededBy.set(need, [...(neededBy.get(need) ?? []), node.id])
+  const turned = (edges: (node: GraphNode) => readonly string[]) => {
+    const from = new Map<string, string[]>()
+    for (const node of graph.ordered) {
+      for (const to of edges(node)) from.set(to, [...(from.get(to) ?? []), node.id])
+    }
+    return from
   }
+  const neededBy = turned(({ needs }) => needs)
+  const before = turned(({ after }) => after ?? [])
   return buildGraph(
-    graph.ordered
-      .toReversed()
-      .map(({ id, limits }) => ({ id, needs: neededBy.get(id) ?? [], limits: limits ?? [] })),
+    graph.ordered.toReversed().map(({ id, limits }) => ({
+      id,
+      needs: neededBy.get(id) ?? [],
+      after: before.get(id) ?? [],
+      limits: limits ?? [],
+    })),
   )
 }
 
@@ -93,6 +103,10 @@ function orderByNeeds<Node extends GraphNode>(
       const needed = byId.get(need)
       if (needed === undefined) throw new Error(`${node.id} needs ${need}, which no step has as its id`)
       visit(needed)
+    }
+    for (const earlier of node.after ?? []) {
+      const found = byId.get(earlier)
+      if (found !== undefined) visit(found)
     }
     path.pop()
     finished.add(node.id)

@@ -15,7 +15,8 @@ export interface ScheduleOptions<Node extends GraphNode> {
 }
 
 /**
- * Runs a graph of nodes as lanes: a node starts as soon as all it needs ended well and its limits have room. A node
+ * Runs a graph of nodes as lanes: a node starts as soon as all it needs ended well, all it comes
+ * after ended, and its limits have room. A node
  * that fails blocks exactly what needs it, transitively; everything else goes on. Nodes never reached because of an
  * interrupt are neither run nor blocked. Rejects only when `run` or `onBlocked` throws, which is a bug, and then only
  * after everything that runs has ended.
@@ -69,6 +70,7 @@ export async function schedule<Node extends GraphNode>(options: ScheduleOptions<
         !signal.aborted &&
         bugs.length === 0 &&
         node.needs.every(need => ended.get(need) === 'ok') &&
+        (node.after ?? []).every(earlier => ended.has(earlier) || !graph.byId.has(earlier)) &&
         hasRoom(node)
       ) {
         start(node)

@@ -21,6 +21,8 @@ export interface Step<Ctx extends EngineContext> {
   readonly cloud: string
   readonly title: string
   readonly needs: readonly StepId[]
+  /** Comes after these where they are part of the run, however they end: an order, not a need. */
+  readonly after?: readonly StepId[]
   /** Mutual limits: `name:count`, or `name` for one at a time (`terraform:aws`, `image-build:2`). */
   readonly limits?: readonly string[]
   /** All that should cause a rerun when it changes. */

@@ -37,6 +37,8 @@ export interface KubeClient {
   apply(object: KubeObject, options?: ApplyOptions): Promise<KubeObject>
   /** New pods for a Deployment, StatefulSet or DaemonSet, one after the other, as `kubectl rollout restart` asks for them. */
   restart(ref: ObjectRef, at: Date): Promise<void>
+  /** How many pods a Deployment or StatefulSet has, until an autoscaler says otherwise. */
+  scale(ref: ObjectRef, replicas: number): Promise<void>
   /** False when it was not there. With `uid`, only that very object and none of the same name made since. */
   delete(ref: ObjectRef, uid?: string): Promise<boolean>
   /** The object (undefined: gone) as soon as `done` says so, by watching it; MLP4011 after `timeoutMs`. */
@@ -267,6 +269,16 @@ export function openKubeClient(options: KubeClientOptions): KubeClient {
       })
       if (answer.status >= 300)
         throw refused(label, `restart ${describeRef(ref)}`, answer.status, statusOf(answer))
+    },
+    async scale(ref, replicas) {
+      const answer = await transport.send({
+        method: 'PATCH',
+        path: `${await objectPath(ref)}/scale`,
+        body: { spec: { replicas } },
+        contentType: 'application/merge-patch+json',
+      })
+      if (answer.status >= 300)
+        throw refused(label, `scale ${describeRef(ref)}`, answer.status, statusOf(answer))
     },
     async delete(ref, uid) {
       const path = await objectPath(ref)

@@ -20,7 +20,7 @@ export function cannotPull(
 function pullRemedy(cloud: string, said: string): string {
   if (/\b40[13]\b|denied|unauthorized|forbidden/i.test(said)) return pullRight(cloud)
   if (/not found|manifest unknown|name unknown/i.test(said))
-    return `The registry does not have it; this pushes what is missing: mlp phase 3 --cloud ${cloud}`
+    return `The registry does not have it. The services’ own images are pushed by: mlp phase 3 --cloud ${cloud}. Others come from where mlp.yaml says (mesh.imageRegistry, monitoring.imageRegistry), else from their official registries.`
   if (/no such host|timeout|connection refused|unreachable/i.test(said))
     return 'The nodes do not reach the registry: see to their way out (NAT, routes, private endpoints, DNS).'
   return pullRight(cloud)

@@ -115,7 +115,12 @@ async function explain(
       code: 'MLP4032',
       summary: `${subject}: its pods cannot be made`,
       detail: stuck.message,
-      remedy: ['Raise the quota, or change the policy, that the message names.', again],
+      remedy: [
+        /failed calling webhook/.test(stuck.message)
+          ? `The webhook that the message names does not answer. The mesh’s is put right by: mlp phase 4 --cloud ${cloud}`
+          : 'Raise the quota, or change the policy, that the message names.',
+        again,
+      ],
     })
   }
   if (stuck?.kind === 'image') return cannotPull(subject, cloud, stuck, [again, ...undo])

@@ -135,7 +135,7 @@ test.each([
 })
 
 test.each([
-  ['gone', 'manifest unknown: not found', 'this pushes what is missing: mlp phase 3 --cloud azure'],
+  ['gone', 'manifest unknown: not found', 'images are pushed by: mlp phase 3 --cloud azure'],
   ['far', 'dial tcp: lookup registry.example.com: no such host', 'do not reach the registry'],
 ])('an image that is %s is not told to be a matter of rights', async (name, said, remedy) => {
   const object = deployment(`unpullable-${name}`, 'example.com/one:1')

@@ -9,7 +9,7 @@ import type { PlanOptions } from '../options.ts'
 import { addedBy, type PlanCosts, withCosts } from '../plan-costs.ts'
 import { readQuotas } from '../quotas.ts'
 import { type Session, withSession } from '../session.ts'
-import { stepsUpTo } from '../steps-up-to.ts'
+import { stepsOfPhases } from '../steps-of-phases.ts'
 import { type QuotaRow, showPlan } from '../views/plan-report.ts'
 
 /** What every phase would do, and why. Changes nothing. */
@@ -23,7 +23,7 @@ async function planIn(options: PlanOptions, io: Io, session: Session): Promise<E
   const first = options.from ?? 1
   const last = options.to ?? 8
   const wanted = phases.filter(({ number }) => number >= first && number <= last)
-  const { steps, askOnly } = stepsUpTo(last, first, session)
+  const { steps, askOnly } = stepsOfPhases(session, phase => phase >= first && phase <= last)
   const [plan, quotas] = await Promise.all([
     planSteps({ steps, askOnly, makeContext: session.makeContext, state: session.state }),
     quotaRows(session, wanted),

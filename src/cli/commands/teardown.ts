@@ -9,7 +9,7 @@ import { gatesOf } from '../gates/gates.ts'
 import type { Io } from '../io.ts'
 import type { TeardownOptions } from '../options.ts'
 import { type Session, withSession } from '../session.ts'
-import { stepsUpTo } from '../steps-up-to.ts'
+import { stepsOfPhases } from '../steps-of-phases.ts'
 
 /** Takes the platform back in reverse order, then looks in the clouds, without any state, for what is still there. */
 export function runTeardown(options: TeardownOptions, io: Io): Promise<ExitCode> {
@@ -22,7 +22,7 @@ async function tearDownIn(options: TeardownOptions, session: Session): Promise<E
   const first = options.from ?? 1
   const last = options.to ?? 8
   const wanted = phases.filter(({ number }) => number >= first && number <= last)
-  const { steps, askOnly } = stepsUpTo(last, first, session)
+  const { steps, askOnly } = stepsOfPhases(session, phase => phase >= first && phase <= last)
   const context = session.makeContext(() => undefined)
   session.started(steps.filter(({ id }) => !askOnly.has(id)))
   await passGates(gatesOf({ clouds: session.clouds.values(), phases: wanted }), context)

@@ -68,7 +68,7 @@ export function meshChecks(config: Config, cloud: CloudName): readonly PlatformC
       async (context, client) => {
         const states = await deploymentStates(client, meshNames(context.config, cloud).meshId)
         if (states.length === 0) return fail('Istio is not installed', [again])
-        const lacking = states.filter(({ done }) => !done)
+        const lacking = states.filter(({ done, wanted }) => !done || wanted === 0)
         if (lacking.length > 0) {
           const lines = lacking.map(({ name, ready, wanted }) => `${name}: ${ready} of ${wanted} ready`)
           return fail(lines.join('\n'), [again])

@@ -8,16 +8,16 @@ import { MlpError } from '../../engine/errors.ts'
 import type { Status, StepId } from '../../engine/step.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { describeRef, type KubeObject, type ObjectRef, refOf } from '../../kube/objects.ts'
-import { readRollout, waitForRollout } from '../../kube/rollout.ts'
+import { readRollout } from '../../kube/rollout.ts'
 import { type Istioctl, openIstioctl } from '../../tools/istioctl/istioctl.ts'
 import { requireCluster } from '../2-kubernetes/cluster.ts'
 import { kubeconfigFile } from '../2-kubernetes/context-step.ts'
 import { statusInCluster, undoInCluster } from '../2-kubernetes/in-cluster.ts'
 import { mark } from '../2-kubernetes/marks.ts'
 import { applicationsOf } from '../3-applications/applications.ts'
-import { kubectlFor } from '../3-applications/roll-out.ts'
 import type { Context, PlatformStep } from '../phase.ts'
 import { undoControlPlane } from './control-plane-undo.ts'
+import { watchInstallation } from './install-watch.ts'
 import { changedSince, fingerprints, foreignIstio, installedObjects } from './installed.ts'
 import { istioNamespace, meshNames, otherClouds } from './mesh.ts'
 import { type Overlay, overlayOf } from './overlay.ts'
@@ -43,13 +43,10 @@ export function controlPlaneStep(config: Config, cloudName: CloudName): Platform
     id: controlPlaneStepId(cloudName),
     cloud: cloudName,
     title: 'Istio control plane and gateways',
-    needs: [
-      `2.${cloudName}.context`,
-      `2.${cloudName}.namespaces`,
-      `4.${cloudName}.mesh-authority`,
-      // While istiod starts, its webhook refuses every pod: nobody should be rolled out then.
-      ...applicationsOf(config, cloudName).map((name): StepId => `3.${cloudName}.${name}`),
-    ],
+    needs: [`2.${cloudName}.context`, `2.${cloudName}.namespaces`, `4.${cloudName}.mesh-authority`],
+    // While istiod starts, its webhook refuses every pod: nobody should be rolled out then. Nor are they a need: it may
+    // be an istiod that is gone which keeps their pods away.
+    after: applicationsOf(config, cloudName).map((name): StepId => `3.${cloudName}.${name}`),
     inputs: context => ({
       clusters: otherClouds(context.config, cloudName).map(other => contextName(other, context.config)),
       environment: context.config.environment,
@@ -65,14 +62,13 @@ export function controlPlaneStep(config: Config, cloudName: CloudName): Platform
       await refuseUnsupported(client)
       const overlay = await overlayOf(context, cloudName)
       const file = await writeOverlay(context, cloudName, overlay)
-      const istioctl = await istioctlFor(context, cloudName, controlPlaneStepId(cloudName))
-      await tryAgain(client, meshId, message => progress.report(message))
-      progress.report(`installing Istio ${overlay.version.tag}`)
-      try {
+      const report = (message: string) => progress.report(message)
+      await tryAgain(client, meshId, report)
+      report(`installing Istio ${overlay.version.tag}`)
+      await watchInstallation(context, client, meshId, report, async signal => {
+        const istioctl = await istioctlFor({ ...context, signal }, cloudName, controlPlaneStepId(cloudName))
         await istioctl.install(file)
-      } catch (error) {
-        throw await podTrouble(context, client, meshId, error)
-      }
+      })
       const installed = await installedObjects(client, meshId)
       await client.apply(mark(context, stepName, recordOf(overlay, installed)))
       return { revision: overlay.version.revision, version: overlay.version.tag }
@@ -96,8 +92,9 @@ export async function istioctlFor(context: Context, cloud: CloudName, step?: str
 }
 
 /**
- * Kubernetes tries ever more rarely to make a pod that a webhook refuses: a gateway that was refused while istiod did not
- * answer would wait for a quarter of an hour. A new ReplicaSet is tried at once.
+ * What istioctl leaves as it is. How many pods there are is an autoscaler's to say, which does nothing as long as somebody
+ * wants none at all. And Kubernetes tries ever more rarely to make a pod that a webhook refuses: a gateway that was refused
+ * while istiod did not answer would wait for a quarter of an hour; a new ReplicaSet is tried at once.
  */
 async function tryAgain(
   client: KubeClient,
@@ -106,47 +103,15 @@ async function tryAgain(
 ): Promise<void> {
   for (const object of await installedObjects(client, meshId)) {
     if (object.kind !== 'Deployment') continue
-    const { refusedToCreate } = await readRollout(client, refOf(object))
-    if (refusedToCreate === undefined) continue
-    report(`new pods for ${describeRef(refOf(object))}, which were refused before`)
-    await client.restart(refOf(object), new Date())
-  }
-}
-
-/** istioctl only tells which Deployment is not ready; its pods tell why: an image, a webhook, a node without room. */
-async function podTrouble(
-  context: Context,
-  client: KubeClient,
-  meshId: string,
-  error: unknown,
-): Promise<unknown> {
-  if (!(error instanceof MlpError) || error.code !== 'MLP2210') return error
-  const options = {
-    signal: context.signal,
-    report: () => {},
-    kubectl: kubectlFor(context, client),
-    timeoutMs: 0,
-    patienceMs: 0,
-  }
-  try {
-    for (const { kind, metadata } of await installedObjects(client, meshId)) {
-      const { name, namespace } = metadata
-      if (kind === 'Deployment') {
-        await waitForRollout(client, { apiVersion: 'apps/v1', kind, name, namespace }, options)
-      }
+    const deployment = refOf(object)
+    const { refusedToCreate, wanted } = await readRollout(client, deployment)
+    if (wanted === 0) {
+      report(`${describeRef(deployment)} was scaled to none`)
+      await client.scale(deployment, 1)
+    } else if (refusedToCreate !== undefined) {
+      report(`new pods for ${describeRef(deployment)}, which were refused before`)
+      await client.restart(deployment, new Date())
     }
-    return error
-  } catch (trouble) {
-    if (!(trouble instanceof MlpError)) return error
-    const [said] = trouble.detail?.split('\n') ?? []
-    return new MlpError({
-      code: trouble.code,
-      // The command's own last lines are shown as well, and say nothing of it.
-      summary: said === undefined ? trouble.message : `${trouble.message}: ${said}`,
-      detail: trouble.detail,
-      remedy: trouble.remedy,
-      cause: error,
-    })
   }
 }
 
@@ -174,7 +139,7 @@ async function standing(
   if (change !== undefined) return { state: 'drifted', why: change }
   for (const deployment of objects.filter(({ kind }) => kind === 'Deployment')) {
     const { done, ready, wanted } = await readRollout(client, refOf(deployment))
-    if (!done) {
+    if (!done || wanted === 0) {
       return { state: 'partial', why: `${describeRef(refOf(deployment))}: ${ready} of ${wanted} ready` }
     }
   }

@@ -80,9 +80,12 @@ export async function foreignIstio(client: KubeClient, owner: string): Promise<r
     })
 }
 
+/** Of a webhook, what istiod itself goes on to change. */
+const istiodsFields = new Set(['f:caBundle', 'f:failurePolicy'])
+
 /**
  * What was installed, told by the fields of each object that are still as istioctl set them: whoever changes one takes
- * it over. What istiod itself goes on to change (its webhooks) is only there or not.
+ * it over.
  */
 export function fingerprints(objects: readonly KubeObject[]): Readonly<Record<string, string>> {
   const entries = objects.map(object => {
@@ -91,10 +94,14 @@ export function fingerprints(objects: readonly KubeObject[]): Readonly<Record<st
       ({ manager, operation }) => manager === operator && operation === 'Apply',
     )?.['fieldsV1']
     const print = createHash('sha256')
-      .update(JSON.stringify(fields ?? null))
+      .update(
+        JSON.stringify(fields ?? null, (key, value: unknown) =>
+          isWebhook && istiodsFields.has(key) ? undefined : value,
+        ),
+      )
       .digest('hex')
       .slice(0, 12)
-    return [describeRef(refOf(object)), isWebhook ? 'there' : print] as const
+    return [describeRef(refOf(object)), print] as const
   })
   return Object.fromEntries(entries.toSorted(([one], [other]) => one.localeCompare(other)))
 }

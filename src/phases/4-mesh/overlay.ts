@@ -31,6 +31,7 @@ export async function overlayOf(
   const named = merged(sized, {
     metadata: { name: meshId },
     spec: {
+      ...(config.mesh?.imageRegistry === undefined ? {} : { hub: config.mesh.imageRegistry }),
       tag: version.tag,
       revision: version.revision,
       values: { global: { meshID: meshId, multiCluster: { clusterName: cluster }, network } },

@@ -1,6 +1,7 @@
 import type { CloudName } from '../../clouds/cloud.ts'
 import type { StepId } from '../../engine/step.ts'
 import type { KubeClient } from '../../kube/client.ts'
+import { describeRef } from '../../kube/objects.ts'
 import { waitForRollout } from '../../kube/rollout.ts'
 import { requireCluster } from '../2-kubernetes/cluster.ts'
 import { statusInCluster } from '../2-kubernetes/in-cluster.ts'
@@ -8,7 +9,7 @@ import { kubectlFor } from '../3-applications/roll-out.ts'
 import type { PlatformStep } from '../phase.ts'
 import { controlPlaneStepId, istioctlFor } from './control-plane-step.ts'
 import { istioVersion } from './mesh.ts'
-import { type MeshPod, meshPods, restartWorkloads, withoutSidecar } from './sidecars.ts'
+import { type MeshPod, meshPods, refusedWorkloads, restartWorkloads, withoutSidecar } from './sidecars.ts'
 
 const stepName = 'sidecars'
 
@@ -30,13 +31,20 @@ export function sidecarsStep(cloudName: CloudName): PlatformStep {
     status: context =>
       statusInCluster(context, cloudName, async client => {
         const { revision } = await istioVersion(context)
-        const [pods, current] = await Promise.all([meshPods(client), defaultRevision(client)])
+        const [pods, current, refused] = await Promise.all([
+          meshPods(client),
+          defaultRevision(client),
+          refusedWorkloads(client),
+        ])
         if (current === undefined)
           return { state: 'absent', why: 'no control plane gives new pods a sidecar' }
         if (current !== revision)
           return { state: 'drifted', why: `new pods get sidecars of ${current}, not ${revision}` }
         const wrong = withoutSidecar(pods, revision)
         if (wrong.length > 0) return { state: 'partial', why: `without one: ${namesOf(wrong)}` }
+        const [first] = refused
+        if (first !== undefined)
+          return { state: 'partial', why: `${describeRef(first)}: the webhook did not answer for its pods` }
         return { state: 'present', outputs: { revision }, why: `${pods.length} pods` }
       }),
     async apply(context, progress) {
@@ -47,8 +55,13 @@ export function sidecarsStep(cloudName: CloudName): PlatformStep {
         await (await istioctlFor(context, cloudName, sidecarsStepId(cloudName))).setDefaultRevision(revision)
       }
       const report = (message: string) => progress.report(message)
+      const refused = await refusedWorkloads(client)
+      for (const workload of refused) {
+        report(`new pods for ${describeRef(workload)}, which were refused before`)
+        await client.restart(workload, new Date())
+      }
       const options = { signal: context.signal, report, kubectl: kubectlFor(context, client) }
-      for (const workload of await restartWorkloads(client, { revision }, report)) {
+      for (const workload of [...refused, ...(await restartWorkloads(client, { revision }, report))]) {
         // Of the others Kubernetes makes new pods one by one as well; the step's status tells when all have one.
         if (workload.kind === 'Deployment') await waitForRollout(client, workload, options)
       }

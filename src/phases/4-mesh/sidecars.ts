@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { parseJson } from '../../engine/json.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { describeRef, type KubeObject, type ObjectRef, refOf } from '../../kube/objects.ts'
+import { rolloutState } from '../../kube/rollout-state.ts'
 import { meshNamespaces } from './mesh.ts'
 
 const containerSchema = z.looseObject({ name: z.string() })
@@ -85,6 +86,20 @@ export async function restartWorkloads(
     await client.restart(workload, new Date())
   }
   return [...workloads.values()]
+}
+
+/**
+ * Deployments whose pods the mesh's webhook did not let come: without new ones they would have to wait until Kubernetes
+ * tries again, which it does ever more rarely, up to a quarter of an hour later.
+ */
+export async function refusedWorkloads(client: KubeClient): Promise<readonly ObjectRef[]> {
+  const lists = await Promise.all(
+    meshNamespaces.map(namespace => client.list({ apiVersion: 'apps/v1', kind: 'Deployment', namespace })),
+  )
+  return lists
+    .flat()
+    .filter(deployment => /failed calling webhook/.test(rolloutState(deployment, []).refusedToCreate ?? ''))
+    .map(refOf)
 }
 
 function belongs({ metadata, spec, status }: Pod): boolean {

@@ -64,6 +64,17 @@ describe('graph', () => {
     expect(graph.ordered.map(({ id }) => id)).toEqual(['c', 'b', 'a'])
     expect(graph.byId.get('a')?.needs).toEqual(expect.arrayContaining(['b', 'c']))
   })
+
+  test('turned round, what comes after a step comes before it, and is still no need', () => {
+    const graph = reversed(
+      buildGraph([
+        { id: 'late', needs: [], after: ['early', 'elsewhere'] },
+        { id: 'early', needs: [] },
+      ]),
+    )
+    expect(graph.ordered.map(({ id }) => id)).toEqual(['late', 'early'])
+    expect(graph.byId.get('early')).toMatchObject({ needs: [], after: ['late'] })
+  })
 })
 
 interface RandomNode extends GraphNode {
@@ -76,6 +87,7 @@ const randomGraph = fc
   .array(
     fc.record({
       needs: fc.array(fc.nat(), { maxLength: 3 }),
+      after: fc.array(fc.nat(), { maxLength: 2 }),
       limits: fc.subarray(['one', 'two:2', 'three:3']),
       fails: fc.boolean().map(fails => fails),
       rare: fc.nat(4),
@@ -87,6 +99,8 @@ const randomGraph = fc
     raw.map((node, index) => ({
       id: `n${index}`,
       needs: index === 0 ? [] : [...new Set(node.needs.map(need => `n${need % index}`))],
+      // One that is not in the graph is done without.
+      after: ['elsewhere', ...(index === 0 ? [] : node.after.map(earlier => `n${earlier % index}`))],
       limits: node.limits,
       fails: node.fails && node.rare === 0,
       turns: node.turns,
@@ -115,6 +129,7 @@ describe('schedule, for any graph', () => {
           signal: new AbortController().signal,
           async run(node): Promise<NodeEnd> {
             for (const need of node.needs) expect(ends.get(need)).toBe('ok')
+            for (const earlier of node.after ?? []) expect(graph.byId.has(earlier)).toBe(ends.has(earlier))
             running.add(node.id)
             expect(running.size).toBeLessThanOrEqual(concurrency)
             for (const [limit, count] of [
