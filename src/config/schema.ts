@@ -162,6 +162,27 @@ const monitoring = z
   })
   .partial()
 
+const groups = (aws: string, gcp: string, azure: string) =>
+  z
+    .strictObject({
+      aws: z
+        .array(text(/^arn:[a-z-]+:iam::\d{12}:(role|user)\/\S+$/, 'the ARN of an IAM role or user', aws))
+        .describe(aws),
+      gcp: z.array(text(/^[^@\s]+@[^@\s]+$/, 'the address of a Google group', gcp)).describe(gcp),
+      azure: z.array(z.guid({ error: 'the object id of an Entra group' }).describe(azure)).describe(azure),
+    })
+    .partial()
+const peopleOf = (what: string) =>
+  groups('IAM roles or users.', 'Google groups, by address.', 'Entra groups, by object id.').describe(what)
+const access = z
+  .strictObject({
+    viewers: peopleOf('Who may look at everything but Secrets.'),
+    operators: peopleOf('Who may restart, scale and drain, too.'),
+    admins: peopleOf('Who may change what runs, and read Secrets, in the platform’s namespaces.'),
+  })
+  .partial()
+  .describe('Which people may do what in the clusters.')
+
 export const environmentNames = ['dev', 'staging', 'prod'] as const
 const project = z
   .string({ error: 'a name' })
@@ -210,6 +231,7 @@ const settings = {
     'How pods reach cloud services: without keys, or by a long-lived Secret (not advised).',
   ),
   monitoring: monitoring.optional(),
+  access: access.optional(),
 }
 /** The validated mlp.yaml of one environment with defaults filled in; plain data. */
 export const configSchema = z.strictObject({
@@ -249,6 +271,7 @@ const partialSettings = {
   budget: budget.partial().optional(),
   credentials: settings.credentials.optional(),
   monitoring: settings.monitoring,
+  access: settings.access,
   clouds: z
     .strictObject({
       aws: awsSchema.partial().extend(partialCommon).nullable(),

@@ -21,6 +21,7 @@ import { watchUntil } from './watch.ts'
 /** Who mlp is to the API server when it says which fields it owns. */
 export const fieldManager = 'mlp'
 const restartManager = 'mlp-restart'
+const labelManager = 'mlp-labels'
 const pageSize = 500
 
 /** One cluster's API. Every method honours the signal it was opened with and throws MlpError MLP40xx. */
@@ -39,6 +40,15 @@ export interface KubeClient {
   restart(ref: ObjectRef, at: Date): Promise<void>
   /** How many pods a Deployment or StatefulSet has, until an autoscaler says otherwise. */
   scale(ref: ObjectRef, replicas: number): Promise<void>
+  /**
+   * Sets labels (null: takes them away) on an object that another step declares, and leaves that step's fields alone.
+   * Returns the API server's warnings.
+   */
+  setLabels(
+    ref: ObjectRef,
+    labels: Readonly<Record<string, string | null>>,
+    options?: Pick<ApplyOptions, 'dryRun'>,
+  ): Promise<readonly string[]>
   /** False when it was not there. With `uid`, only that very object and none of the same name made since. */
   delete(ref: ObjectRef, uid?: string): Promise<boolean>
   /** The object (undefined: gone) as soon as `done` says so, by watching it; MLP4011 after `timeoutMs`. */
@@ -279,6 +289,18 @@ export function openKubeClient(options: KubeClientOptions): KubeClient {
       })
       if (answer.status >= 300)
         throw refused(label, `scale ${describeRef(ref)}`, answer.status, statusOf(answer))
+    },
+    async setLabels(ref, labels, { dryRun = false } = {}) {
+      const query = new URLSearchParams({ fieldManager: labelManager, ...(dryRun ? { dryRun: 'All' } : {}) })
+      const answer = await transport.send({
+        method: 'PATCH',
+        path: `${await objectPath(ref)}?${query}`,
+        body: { metadata: { labels } },
+        contentType: 'application/merge-patch+json',
+      })
+      if (answer.status >= 300)
+        throw refused(label, `label ${describeRef(ref)}`, answer.status, statusOf(answer))
+      return answer.warnings
     },
     async delete(ref, uid) {
       const path = await objectPath(ref)

@@ -17,6 +17,8 @@ export interface HttpRequest {
 export interface HttpAnswer {
   readonly status: number
   readonly text: string
+  /** What the API server adds to an answer for people, such as the pods that a rule would refuse. */
+  readonly warnings: readonly string[]
 }
 
 /** One cluster's HTTPS endpoint with a bearer token that is kept fresh. */
@@ -92,6 +94,7 @@ export function openTransport(options: TransportOptions): Transport {
       return {
         status: response.statusCode ?? 0,
         text: await text(response),
+        warnings: warningsIn(response.headers.warning),
         retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : undefined,
       }
     } catch (error) {
@@ -141,6 +144,13 @@ export function openTransport(options: TransportOptions): Transport {
       }
     },
   }
+}
+
+/** `299 - "text"`, one after another (RFC 7234, 5.5), with quotes and backslashes escaped. */
+function warningsIn(header: string | undefined): readonly string[] {
+  return [...(header ?? '').matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/g)].map(([, text = '']) =>
+    text.replace(/\\(.)/g, '$1'),
+  )
 }
 
 /** Exponential, half of it jitter; never shorter than what the server asks for, within reason. */

@@ -94,6 +94,8 @@ function nodeObject(spec: NodeSpec, group: string, existing: Node | undefined): 
         ...spec.labels,
         [nodeGroupLabel]: group,
       },
+      // For whoever asks what has an effect here: no kubelet, and no network plugin.
+      annotations: { 'mlp.dev/simulated': 'true' },
     },
     spec: { providerID: spec.providerId, ...(taints.length > 0 ? { taints } : {}) },
   }

@@ -288,4 +288,13 @@ export const clusterErrors = {
     remedy: 'See whether it runs: `mlp verify 5`; then `mlp phase 5`.',
     exitCode: 3,
   },
+  MLP4070: {
+    title: 'Pods would be refused under Pod Security level restricted',
+    meaning:
+      'Before the level is enforced, the API server is asked which pods break it. Nothing was changed.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Change those pods so that they pass, or move them to a namespace of their own.',
+    exitCode: 3,
+  },
 } satisfies Entries<4>

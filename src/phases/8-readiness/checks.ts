@@ -1,0 +1,215 @@
+import * as z from 'zod'
+import type { Cloud, CloudName } from '../../clouds/cloud.ts'
+import type { CheckId, Finding } from '../../engine/check.ts'
+import type { KubeClient } from '../../kube/client.ts'
+import { compareWithLive } from '../../kube/drift.ts'
+import { describeRef, refOf } from '../../kube/objects.ts'
+import { requireCluster } from '../2-kubernetes/cluster.ts'
+import type { Declaration } from '../2-kubernetes/declarations.ts'
+import { mark } from '../2-kubernetes/marks.ts'
+import { fail, orError, pass } from '../findings.ts'
+import type { Context, PlatformCheck } from '../phase.ts'
+import { auditAccess } from './access-audit.ts'
+import { declarations } from './declarations.ts'
+import { isExpected } from './expected-access.ts'
+import { notEnforced } from './pod-security-step.ts'
+
+/** A check answers soon; `verify --wait` asks again. */
+const patienceMs = 3_000
+const fullShare = 0.9
+const simulatedKey = 'mlp.dev/simulated'
+
+const whys: Readonly<Record<string, string>> = {
+  'network-policies': 'Any pod may speak to any other, and to the whole internet.',
+  quotas: 'A mistake in one namespace takes the whole cluster, or buys nodes without end.',
+  roles: 'People work with more rights than they need, or with none.',
+  autoscalers: 'Load that grows is answered by nobody, and load that shrinks goes on costing.',
+}
+
+/** Issue: each thing of readiness has a check that fails when it is taken away by hand. */
+export function readinessChecks({ name: cloud }: Cloud): readonly PlatformCheck[] {
+  const again = `mlp phase 8 --cloud ${cloud}`
+  const check = (
+    name: string,
+    title: string,
+    why: string,
+    run: (context: Context, client: KubeClient) => Promise<Finding>,
+  ): PlatformCheck => ({
+    id: `8.${cloud}.${name}` satisfies CheckId,
+    phase: 8,
+    cloud,
+    title,
+    why,
+    run: context => orError(async () => run(context, await requireCluster(context, cloud, patienceMs))),
+  })
+  const stands = (declaration: Declaration) =>
+    check(declaration.name, declaration.title, whys[declaration.name] ?? '', async (context, client) => {
+      const finding = await declaredFinding(context, client, cloud, declaration, again)
+      return finding.status === 'pass' ? await more(declaration, context, client, finding) : finding
+    })
+  return [
+    ...declarations.map(stands),
+    check(
+      'pod-security',
+      'Pod Security level restricted is enforced',
+      'A pod may run as root, or take the node’s files.',
+      async (_context, client) => {
+        const open = await notEnforced(client)
+        return open.length === 0
+          ? pass('ml-platform, ml-serving')
+          : fail(`not enforced in ${open.join(', ')}`, [again])
+      },
+    ),
+    check(
+      'access-audit',
+      'Who can read Secrets, run commands in pods, or escalate',
+      'Rights that nobody meant to give open more than they seem to.',
+      async (_context, client) => {
+        const powerful = await auditAccess(client)
+        const unexpected = powerful.filter(each => !isExpected(each))
+        const line = ({ subject, power, where, by }: (typeof powerful)[number]) =>
+          `${subject} can ${power} (${where.join(', ')}; ${by.join(', ')})`
+        if (unexpected.length === 0)
+          return pass(`${powerful.length} subjects, all known:\n${powerful.map(line).join('\n')}`)
+        return {
+          status: 'warn',
+          detail: `not of the cluster, the mesh, monitoring or this platform:\n${unexpected.map(line).join('\n')}`,
+          remedy: [
+            'Take the right away where nobody needs it: kubectl delete the binding.',
+            'mlp verify 8 --json lists all of them.',
+          ],
+        }
+      },
+    ),
+  ]
+}
+
+/** Beyond that the objects are there: whether they have an effect. */
+async function more(
+  { name }: Declaration,
+  _context: Context,
+  client: KubeClient,
+  stands: Finding,
+): Promise<Finding> {
+  if (name === 'network-policies') return await enforcedFinding(client, stands)
+  if (name === 'autoscalers') return await scalingFinding(client, stands)
+  if (name === 'quotas') return await roomFinding(client, stands)
+  return stands
+}
+
+async function declaredFinding(
+  context: Context,
+  client: KubeClient,
+  cloud: CloudName,
+  declaration: Declaration,
+  again: string,
+): Promise<Finding> {
+  const declared = (await declaration.objects(context, cloud)) ?? []
+  const objects = (await declaration.adjust?.(client, declared)) ?? declared
+  const states = await Promise.all(
+    objects.map(object => compareWithLive(client, mark(context, declaration.name, object))),
+  )
+  const problems = states.flatMap((state, index) => {
+    const object = objects[index]
+    if (object === undefined || state.state === 'present') return []
+    return [state.state === 'absent' ? `${describeRef(refOf(object))}: missing` : state.why]
+  })
+  return problems.length === 0 ? pass(`${objects.length} objects`) : fail(problems.join('\n'), [again])
+}
+
+async function enforcedFinding(client: KubeClient, stands: Finding): Promise<Finding> {
+  const nodes = await client.list({ apiVersion: 'v1', kind: 'Node' })
+  const played = nodes.filter(node => node.metadata.annotations?.[simulatedKey] === 'true')
+  return played.length === 0
+    ? stands
+    : { status: 'warn', detail: `${stands.detail}; simulated: on these nodes nobody enforces them` }
+}
+
+const autoscalerSchema = z.looseObject({
+  status: z
+    .looseObject({
+      conditions: z
+        .array(
+          z.looseObject({
+            type: z.string(),
+            status: z.string(),
+            reason: z.string().default(''),
+            message: z.string().default(''),
+          }),
+        )
+        .default([]),
+    })
+    .prefault({}),
+})
+
+async function scalingFinding(client: KubeClient, stands: Finding): Promise<Finding> {
+  const scalers = await client.list({ apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler' })
+  const blind = scalers.flatMap(scaler => {
+    const { conditions } = autoscalerSchema.parse(scaler).status
+    const active = conditions.find(({ type }) => type === 'ScalingActive')
+    if (active?.status === 'True' || active?.reason === 'ScalingDisabled') return []
+    const why = active === undefined ? 'not looked at yet' : `${active.reason}: ${active.message}`
+    return [`${describeRef(refOf(scaler))}: ${why}`]
+  })
+  if (blind.length === 0) return stands
+  const metrics = await client.get({
+    apiVersion: 'apiregistration.k8s.io/v1',
+    kind: 'APIService',
+    name: 'v1beta1.metrics.k8s.io',
+  })
+  return metrics === undefined
+    ? {
+        status: 'warn',
+        detail: `no pod’s load is known: the cluster has no metrics API\n${blind.join('\n')}`,
+        remedy: ['Until it has one, the services keep their least number of pods.'],
+      }
+    : { status: 'warn', detail: blind.join('\n'), remedy: ['Wait a moment: mlp verify 8 --wait 2m'] }
+}
+
+const quotaSchema = z.looseObject({
+  status: z
+    .looseObject({
+      hard: z.record(z.string(), z.string()).default({}),
+      used: z.record(z.string(), z.string()).default({}),
+    })
+    .prefault({}),
+})
+
+/** A namespace that is nearly full refuses its next rollout. */
+async function roomFinding(client: KubeClient, stands: Finding): Promise<Finding> {
+  const quotas = await client.list({ apiVersion: 'v1', kind: 'ResourceQuota' })
+  const full = quotas.flatMap(quota => {
+    const { hard, used } = quotaSchema.parse(quota).status
+    return Object.entries(hard).flatMap(([resource, limit]) => {
+      const most = amountOf(limit)
+      const taken = amountOf(used[resource] ?? '0')
+      return most > 0 && taken / most > fullShare
+        ? [`${describeRef(refOf(quota))}: ${resource} ${used[resource]} of ${limit}`]
+        : []
+    })
+  })
+  return full.length === 0
+    ? stands
+    : {
+        status: 'warn',
+        detail: full.join('\n'),
+        remedy: ['Give the cluster more nodes (nodes.max in mlp.yaml), or ask for less.'],
+      }
+}
+
+const units = new Map([
+  ['m', 0.001],
+  ['k', 1e3],
+  ['M', 1e6],
+  ['G', 1e9],
+  ['Ki', 1024],
+  ['Mi', 1024 ** 2],
+  ['Gi', 1024 ** 3],
+  ['Ti', 1024 ** 4],
+])
+
+/** A Kubernetes quantity as a number of its base unit. */
+export function amountOf(quantity: string): number {
+  const [, amount = '0', unit = ''] = /^([\d.]+)([A-Za-z]*)$/.exec(quantity) ?? []
+  return Number(amount) * (units.get(unit) ?? 1)
+}
