@@ -307,10 +307,34 @@ test('how many pods there are is left to an autoscaler, where there is one', asy
     },
   }
   await client.apply(autoscaler)
-  const objects = (await application('model-serving').objects(context(), 'aws')) ?? []
-  const adjusted = (await application('model-serving').adjust?.(client, objects)) ?? []
-  const deployment = adjusted.find(({ kind }) => kind === 'Deployment')
-  expect(deployment?.['spec']).not.toHaveProperty('replicas')
+  const deployment = {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    name: 'model-serving',
+    namespace: 'ml-serving',
+  }
+  const replicas = async () =>
+    z.looseObject({ spec: z.looseObject({ replicas: z.number() }) }).parse(await client.get(deployment)).spec
+      .replicas
+  const declared = async () => {
+    const objects = (await application('model-serving').objects(context(), 'aws')) ?? []
+    const adjusted = (await application('model-serving').adjust?.(client, objects)) ?? []
+    return adjusted.find(({ kind }) => kind === 'Deployment')
+  }
+  // Whoever stops declaring a field that nobody else owns sets it back: to one pod.
+  const before = await replicas()
+  expect((await declared())?.['spec']).toMatchObject({ replicas: before })
+
+  await plane.admin.call('PUT', '/apis/apps/v1/namespaces/ml-serving/deployments/model-serving/scale', {
+    apiVersion: 'autoscaling/v1',
+    kind: 'Scale',
+    metadata: { name: 'model-serving', namespace: 'ml-serving' },
+    spec: { replicas: before + 2 },
+  })
+  const scaled = await declared()
+  expect(scaled?.['spec']).not.toHaveProperty('replicas')
+  if (scaled !== undefined) await client.apply(mark(context(), 'model-serving', scaled))
+  expect(await replicas()).toBe(before + 2)
   await client.delete(refOf(autoscaler))
 })
 
@@ -318,7 +342,7 @@ test('checks tell what is missing, and read no state', async () => {
   const [rollouts] = applicationsPhase.checks(config, context().clouds)
   expect(await rollouts?.run(context())).toMatchObject({
     status: 'fail',
-    detail: expect.stringMatching(/^model-serving 0\/2: model-serving-\S+ Unschedulable/),
+    detail: expect.stringMatching(/^model-serving 0\/4: model-serving-\S+ Unschedulable/),
   })
 })
 

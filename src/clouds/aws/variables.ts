@@ -1,4 +1,5 @@
 import { awsNames } from '../../config/names.ts'
+import { kubernetesGroup, peopleGroups } from '../../config/people.ts'
 import type { AwsConfig, Config } from '../../config/schema.ts'
 import type { JsonObject } from '../../engine/json.ts'
 import type { RootName } from '../cloud.ts'
@@ -62,6 +63,7 @@ export function rootVariables(
     services_cidr: aws.network.services,
     nodes: aws.nodes,
     gpu_nodes: aws.gpuNodes ?? null,
+    group_members: groupMembers(config),
     names: {
       cluster: names.cluster,
       log_group: names.logGroups.cluster,
@@ -76,4 +78,17 @@ export function rootVariables(
     },
     foundation: foundation ?? {},
   }
+}
+
+/** RBAC on EKS knows no ARNs: a principal's access entry gives it the groups. */
+function groupMembers(config: Config): Readonly<Record<string, readonly string[]>> {
+  const memberships = peopleGroups.flatMap(group =>
+    (config.access?.[group]?.aws ?? []).map(principal => ({ principal, group: kubernetesGroup(group) })),
+  )
+  return Object.fromEntries(
+    [...Map.groupBy(memberships, ({ principal }) => principal)].map(([principal, its]) => [
+      principal,
+      [...new Set(its.map(({ group }) => group))],
+    ]),
+  )
 }

@@ -1,3 +1,4 @@
+import { peopleGroups } from '../../config/people.ts'
 import type { JsonObject } from '../../engine/json.ts'
 import { namespaceOf, type RootName, type TerraformBackend, type WorkloadIdentity } from '../cloud.ts'
 import { type GcpPlatform, serviceAccountEmail } from './platform.ts'
@@ -39,12 +40,19 @@ export function rootVariables(
     kubernetes_version: settings.kubernetesVersion,
     nodes: settings.nodes,
     gpu_nodes: settings.gpuNodes ?? null,
+    security_group: securityGroup(config),
     foundation: {
       network: foundation?.['network'],
       cluster_key: foundation?.['cluster_key'],
       service_accounts: foundation?.['service_accounts'],
     },
   }
+}
+
+/** GKE looks into this one group of the organisation's domain: https://cloud.google.com/kubernetes-engine/docs/how-to/google-groups-rbac */
+function securityGroup({ access }: GcpPlatform['config']): string | null {
+  const [first] = peopleGroups.flatMap(group => access?.[group]?.gcp ?? [])
+  return first === undefined ? null : `gke-security-groups@${first.slice(first.lastIndexOf('@') + 1)}`
 }
 
 export function rootBackend(platform: GcpPlatform, root: RootName): TerraformBackend {

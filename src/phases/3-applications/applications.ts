@@ -1,15 +1,14 @@
-import * as z from 'zod'
 import { type CloudName, namespaceOf } from '../../clouds/cloud.ts'
 import { homeCloud } from '../../config/configured-clouds.ts'
 import type { Config } from '../../config/schema.ts'
 import type { Json } from '../../engine/json.ts'
 import type { StepId } from '../../engine/step.ts'
-import type { KubeClient } from '../../kube/client.ts'
-import { describeRef, type KubeObject, refOf } from '../../kube/objects.ts'
+import { describeRef, refOf } from '../../kube/objects.ts'
 import { readRollout } from '../../kube/rollout.ts'
 import type { ImageName } from '../../tools/images/service-images.ts'
 import type { Declaration } from '../2-kubernetes/declarations.ts'
 import { loadTemplate } from '../2-kubernetes/templates.ts'
+import { leaveReplicasToAutoscaler } from './autoscaled.ts'
 import { databaseUsersStepId } from './database-users.ts'
 import { imageOf, podChanges, type Workload, withFiles, withPods } from './pod-changes.ts'
 import { requestsIn } from './requests.ts'
@@ -89,27 +88,4 @@ export function application(name: ApplicationName): Declaration {
       }
     },
   }
-}
-
-const autoscalerSchema = z.looseObject({
-  spec: z.looseObject({ scaleTargetRef: z.looseObject({ kind: z.string(), name: z.string() }) }),
-})
-
-/** How many pods a Deployment has is its autoscaler's to say, where it has one. */
-async function leaveReplicasToAutoscaler(
-  client: KubeClient,
-  objects: readonly KubeObject[],
-): Promise<readonly KubeObject[]> {
-  const namespace = objects[0]?.metadata.namespace
-  const autoscalers = await client.list({
-    apiVersion: 'autoscaling/v2',
-    kind: 'HorizontalPodAutoscaler',
-    ...(namespace === undefined ? {} : { namespace }),
-  })
-  const scaled = new Set(autoscalers.map(each => autoscalerSchema.parse(each).spec.scaleTargetRef.name))
-  return objects.map(object => {
-    if (object.kind !== 'Deployment' || !scaled.has(object.metadata.name)) return object
-    const { replicas: _, ...spec } = z.record(z.string(), z.json()).parse(object['spec'])
-    return { ...object, spec }
-  })
 }

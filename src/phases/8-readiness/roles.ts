@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import * as z from 'zod'
 import type { CloudName } from '../../clouds/cloud.ts'
+import { kubernetesGroup, type PeopleGroup, peopleGroups } from '../../config/people.ts'
 import type { Config } from '../../config/schema.ts'
 import type { KubeObject } from '../../kube/objects.ts'
 import type { Declaration } from '../2-kubernetes/declarations.ts'
@@ -14,9 +15,7 @@ const heldBy = {
   'ml-platform-viewers': ['viewers', 'operators', 'admins'],
   'ml-platform-operators': ['operators', 'admins'],
   'ml-platform-admins': ['admins'],
-} as const satisfies Readonly<Record<string, readonly Group[]>>
-
-export type Group = 'viewers' | 'operators' | 'admins'
+} as const satisfies Readonly<Record<string, readonly PeopleGroup[]>>
 
 /** Three roles for people, bound to groups. */
 export const roles: Declaration = {
@@ -35,7 +34,7 @@ export const roles: Declaration = {
     )
   },
   inputs: (context, cloud) => ({
-    groups: [...new Set(Object.values(heldBy).flat())].map(group => ({
+    groups: peopleGroups.map(group => ({
       group,
       names: [...namedGroups(context.config, cloud, group)],
     })),
@@ -44,13 +43,8 @@ export const roles: Declaration = {
   shrinks: true,
 }
 
-/** The Kubernetes group that a cloud's own groups are beside, and that EKS access entries give. */
-export function kubernetesGroup(group: Group): string {
-  return `ml-platform:${group}`
-}
-
 /** On EKS the groups of a principal are its access entry's (phase 1): RBAC knows no ARNs. */
-function namedGroups(config: Config, cloud: CloudName, group: Group): readonly string[] {
+function namedGroups(config: Config, cloud: CloudName, group: PeopleGroup): readonly string[] {
   return cloud === 'aws' ? [] : (config.access?.[group]?.[cloud] ?? [])
 }
 

@@ -51,8 +51,9 @@ describe('docs/guide.md', () => {
     expect(named.filter(id => !steps.has(id) && !checks.has(id.split('.')[2] ?? ''))).toEqual([])
   })
 
-  it('says "coming" only of phases that are not there', () => {
-    const there = new Set(phases.map(({ number }) => `phase ${number}`))
+  it('says "coming" only of phases that are not there, or not whole', () => {
+    const begun = new Set(['phase 8'])
+    const there = new Set(phases.map(({ number }) => `phase ${number}`).filter(phase => !begun.has(phase)))
     expect(rows.filter(({ outcome, by }) => outcome === 'coming' && there.has(by))).toEqual([])
   })
 })

@@ -86,3 +86,16 @@ resource "aws_eks_access_policy_association" "administrator" {
     type = "cluster"
   }
 }
+
+# Without an access policy: a member may do what phase 8's roles allow its groups.
+resource "aws_eks_access_entry" "member" {
+  for_each = var.group_members
+
+  cluster_name      = aws_eks_cluster.main.name
+  principal_arn     = each.key
+  kubernetes_groups = each.value
+
+  tags = {
+    "mlp.dev/resource" = "access-entry/${each.key}"
+  }
+}

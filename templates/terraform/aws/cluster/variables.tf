@@ -83,6 +83,17 @@ variable "administrators" {
   }
 }
 
+variable "group_members" {
+  description = "Kubernetes groups by the IAM principal that is a member of them; what groups may do is RBAC's."
+  type        = map(list(string))
+  default     = {}
+
+  validation {
+    condition     = alltrue([for arn in keys(var.group_members) : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(role|user)/", arn))])
+    error_message = "group_members must be by ARNs of IAM roles or users."
+  }
+}
+
 variable "nodes" {
   description = "The general node group; sizes are totals for the cluster."
   type = object({

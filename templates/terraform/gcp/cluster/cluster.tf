@@ -59,6 +59,15 @@ resource "google_container_cluster" "main" {
     mode = "LIMITED"
   }
 
+  # RBAC may name Google groups that are members of this one.
+  dynamic "authenticator_groups_config" {
+    for_each = var.security_group == null ? [] : [var.security_group]
+
+    content {
+      security_group = authenticator_groups_config.value
+    }
+  }
+
   logging_config {
     enable_components = ["SYSTEM_COMPONENTS", "WORKLOADS", "APISERVER", "CONTROLLER_MANAGER", "SCHEDULER"]
   }

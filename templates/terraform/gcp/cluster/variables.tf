@@ -48,6 +48,17 @@ variable "kubernetes_version" {
   }
 }
 
+variable "security_group" {
+  description = "gke-security-groups@<domain>, the group whose member groups RBAC may name; null: RBAC knows no groups of Google's."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.security_group == null ? true : can(regex("^gke-security-groups@", var.security_group))
+    error_message = "GKE takes only a group that is called gke-security-groups."
+  }
+}
+
 variable "nodes" {
   description = "General nodes: least and most in the whole cluster (not a zone), machine type, and whether they are spot."
   type = object({
