@@ -3,7 +3,7 @@ import type { KubeClient } from '../../kube/client.ts'
 import type { KubeObject } from '../../kube/objects.ts'
 
 /** What opens more than it seems to. */
-export type Power = 'read secrets' | 'run commands in pods' | 'escalate'
+type Power = 'read secrets' | 'run commands in pods' | 'escalate'
 
 export interface PowerfulSubject {
   /** `Group ml-platform:admins`, `ServiceAccount istio-system/istiod-1-31-0` */
@@ -39,8 +39,7 @@ export async function auditAccess(client: KubeClient): Promise<readonly Powerful
   return powerfulSubjects(lists.flat())
 }
 
-/** The same for objects that are at hand: roles and bindings of a cluster. */
-export function powerfulSubjects(objects: readonly KubeObject[]): readonly PowerfulSubject[] {
+function powerfulSubjects(objects: readonly KubeObject[]): readonly PowerfulSubject[] {
   const powersOfRole = new Map(
     objects
       .filter(({ kind }) => kind === 'ClusterRole' || kind === 'Role')

@@ -4,6 +4,7 @@ import type { CheckId, Finding } from '../../engine/check.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { compareWithLive } from '../../kube/drift.ts'
 import { describeRef, refOf } from '../../kube/objects.ts'
+import { amountOf } from '../../kube/quantity.ts'
 import { requireCluster } from '../2-kubernetes/cluster.ts'
 import type { Declaration } from '../2-kubernetes/declarations.ts'
 import { mark } from '../2-kubernetes/marks.ts'
@@ -195,21 +196,4 @@ async function roomFinding(client: KubeClient, stands: Finding): Promise<Finding
         detail: full.join('\n'),
         remedy: ['Give the cluster more nodes (nodes.max in mlp.yaml), or ask for less.'],
       }
-}
-
-const units = new Map([
-  ['m', 0.001],
-  ['k', 1e3],
-  ['M', 1e6],
-  ['G', 1e9],
-  ['Ki', 1024],
-  ['Mi', 1024 ** 2],
-  ['Gi', 1024 ** 3],
-  ['Ti', 1024 ** 4],
-])
-
-/** A Kubernetes quantity as a number of its base unit. */
-export function amountOf(quantity: string): number {
-  const [, amount = '0', unit = ''] = /^([\d.]+)([A-Za-z]*)$/.exec(quantity) ?? []
-  return Number(amount) * (units.get(unit) ?? 1)
 }

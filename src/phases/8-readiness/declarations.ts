@@ -5,10 +5,12 @@ import type { Config } from '../../config/schema.ts'
 import type { JsonObject } from '../../engine/json.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import type { KubeObject } from '../../kube/objects.ts'
+import { amountOf } from '../../kube/quantity.ts'
 import type { Declaration, DeclarationContext } from '../2-kubernetes/declarations.ts'
 import { loadObjects } from '../2-kubernetes/templates.ts'
 import { roles } from './roles.ts'
 
+const mebibyte = 1024 ** 2
 /** Stands in the templates for the network of mlp.yaml, where database and cache are (RFC 5737: nobody's). */
 const networkPlaceholder = '192.0.2.0/24'
 /** On a quota: which part of the cluster's nodes it may take, and how many nodes there are at most. */
@@ -117,8 +119,8 @@ async function withSums(client: KubeClient, objects: readonly KubeObject[]): Pro
     .filter(({ spec }) => !spec.taints.some(({ key }) => key.endsWith('/gpu')))
   if (nodes.length === 0) return objects
   const least = (read: (node: z.infer<typeof nodeSchema>) => number) => Math.min(...nodes.map(read))
-  const cpuMilli = least(({ status }) => milliCpu(status.allocatable.cpu))
-  const memoryMib = least(({ status }) => mebibytes(status.allocatable.memory))
+  const cpus = least(({ status }) => amountOf(status.allocatable.cpu))
+  const memoryMib = least(({ status }) => amountOf(status.allocatable.memory)) / mebibyte
   return objects.map(object => {
     const share = Number(object.metadata.annotations?.[shareKey])
     const count = Number(object.metadata.annotations?.[nodesKey])
@@ -126,30 +128,11 @@ async function withSums(client: KubeClient, objects: readonly KubeObject[]): Pro
     const spec = hardSchema.parse(object['spec'])
     const memory = `${Math.floor(memoryMib * count * share)}Mi`
     const sums = {
-      'requests.cpu': `${Math.floor((cpuMilli * count * share) / 1000)}`,
+      'requests.cpu': `${Math.floor(cpus * count * share)}`,
       'requests.memory': memory,
       // Limits may exceed what there is: pods seldom peak together.
       'limits.memory': `${Math.floor(memoryMib * count * share * 2)}Mi`,
     }
     return { ...object, spec: { ...spec, hard: { ...spec.hard, ...sums } } as JsonObject }
   })
-}
-
-/** `1930m`, `2` */
-export function milliCpu(quantity: string): number {
-  return quantity.endsWith('m') ? Number(quantity.slice(0, -1)) : Number(quantity) * 1000
-}
-
-const unitsMib = new Map([
-  ['Ki', 1 / 1024],
-  ['Mi', 1],
-  ['Gi', 1024],
-  ['Ti', 1024 * 1024],
-  ['', 1 / (1024 * 1024)],
-])
-
-/** `7934212Ki`, `8Gi`, plain bytes */
-export function mebibytes(quantity: string): number {
-  const [, amount = '0', unit = ''] = /^(\d+(?:\.\d+)?)(Ki|Mi|Gi|Ti)?$/.exec(quantity) ?? []
-  return Number(amount) * (unitsMib.get(unit) ?? 0)
 }
