@@ -346,7 +346,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
       setImmediate(() => void endOnce({ processes: 'ended' }).then(options.onStopped))
     },
     handOver() {
-      if (providers.some(provider => provider.connections() > 0)) return false
+      if (providers.some(provider => provider.connections() > 0) || github.busy()) return false
       setImmediate(() => void endOnce({ processes: 'left' }).then(options.onStopped))
       return true
     },

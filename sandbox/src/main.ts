@@ -9,6 +9,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import * as z from 'zod'
+import { endTracked, trackingId } from './github/actions/process.ts'
 import { takeLock } from './lock.ts'
 import { openLog } from './log.ts'
 import { openSupervisor } from './processes/supervisor.ts'
@@ -53,6 +54,7 @@ async function stopLeftovers(): Promise<void> {
   await rm(tickets, { recursive: true, force: true })
   const supervisor = await openSupervisor(join(home, 'processes'), log)
   await endAllContainers(home)
+  await endTracked(trackingId(home, ''))
   await supervisor.stopAll()
   supervisor.detach()
   lock[Symbol.dispose]()

@@ -29,6 +29,8 @@ export interface Github {
   environment(): Readonly<Record<string, string>>
   /** What src/ gets in its target. */
   target(): object
+  /** Whether jobs run now. */
+  busy(): boolean
   describe(): { readonly real: readonly string[]; readonly simulated: readonly string[] }
   /** Ends what runs. */
   close(): Promise<void>
@@ -75,6 +77,7 @@ export async function openGithub(options: GithubOptions): Promise<Github> {
         `GitHub on ${bases.web}: its REST API, its tokens and its runner, with a handful of actions of the sandbox's own in place of the published ones`,
       ],
     }),
+    busy: () => actions.busy() > 0,
     close: () => actions.close(),
   }
 }

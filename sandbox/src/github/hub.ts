@@ -9,7 +9,7 @@ export interface RefChange {
 }
 
 /** What a workflow can be started by. */
-interface HubEvent {
+export interface HubEvent {
   readonly name: 'push' | 'pull_request' | 'workflow_dispatch' | 'schedule'
   readonly action?: string
   readonly ref: string

@@ -32,6 +32,10 @@ export function issueToken(records: Records, token: TokenRecord): string {
   return made
 }
 
+export function revokeToken(records: Records, token: string): void {
+  records.tokens.delete(fingerprint(token))
+}
+
 /** Whose it is; undefined when there is none such, or it has expired. */
 export function readToken(world: World, records: Records, token: string): TokenRecord | undefined {
   if (token === operatorToken(world))

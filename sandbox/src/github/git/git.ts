@@ -13,7 +13,7 @@ export const gitEnvironment: NodeJS.ProcessEnv = {
   LC_ALL: 'C',
 }
 
-export function gitFolder(hub: Hub, repository: Repository): string {
+export function gitFolder(hub: Pick<Hub, 'folder'>, repository: Pick<Repository, 'id'>): string {
   return join(hub.folder, 'repositories', `${repository.id}.git`)
 }
 

@@ -204,7 +204,6 @@ async function backend(
     response.writeHead(Number.parseInt(status, 10), others)
     response.write(head.subarray(end + 4))
   })
-  // The answer ends only when what it did has been looked at: see receive.
   await new Promise<void>((resolve, reject) => {
     child.on('error', reject)
     child.on('close', () => resolve())

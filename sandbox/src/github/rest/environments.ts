@@ -47,7 +47,7 @@ export function environmentOf(call: Call, repository: Repository): Environment {
 }
 
 /** An environment without any rules; a job that names one that is not there makes it so, too. */
-function newEnvironment(name: string, nextId: () => number): Environment {
+export function newEnvironment(name: string, nextId: () => number): Environment {
   const at = now()
   return {
     id: nextId(),
