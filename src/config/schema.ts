@@ -157,6 +157,14 @@ const monitoring = z
     ),
     retention: text(/^\d+[hdwy]$/, 'a time such as 15d', 'How long metrics are kept in each cluster.'),
     storage: text(/^\d+Gi$/, 'a size such as 50Gi', 'Volume for the metrics of each cluster.'),
+    logs: choice(
+      ['victoria-logs', 'none'],
+      'Where the lines of all containers are kept: a store in each cluster, or nowhere but on the nodes.',
+    ),
+    traces: choice(
+      ['jaeger', 'none'],
+      'Where the traces of the services are kept: a store in each cluster, or nowhere.',
+    ),
     runbooks: z.url({ error: 'a URL' }).describe('Where docs/runbooks can be read; alerts link there.'),
     receivers,
   })

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { stringify } from 'yaml'
+import * as z from 'zod'
 import type { Cloud } from '../../src/clouds/cloud.ts'
 import { defaultSandboxConfig } from '../../src/config/defaults.ts'
 import { platformId } from '../../src/config/names.ts'
@@ -190,8 +191,9 @@ test('a second run finds everything in place, and the release says of which char
 })
 
 const validated = await Promise.all(
-  (await readdir(join(templates, 'monitoring')))
+  (await readdir(join(templates, 'monitoring'), { recursive: true }))
     .filter(file => file.endsWith('.yaml') && !file.startsWith('values'))
+    .toSorted()
     .map(async file => ({ file, objects: await loadObjects(join(templates, 'monitoring', file)) })),
 )
 for (const { file, objects } of validated) {
@@ -202,6 +204,37 @@ for (const { file, objects } of validated) {
     for (const object of objects) await client.apply(object, { dryRun: true, force: true })
   })
 }
+
+test('pods of the telemetry are restricted ones, but for the agent, which reads what its node keeps', {
+  timeout: slowMs,
+}, async () => {
+  const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' }
+  await client.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'restricted', labels } })
+  await client.waitFor(
+    { apiVersion: 'v1', kind: 'ServiceAccount', name: 'default', namespace: 'restricted' },
+    { what: 'its account', timeoutMs: 120_000, done: seen => seen !== undefined },
+  )
+  const templateSchema = z.looseObject({
+    spec: z.looseObject({ template: z.looseObject({ spec: z.record(z.string(), z.json()) }) }),
+  })
+  const workloads = validated
+    .flatMap(({ objects }) => objects)
+    .filter(object => 'template' in Object(object['spec']))
+  expect(workloads.length).toBeGreaterThan(3)
+  for (const workload of workloads) {
+    const { serviceAccountName: _, ...spec } = templateSchema.parse(workload).spec.template.spec
+    const { name } = workload.metadata
+    const pod: KubeObject = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, namespace: 'restricted' },
+      spec,
+    }
+    const made = client.apply(pod, { dryRun: true, force: true })
+    if (name === 'otel-agent') await expect(made).rejects.toThrow(/restricted/)
+    else await made.catch((error: Error) => expect.fail(`${name}: ${error.message}`))
+  }
+})
 
 test('a field that the CRDs do not have is refused, so that the tests above mean something', {
   timeout: slowMs,

@@ -54,6 +54,8 @@ export async function containerEnvironment(
 export interface PodFacts {
   readonly podIp: string
   readonly hostIp: string
+  /** What the pod's node has below its root, as far as pods ask for it. */
+  readonly nodeFolder: string
 }
 
 function missing(kind: string, name: string): ContainerProblem {

@@ -7,6 +7,7 @@ import type { ApiClient } from '../kubernetes/api-client.ts'
 import type { ProcessSupervisor } from '../kubernetes/process-supervisor.ts'
 import { createEventRecorder } from './events.ts'
 import type { ImageSource } from './image-source.ts'
+import { keepNodeLogs, nodeLogsPath } from './kubelet/node-logs.ts'
 import { endContainers } from './leftovers.ts'
 import { openPrivateNetwork, type PrivateNetwork } from './network/private-network.ts'
 import { createObjectReader } from './object-reader.ts'
@@ -134,6 +135,9 @@ export function startNodeAgent(options: NodeAgentOptions): NodeAgent {
       for (const record of records) if (record !== undefined) reserved.add(record.ip)
     })
 
+  const nodeFolder = (node: string) => join(folder, 'nodes', node)
+  const nodeLogs = keepNodeLogs({ nodeFolder, workers: () => workers.values(), signal, log })
+
   /** Pods that are being begun, by namespace and name; true when they have changed since. */
   const beginning = new Map<string, boolean>()
 
@@ -153,6 +157,7 @@ export function startNodeAgent(options: NodeAgentOptions): NodeAgent {
     const worker = startPodWorker(admitted, known, {
       caFile: options.caFile,
       ...{ client, objects, events, dns, serviceEnvironment, isLocal, ip, hostIp, log },
+      nodeFolder: nodeFolder(pod.spec.nodeName),
       network: opened,
       images: options.images,
       recipe: image => findRecipe(options.recipes, image),
@@ -164,6 +169,8 @@ export function startNodeAgent(options: NodeAgentOptions): NodeAgent {
       },
     })
     workers.set(podKey(pod), worker)
+    if (pod.spec.volumes.some(({ hostPath }) => hostPath?.path === nodeLogsPath))
+      nodeLogs.watch(pod.spec.nodeName)
     if (pod.metadata.deletionTimestamp !== undefined) worker.update(pod)
   }
 

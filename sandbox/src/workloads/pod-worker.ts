@@ -29,6 +29,8 @@ export interface PodWorkerOptions {
   readonly folder: string
   readonly ip: string
   readonly hostIp: string
+  /** What its node has below its root. */
+  readonly nodeFolder: string
   readonly dns: string
   readonly serviceEnvironment: Readonly<Record<string, string>>
   /** PEM file of the certificate authority that stands for the public ones. */
@@ -133,7 +135,7 @@ export function startPodWorker(
       throw new Error(`status: ${answer.status} ${JSON.stringify(answer.body)}`)
   }
 
-  const facts = { podIp: options.ip, hostIp: options.hostIp }
+  const facts = { podIp: options.ip, hostIp: options.hostIp, nodeFolder: options.nodeFolder }
   const context = (commonMounts: readonly Mount[]): PodContext => ({
     ...{ pod: () => pod, facts, folder, commonMounts, changed },
     ...{ images: options.images, objects: options.objects, events: options.events, network },

@@ -124,6 +124,7 @@ const downwardItems = z
 const volume = z.looseObject({
   name: z.string(),
   emptyDir: z.looseObject({}).optional(),
+  hostPath: z.looseObject({ path: z.string() }).optional(),
   persistentVolumeClaim: z
     .looseObject({ claimName: z.string(), readOnly: z.boolean().default(false) })
     .optional(),

@@ -26,11 +26,13 @@ export async function writeVolumes(
     const path = join(folder, volume.name)
     const claim = volume.persistentVolumeClaim?.claimName
     if (claim !== undefined) await linkVolume(pod, volume.name, claim, path, objects)
+    else if (volume.hostPath !== undefined)
+      await linkFolder(join(facts.nodeFolder, volume.hostPath.path), path)
     else await mkdir(path, { recursive: true, mode: 0o777 })
     if (volume.emptyDir !== undefined) await chmod(path, 0o777)
     if (isWritable(volume)) await makeSubPaths(pod, volume, path)
     // What the pod keeps there is its own.
-    if (claim !== undefined || volume.emptyDir !== undefined) continue
+    if (claim !== undefined || volume.emptyDir !== undefined || volume.hostPath !== undefined) continue
     const written = await contents(pod, volume, facts, objects)
     renewAt = Math.min(renewAt, written.renewAt)
     for (const [name, content] of written.files) await writeWhole(join(path, name), content)
@@ -52,6 +54,11 @@ async function linkVolume(
     throw new VolumeProblem(
       `MountVolume.SetUp failed for volume "${name}" : claim "${claim}" has no volume of this sandbox`,
     )
+  await linkFolder(target, path)
+}
+
+/** What is removed with the pod is the link. */
+async function linkFolder(target: string, path: string): Promise<void> {
   await mkdir(target, { recursive: true, mode: 0o777 })
   await mkdir(dirname(path), { recursive: true, mode: 0o777 })
   await symlink(target, path).catch((error: unknown) => {
@@ -77,6 +84,7 @@ async function removeOthers(path: string, wanted: ReadonlySet<string>): Promise<
 function isWritable(volume: Volume | undefined): boolean {
   return (
     volume?.emptyDir !== undefined ||
+    volume?.hostPath !== undefined ||
     (volume?.persistentVolumeClaim !== undefined && !volume.persistentVolumeClaim.readOnly)
   )
 }
@@ -149,7 +157,7 @@ async function writeWhole(file: string, content: Buffer): Promise<void> {
   await rename(`${file}.new`, file)
 }
 
-/** Where a container sees the pod's volumes; only emptyDir and claims can be written to. */
+/** Where a container sees the pod's volumes; only emptyDir, claims and the node's folders can be written to. */
 export function mountsOf(pod: Pod, container: Container, folder: string): readonly Mount[] {
   return container.volumeMounts.map(({ name, mountPath, readOnly, subPath }) => {
     const volume = pod.spec.volumes.find(candidate => candidate.name === name)

@@ -5,32 +5,20 @@ import type { CheckId, Finding } from '../../engine/check.ts'
 import { parseJson } from '../../engine/json.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { readJob } from '../../kube/job.ts'
-import type { PodAnswer, PodRequest } from '../../kube/port-forward.ts'
-import { newestPods } from '../../kube/revisions.ts'
 import { readRollout } from '../../kube/rollout.ts'
-import { rolloutState } from '../../kube/rollout-state.ts'
 import { secretValues } from '../../kube/secret.ts'
 import { imageNames } from '../../tools/images/service-images.ts'
 import { requireCluster } from '../2-kubernetes/cluster.ts'
 import { fail, orError, pass, simulatedFinding } from '../findings.ts'
 import type { Context, PlatformCheck } from '../phase.ts'
-import { type ApplicationName, applicationsOf, deploymentOf } from './applications.ts'
+import { applicationsOf, deploymentOf } from './applications.ts'
+import { ask, infer, newestOf, rightAnswer } from './ask.ts'
 import { databaseUsersJob } from './database-users.ts'
 import { findImages } from './images-step.ts'
 import { operatorKeyRef } from './keys-step.ts'
 
 /** A check answers soon; `verify --wait` asks again. */
 const patienceMs = 3_000
-const ports = { 'api-gateway': 8000, 'data-sync': 8081, mlflow: 5000 } as const
-/** Which checks talk to. */
-type Asked = keyof typeof ports
-
-/** An Iris setosa from Fisher's own table, and what the sample model has to say of it. */
-const question = {
-  inputs: [{ name: 'measurements', datatype: 'FP32', shape: [1, 4], data: [5.1, 3.5, 1.4, 0.2] }],
-  outputs: [{ name: 'species' }],
-}
-const rightAnswer = 'setosa'
 const attempts = 3
 const fallbacks = 'gateway_rate_limit_fallbacks_total'
 const answerSchema = z.looseObject({
@@ -223,33 +211,7 @@ export function applicationChecks(config: Config, cloud: Cloud): readonly Platfo
   ]
 }
 
-function infer(client: KubeClient, key: string): Promise<PodAnswer | 'simulated'> {
-  return ask(client, 'api-gateway', {
-    method: 'POST',
-    path: '/v2/models/iris/infer',
-    headers: { 'x-api-key': key, 'content-type': 'application/json' },
-    body: JSON.stringify(question),
-  })
-}
-
 /** Of Prometheus' text format; 0 when there is none of that name. */
 function metric(text: string, name: string): number {
   return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? 0)
-}
-
-/** One request to a pod of the newest revision; where a simulator plays it, nobody would answer. */
-async function ask(client: KubeClient, name: Asked, request: PodRequest): Promise<PodAnswer | 'simulated'> {
-  const newest = await newestOf(client, name)
-  if (newest?.simulated === true) return 'simulated'
-  const [pod] = newest?.pods ?? []
-  const { namespace } = deploymentOf(name)
-  return client.askPod({ namespace, pod: pod?.metadata.name ?? name, port: ports[name] }, request)
-}
-
-/** The pods of the newest revision, and whether a simulator plays them; undefined where there is no Deployment. */
-async function newestOf(client: KubeClient, name: ApplicationName) {
-  const deployment = await client.get(deploymentOf(name))
-  if (deployment === undefined) return undefined
-  const pods = await newestPods(client, deployment)
-  return { pods, simulated: rolloutState(deployment, pods).simulated }
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import type { CloudName, ServiceSettings, WorkloadName } from '../../clouds/cloud.ts'
+import type { EnvironmentName } from '../../config/schema.ts'
 import type { KubeObject } from '../../kube/objects.ts'
 import type { ImageName } from '../../tools/images/service-images.ts'
 import { cloudOf } from '../1-infrastructure/cloud-of.ts'
@@ -50,7 +51,7 @@ export function podChanges(
     .serviceAccounts.find(({ name }) => name === workload.account)
   return {
     image: { name: workload.image, reference },
-    settings: cloud.serviceSettings(workload.account, outputs),
+    settings: withTracing(context, workload, cloud.serviceSettings(workload.account, outputs)),
     labels: {
       // Azure's webhook looks at the pod's labels, not only at its account's.
       ...account?.labels,
@@ -58,6 +59,24 @@ export function podChanges(
       'app.kubernetes.io/managed-by': 'mlp',
     },
   }
+}
+
+/** Of new traces, which share is recorded; what a caller has decided stays. */
+const tracedShares: Readonly<Record<EnvironmentName, string>> = { dev: '1', staging: '0.2', prod: '0.05' }
+
+/** The services' traces go to phase 5's collector; where it is not there yet, they are lost. */
+function withTracing(
+  { config }: Pick<DeclarationContext, 'config'>,
+  { account, image }: Workload,
+  settings: ServiceSettings,
+): ServiceSettings {
+  if (config.monitoring?.traces === 'none' || account !== image) return settings
+  const environment = {
+    ...settings.environment,
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://otel-collector.monitoring.svc.cluster.local:4318',
+    OTEL_TRACES_SAMPLER_ARG: tracedShares[config.environment],
+  }
+  return { ...settings, environment }
 }
 
 /** Beside MLflow, see templates/kubernetes/applications/mlflow.yaml. */

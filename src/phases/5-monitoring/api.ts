@@ -91,11 +91,40 @@ export async function readDashboardUids(
   return understood(dashboardsSchema, 'Grafana', ok('Grafana', answer)).map(({ uid }) => uid)
 }
 
-async function askSet(
+const vectorSchema = envelope(
+  z.looseObject({
+    result: z.array(
+      z.looseObject({
+        metric: z.record(z.string(), z.string()),
+        value: z.tuple([z.number(), z.coerce.number()]),
+      }),
+    ),
+  }),
+)
+
+/** What an expression is now. */
+export async function queryPrometheus(
+  client: KubeClient,
+  expression: string,
+): Promise<
+  OrSimulated<readonly { readonly metric: Readonly<Record<string, string>>; readonly value: number }[]>
+> {
+  const path = `/api/v1/query?query=${encodeURIComponent(expression)}`
+  const answer = await askSet(client, prometheus, 9090, path)
+  if (answer === simulated) return simulated
+  return understood(vectorSchema, 'Prometheus', answer).data.result.map(({ metric, value }) => ({
+    metric,
+    value: value[1],
+  }))
+}
+
+/** The answer of the first pod of a StatefulSet. */
+export async function askSet(
   client: KubeClient,
   ref: ObjectRef,
   port: number,
   path: string,
+  accepted: readonly number[] = [200],
 ): Promise<OrSimulated<string>> {
   const set = await client.get(ref)
   if (set === undefined) {
@@ -105,7 +134,7 @@ async function askSet(
   const pods = await podsOf(client, set)
   if (rolloutState(set, pods).simulated) return simulated
   const pod = pods[0]?.metadata.name ?? `${ref.name}-0`
-  return ok(ref.name, await client.askPod({ namespace: monitoringNamespace, pod, port }, { path }))
+  return ok(ref.name, await client.askPod({ namespace: monitoringNamespace, pod, port }, { path }), accepted)
 }
 
 async function isOperatorPlayed(client: KubeClient): Promise<boolean> {
@@ -114,8 +143,12 @@ async function isOperatorPlayed(client: KubeClient): Promise<boolean> {
   return rolloutState(deployment, await newestPods(client, deployment)).simulated
 }
 
-function ok(who: string, { status, text }: { readonly status: number; readonly text: string }): string {
-  if (status === 200) return text
+function ok(
+  who: string,
+  { status, text }: { readonly status: number; readonly text: string },
+  accepted: readonly number[] = [200],
+): string {
+  if (accepted.includes(status)) return text
   throw noAnswer(`${who} answers ${status}`, text.slice(0, 300))
 }
 

@@ -6,6 +6,8 @@ import { declarations } from './declarations.ts'
 import { renderMonitoring } from './render.ts'
 import { secretsStep } from './secrets-step.ts'
 import { stackStep } from './stack-step.ts'
+import { telemetry } from './telemetry.ts'
+import { telemetryChecks } from './telemetry-checks.ts'
 
 /** Guide, phase 5: Prometheus, Alertmanager and Grafana in each cluster, and what they are to look at. */
 export const monitoringPhase: Phase = {
@@ -18,11 +20,12 @@ export const monitoringPhase: Phase = {
     configuredClouds(config).flatMap(cloud => [
       secretsStep(cloud),
       stackStep(cloud),
-      ...declarations.map(declaration => objectStep(cloud, declaration)),
+      ...[...declarations, ...telemetry].map(declaration => objectStep(cloud, declaration)),
     ]),
   render: async context =>
     (
       await Promise.all(configuredClouds(context.config).map(cloud => renderMonitoring(context, cloud)))
     ).flat(),
-  checks: (_config, clouds) => [...clouds.values()].flatMap(monitoringChecks),
+  checks: (config, clouds) =>
+    [...clouds.values()].flatMap(cloud => [...monitoringChecks(cloud), ...telemetryChecks(config, cloud)]),
 }

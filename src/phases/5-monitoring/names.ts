@@ -21,6 +21,8 @@ export const deployments = [operator, grafana, deployment('prometheus-kube-state
 /** Made by the operator, once it runs, from the Prometheus and the Alertmanager of the chart. */
 export const prometheus = statefulSet('prometheus-prometheus-kube-prometheus-prometheus')
 export const alertmanager = statefulSet('alertmanager-prometheus-kube-prometheus-alertmanager')
+export const victoriaLogs = statefulSet('victoria-logs')
+export const jaeger = statefulSet('jaeger')
 export const statefulSets = [prometheus, alertmanager] as const
 export const nodeExporter = {
   apiVersion: 'apps/v1',

@@ -29,10 +29,13 @@ const selectorSchema = z.looseObject({
   }),
 })
 const daemonSetSchema = z.looseObject({
+  metadata: z.looseObject({ generation: z.number().default(0) }),
   status: z
     .looseObject({
       desiredNumberScheduled: z.number().default(0),
       numberReady: z.number().default(0),
+      updatedNumberScheduled: z.number().default(0),
+      observedGeneration: z.number().default(0),
     })
     .prefault({}),
 })
@@ -42,7 +45,7 @@ export async function readWorkloads(client: KubeClient): Promise<readonly Worklo
   const [rollouts, sets, daemons] = await Promise.all([
     Promise.all(deployments.map(async ref => stateOf(ref, await readRollout(client, ref)))),
     Promise.all(statefulSets.map(ref => readStatefulSet(client, ref))),
-    readDaemonSet(client),
+    readDaemonSet(client, nodeExporter),
   ])
   const isPlayed = rollouts.find(({ name }) => name === operator.name)?.simulated === true
   const made = sets.map(set =>
@@ -67,9 +70,20 @@ export async function waitForWorkloads(
       report: message => report(`${ref.name}: ${message}`),
     })
   }
+  return await waitForAll(context, client, () => readWorkloads(client), report)
+}
+
+/** The same of any workloads: throws MLP4061 with what keeps them. */
+export async function waitForAll(
+  context: Context,
+  client: KubeClient,
+  read: () => Promise<readonly WorkloadState[]>,
+  report: (message: string) => void,
+): Promise<readonly WorkloadState[]> {
+  const kubectl = kubectlFor(context, client)
   const deadline = Date.now() + timeoutMs
   for (;;) {
-    const states = await readWorkloads(client)
+    const states = await read()
     const lacking = states.filter(({ done }) => !done)
     const [first] = lacking
     if (first === undefined) return states
@@ -77,6 +91,13 @@ export async function waitForWorkloads(
     if (Date.now() > deadline) throw doesNotComeUp(client, lacking, kubectl)
     await delay(pollMs, undefined, { signal: context.signal })
   }
+}
+
+/** How far one Deployment, StatefulSet or DaemonSet is. */
+export async function readWorkload(client: KubeClient, ref: ObjectRef): Promise<WorkloadState> {
+  if (ref.kind === 'StatefulSet') return await readStatefulSet(client, ref)
+  if (ref.kind === 'DaemonSet') return await readDaemonSet(client, ref)
+  return stateOf(ref, await readRollout(client, ref))
 }
 
 function stateOf(
@@ -97,7 +118,7 @@ async function readStatefulSet(client: KubeClient, ref: ObjectRef): Promise<Work
       ready: 0,
       wanted: 0,
       simulated: false,
-      why: 'the operator has not made it',
+      why: 'it is not there',
     }
   return stateOf(ref, rolloutState(set, await podsOf(client, set)))
 }
@@ -115,15 +136,17 @@ export async function podsOf(client: KubeClient, set: KubeObject): Promise<reado
   })
 }
 
-async function readDaemonSet(client: KubeClient): Promise<WorkloadState> {
-  const { name } = nodeExporter
-  const set = await client.get(nodeExporter)
+async function readDaemonSet(client: KubeClient, ref: ObjectRef): Promise<WorkloadState> {
+  const { name } = ref
+  const set = await client.get(ref)
   if (set === undefined)
     return { name, done: false, ready: 0, wanted: 0, simulated: false, why: 'it is not there' }
-  const { desiredNumberScheduled: wanted, numberReady: ready } = daemonSetSchema.parse(set).status
+  const { metadata, status } = daemonSetSchema.parse(set)
+  const { desiredNumberScheduled: wanted, numberReady: ready, updatedNumberScheduled: updated } = status
+  const seen = status.observedGeneration >= metadata.generation
   const pods = await podsOf(client, set)
   const { simulated } = rolloutState(set, pods)
-  return { name, done: wanted > 0 && ready >= wanted, ready, wanted, simulated }
+  return { name, done: seen && wanted > 0 && ready >= wanted && updated >= wanted, ready, wanted, simulated }
 }
 
 function doesNotComeUp(client: KubeClient, lacking: readonly WorkloadState[], kubectl: string): MlpError {

@@ -5,6 +5,7 @@ import type { RenderContext, Rendering } from '../phase.ts'
 import { pinnedChart } from './chart.ts'
 import { declarations } from './declarations.ts'
 import { chartName, monitoringNamespace, releaseName, stackStepId } from './names.ts'
+import { telemetry } from './telemetry.ts'
 import { chartValues } from './values.ts'
 
 /** The chart's values, and the objects beside it. */
@@ -21,6 +22,6 @@ export async function renderMonitoring(
       appliedBy: `helm upgrade --install ${releaseName} ${chartName} --version ${version} --namespace ${monitoringNamespace} --kube-context ${kubeContext} --values ${file}`,
       files: new Map([[file, await chartValues(context, cloud)]]),
     },
-    ...(await renderDeclarations(context, cloud, declarations)),
+    ...(await renderDeclarations(context, cloud, [...declarations, ...telemetry])),
   ]
 }

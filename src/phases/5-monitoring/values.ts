@@ -11,6 +11,7 @@ import type { Json, JsonObject } from '../../engine/json.ts'
 import type { Context } from '../phase.ts'
 import { receiversSecret } from './names.ts'
 import { alertmanagerConfig, receiverKeys } from './receivers.ts'
+import { telemetryOf } from './telemetry.ts'
 
 export type ValuesContext = Pick<Context, 'config' | 'platformId' | 'templates' | 'platformFolder'>
 
@@ -58,6 +59,10 @@ function configuredValues({ config, platformId }: ValuesContext, cloud: CloudNam
       ? {}
       : { global: { imageRegistry: config.monitoring.imageRegistry } }),
     commonLabels: marks,
+    // Grafana fetches the plugin for the store of logs by itself, and goes on without where it cannot.
+    ...(telemetryOf(config).logs
+      ? { grafana: { 'grafana.ini': { plugins: { preinstall: 'victoriametrics-logs-datasource' } } } }
+      : {}),
     prometheus: {
       prometheusSpec: {
         replicas,

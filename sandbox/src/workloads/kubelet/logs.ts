@@ -98,7 +98,7 @@ async function* linesWithTimes(
 }
 
 /** RFC 3339 with nanoseconds, as the kubelet writes it. */
-function nanoseconds(time: number): string {
+export function nanoseconds(time: number): string {
   return new Date(time).toISOString().replace('Z', '000000Z')
 }
 

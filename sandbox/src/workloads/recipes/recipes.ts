@@ -3,10 +3,16 @@ import { canRedirect } from '../network/redirect.ts'
 import { istioRecipes } from './istio.ts'
 import { prometheusRecipes } from './prometheus.ts'
 import type { Recipe, RecipePrograms } from './recipe.ts'
+import { telemetryRecipes } from './telemetry.ts'
 import { webhookCertificates } from './webhook-certificates.ts'
 
 /** One list for all; each file beside this one tells of one project's images. */
-const all: readonly Recipe[] = [...istioRecipes, ...prometheusRecipes, webhookCertificates]
+const all: readonly Recipe[] = [
+  ...istioRecipes,
+  ...prometheusRecipes,
+  ...telemetryRecipes,
+  webhookCertificates,
+]
 
 /** Those that this machine has, or can get, every program of. */
 export async function obtainableRecipes(

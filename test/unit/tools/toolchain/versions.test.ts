@@ -16,9 +16,13 @@ test.each(toolNames)('%s: its pin fits its own range, and its files agree with i
   if (build === undefined) return
   const folder = join(packageRoot, 'toolchain', 'go', build.module)
   const module = await readFile(join(folder, 'go.mod'), 'utf8')
-  expect(module).toMatch(new RegExp(`^(tool |\\t)${build.package}$`, 'm'))
+  // Programs of ours are in the module itself: the collector has its parts' version, what stands in for others its own.
+  const isOurs = build.package.startsWith('mlp.dev/toolchain/')
+  if (isOurs) expect(module).toContain(`module mlp.dev/toolchain/${build.module}\n`)
+  else expect(module).toMatch(new RegExp(`^(tool |\\t)${build.package}$`, 'm'))
   // Istio publishes no versions through the module proxy, only a commit.
-  if (build.module !== 'istioctl') expect(module).toContain(` v${build.moduleVersion ?? version}`)
+  if (build.module !== 'istioctl' && tool !== 'trace-store')
+    expect(module).toContain(` v${build.moduleVersion ?? version}`)
   expect(await readFile(join(folder, 'go.sum'), 'utf8')).toContain('h1:')
 })
 

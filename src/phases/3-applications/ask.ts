@@ -1,0 +1,51 @@
+import type { KubeClient } from '../../kube/client.ts'
+import type { PodAnswer, PodRequest } from '../../kube/port-forward.ts'
+import { newestPods } from '../../kube/revisions.ts'
+import { rolloutState } from '../../kube/rollout-state.ts'
+import { type ApplicationName, deploymentOf } from './applications.ts'
+
+const ports = { 'api-gateway': 8000, 'data-sync': 8081, mlflow: 5000 } as const
+/** Which checks talk to. */
+type Asked = keyof typeof ports
+
+/** An Iris setosa from Fisher's own table, and what the sample model has to say of it. */
+const question = {
+  inputs: [{ name: 'measurements', datatype: 'FP32', shape: [1, 4], data: [5.1, 3.5, 1.4, 0.2] }],
+  outputs: [{ name: 'species' }],
+}
+export const rightAnswer = 'setosa'
+
+/** One inference, through the gateway, with the operator's key. */
+export function infer(
+  client: KubeClient,
+  key: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<PodAnswer | 'simulated'> {
+  return ask(client, 'api-gateway', {
+    method: 'POST',
+    path: '/v2/models/iris/infer',
+    headers: { 'x-api-key': key, 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(question),
+  })
+}
+
+/** One request to a pod of the newest revision; where a simulator plays it, nobody would answer. */
+export async function ask(
+  client: KubeClient,
+  name: Asked,
+  request: PodRequest,
+): Promise<PodAnswer | 'simulated'> {
+  const newest = await newestOf(client, name)
+  if (newest?.simulated === true) return 'simulated'
+  const [pod] = newest?.pods ?? []
+  const { namespace } = deploymentOf(name)
+  return client.askPod({ namespace, pod: pod?.metadata.name ?? name, port: ports[name] }, request)
+}
+
+/** The pods of the newest revision, and whether a simulator plays them; undefined where there is no Deployment. */
+export async function newestOf(client: KubeClient, name: ApplicationName) {
+  const deployment = await client.get(deploymentOf(name))
+  if (deployment === undefined) return undefined
+  const pods = await newestPods(client, deployment)
+  return { pods, simulated: rolloutState(deployment, pods).simulated }
+}
