@@ -4,7 +4,7 @@ import type { Io } from './io.ts'
 import type { ConsentOptions, GlobalOptions } from './options.ts'
 
 export interface ConsentSettings {
-  readonly options: GlobalOptions & Partial<ConsentOptions>
+  readonly options: GlobalOptions & Partial<ConsentOptions> & { readonly chaos?: boolean | undefined }
   readonly project: string
   readonly target: 'sandbox' | 'cloud'
   readonly io: Pick<Io, 'stdin' | 'stderr'>
@@ -27,6 +27,7 @@ export function createConsent(settings: ConsentSettings): Consent {
   return {
     destroyData: options.destroyData ?? false,
     finalSnapshot: options.finalSnapshot ?? true,
+    chaos: options.chaos ?? false,
     allowReplace: options.allowReplace ?? [],
     approve(question) {
       if (answeredByFlag(question, settings)) return Promise.resolve(true)

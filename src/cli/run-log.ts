@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { makeFolder } from '../engine/atomic-file.ts'
 import { MlpError } from '../engine/errors.ts'
 import type { Event, EventError } from '../engine/events.ts'
+import { openTestResults } from './test-results.ts'
 
 export interface RunLogOptions {
   /** The folder of all runs; each gets one of its own below it, named by its id. */
@@ -24,7 +25,7 @@ export interface RunLog extends AsyncDisposable {
 const runFolderName = /^\d{8}T\d{6}Z-[0-9a-f]+$/
 
 /**
- * Opens `runs/<id>/{events.ndjson,log.txt}` (0600) and removes the oldest runs. Lines are on their way to the disk
+ * Opens `runs/<id>/{events.ndjson,log.txt}` (0600), where tests are run also `tests.{json,xml}`, and removes the oldest runs. Lines are on their way to the disk
  * when `write` returns, so that a killed run's log is whole. A disk that fills up stops the log, never the run.
  * Throws MlpError MLP5225 when the folder cannot be made.
  */
@@ -50,6 +51,7 @@ export async function openRunLog(options: RunLogOptions): Promise<RunLog> {
   }
   let problem: string | undefined
   let closed = false
+  const tests = openTestResults(folder)
   return {
     textFile,
     problem: () => problem,
@@ -57,6 +59,7 @@ export async function openRunLog(options: RunLogOptions): Promise<RunLog> {
       if (closed || problem !== undefined) return
       try {
         writeSync(files.events, `${JSON.stringify(event)}\n`)
+        tests.see(event)
         const text = logText(event)
         if (text !== undefined) writeSync(files.text, `${event.at} ${text}\n`)
       } catch (error) {
@@ -106,6 +109,8 @@ function logText(event: Event): string | undefined {
       return `${event.tool}: ${event.message}`
     case 'check-finished':
       return `check ${event.check} ${event.status}: ${event.detail}`
+    case 'test-finished':
+      return `test ${event.step}.${event.test} ${event.outcome} after ${Math.round(event.durationMs)} ms: ${event.detail}`
     case 'notice':
       return `${event.level}: ${event.message}`
     case 'interrupt':

@@ -35,6 +35,7 @@ export interface SessionOptions {
     Partial<ConsentOptions> & {
       readonly cloud?: readonly CloudName[] | undefined
       readonly nativePlugins?: boolean | undefined
+      readonly chaos?: boolean | undefined
     }
   readonly io: Io
   /** Takes the lease, and asks for consent where it is needed. */
@@ -217,6 +218,7 @@ async function openSession(
       clouds,
       openKubeClient: shareKubeClients(),
       home,
+      runFolder: join(home, 'runs', runId),
       platformFolder,
       configFile,
       templates: join(io.packageRoot, 'templates'),

@@ -54,6 +54,8 @@ export interface Cloud {
   registry(signal: AbortSignal): Promise<RegistryLogin>
   /** Where a service's images are, `<host>/<path>`: known without asking. */
   repository(service: ServiceName): string
+  /** Where a bucket of phase 1's is, as data-sync names it: `s3://bucket`, `gs://bucket`, `azure://account/container`. */
+  bucketAddress(bucket: 'models' | 'data'): string
   /** The guide's Step 6, one check a thing: cluster, buckets, database, cache, registry. */
   infrastructureChecks(): readonly CloudCheck[]
   /** What phase 2 writes for workload identity, per Kubernetes service account. */

@@ -190,6 +190,14 @@ const access = z
   })
   .partial()
   .describe('Which people may do what in the clusters.')
+const validation = z
+  .strictObject({
+    load: choice(
+      ['smoke', 'load', 'stress', 'soak', 'spike'],
+      'Which load phase 7 sends to the platform’s own gateways; smoke (15 s) unless more is asked for.',
+    ),
+  })
+  .partial()
 
 export const environmentNames = ['dev', 'staging', 'prod'] as const
 const project = z
@@ -240,6 +248,7 @@ const settings = {
   ),
   monitoring: monitoring.optional(),
   access: access.optional(),
+  validation: validation.optional(),
 }
 /** The validated mlp.yaml of one environment with defaults filled in; plain data. */
 export const configSchema = z.strictObject({
@@ -280,6 +289,7 @@ const partialSettings = {
   credentials: settings.credentials.optional(),
   monitoring: settings.monitoring,
   access: settings.access,
+  validation: settings.validation,
   clouds: z
     .strictObject({
       aws: awsSchema.partial().extend(partialCommon).nullable(),

@@ -89,6 +89,20 @@ export type EventBody =
       readonly detail: string
       readonly remedy: readonly string[]
     }
+  | {
+      /** One test of the platform (phase 7). */
+      readonly type: 'test-finished'
+      readonly step: string
+      readonly cloud: string
+      readonly test: string
+      readonly title: string
+      /** `simulated`: what was to be tested is only played there; no failure and no proof. */
+      readonly outcome: 'passed' | 'failed' | 'simulated' | 'skipped'
+      readonly detail: string
+      readonly expected?: string
+      readonly got?: string
+      readonly durationMs: number
+    }
   | { readonly type: 'notice'; readonly level: 'info' | 'warning'; readonly message: string }
   | {
       readonly type: 'interrupt'

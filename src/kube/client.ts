@@ -22,6 +22,8 @@ import { watchUntil } from './watch.ts'
 export const fieldManager = 'mlp'
 const restartManager = 'mlp-restart'
 const labelManager = 'mlp-labels'
+/** Of what is changed only for a while, and changed back: it must own nothing in the end. */
+const passingManager = 'mlp-passing'
 const pageSize = 500
 
 /** One cluster's API. Every method honours the signal it was opened with and throws MlpError MLP40xx. */
@@ -49,6 +51,12 @@ export interface KubeClient {
     labels: Readonly<Record<string, string | null>>,
     options?: Pick<ApplyOptions, 'dryRun'>,
   ): Promise<readonly string[]>
+  /** How many pods a Deployment has, for a while: whoever declares it still owns the number. False when it is not there. */
+  scaleForAWhile(deployment: ObjectRef, replicas: number): Promise<boolean>
+  /** Whether the node takes new pods. False when there is no such node. */
+  cordon(node: string, cordoned: boolean): Promise<boolean>
+  /** As `kubectl drain` does it: false where a disruption budget does not allow it now. */
+  evict(pod: { readonly namespace: string; readonly name: string }): Promise<boolean>
   /** False when it was not there. With `uid`, only that very object and none of the same name made since. */
   delete(ref: ObjectRef, uid?: string): Promise<boolean>
   /** The object (undefined: gone) as soon as `done` says so, by watching it; MLP4011 after `timeoutMs`. */
@@ -301,6 +309,51 @@ export function openKubeClient(options: KubeClientOptions): KubeClient {
       if (answer.status >= 300)
         throw refused(label, `label ${describeRef(ref)}`, answer.status, statusOf(answer))
       return answer.warnings
+    },
+    async scaleForAWhile(ref, replicas) {
+      const path = await objectPath(ref)
+      const passing = new URLSearchParams({ fieldManager: passingManager })
+      const answer = await transport.send({
+        method: 'PATCH',
+        path: `${path}/scale?${passing}`,
+        body: { spec: { replicas } },
+        contentType: 'application/merge-patch+json',
+      })
+      if (answer.status === 404) return false
+      if (answer.status >= 300)
+        throw refused(label, `scale ${describeRef(ref)}`, answer.status, statusOf(answer))
+      // Who changes a field owns it, and the next apply of another number would be a conflict with nobody.
+      const live = await client.get(ref)
+      const managedFields = live?.metadata.managedFields?.filter(({ manager }) => manager !== passingManager)
+      await transport.send({
+        method: 'PATCH',
+        path: `${path}?${passing}`,
+        body: { metadata: { managedFields, resourceVersion: live?.metadata.resourceVersion } },
+        contentType: 'application/merge-patch+json',
+      })
+      return true
+    },
+    async cordon(node, cordoned) {
+      const answer = await transport.send({
+        method: 'PATCH',
+        path: `/api/v1/nodes/${encodeURIComponent(node)}?${new URLSearchParams({ fieldManager: passingManager })}`,
+        body: { spec: { unschedulable: cordoned ? true : null } },
+        contentType: 'application/merge-patch+json',
+      })
+      if (answer.status === 404) return false
+      if (answer.status >= 300) throw refused(label, `cordon node ${node}`, answer.status, statusOf(answer))
+      return true
+    },
+    async evict({ namespace, name }) {
+      const answer = await transport.send({
+        method: 'POST',
+        path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}/eviction`,
+        body: { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } },
+      })
+      if (answer.status === 429) return false
+      if (answer.status >= 300 && answer.status !== 404)
+        throw refused(label, `evict pod ${namespace}/${name}`, answer.status, statusOf(answer))
+      return true
     },
     async delete(ref, uid) {
       const path = await objectPath(ref)

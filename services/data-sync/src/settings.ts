@@ -14,6 +14,22 @@ function defaultBudgetMiB(): number {
   return Math.max(smallestBudgetMiB, Math.min(64, Math.floor((limitMiB - 128) / 4)))
 }
 
+/** How the stores are reached; also for the other programs of this image. */
+export const storeSettings = {
+  /** Other S3 services. Region and credentials are the SDK's own variables, or the pod's identity. */
+  AWS_ENDPOINT_URL_S3: z.url().optional(),
+  S3_FORCE_PATH_STYLE: z.enum(['true', 'false']).default('false'),
+  GCS_ENDPOINT: z.url().default('https://storage.googleapis.com'),
+  /** An emulator that asks for no credentials. */
+  STORAGE_EMULATOR_HOST: z.url().optional(),
+  AZURE_STORAGE_ENDPOINT: z
+    .string()
+    .refine(text => URL.canParse(text.replaceAll('{account}', 'account')), { error: 'not a URL' })
+    .default('https://{account}.blob.core.windows.net'),
+  /** For accounts without Entra ID; otherwise the pod's identity. */
+  AZURE_STORAGE_KEY: z.string().optional(),
+}
+
 const settingsShape = sharedSettings(8081).extend({
   ...databaseSettings,
 
@@ -33,18 +49,7 @@ const settingsShape = sharedSettings(8081).extend({
   STORE_TIMEOUT_MS: wholeNumber(1_000, hourMs).default(120_000),
   STORE_CONNECTIONS: wholeNumber(1, 1_000).default(32),
 
-  /** Other S3 services. Region and credentials are the SDK's own variables, or the pod's identity. */
-  AWS_ENDPOINT_URL_S3: z.url().optional(),
-  S3_FORCE_PATH_STYLE: z.enum(['true', 'false']).default('false'),
-  GCS_ENDPOINT: z.url().default('https://storage.googleapis.com'),
-  /** An emulator that asks for no credentials. */
-  STORAGE_EMULATOR_HOST: z.url().optional(),
-  AZURE_STORAGE_ENDPOINT: z
-    .string()
-    .refine(text => URL.canParse(text.replaceAll('{account}', 'account')), { error: 'not a URL' })
-    .default('https://{account}.blob.core.windows.net'),
-  /** For accounts without Entra ID; otherwise the pod's identity. */
-  AZURE_STORAGE_KEY: z.string().optional(),
+  ...storeSettings,
 })
 
 export const settingsSchema = settingsShape.superRefine((settings, context) => {

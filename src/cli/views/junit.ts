@@ -36,15 +36,15 @@ export function junitXml(rows: readonly CheckRow[]): string {
 }
 
 function testCase(row: CheckRow): string {
-  const body = escaped([row.detail, ...row.remedy].join('\n'))
-  const open = `    <testcase classname="${escaped(row.cloud)}" name="${escaped(`${row.id} ${row.title}`)}" time="${seconds([row])}">`
+  const body = escapedXml([row.detail, ...row.remedy].join('\n'))
+  const open = `    <testcase classname="${escapedXml(row.cloud)}" name="${escapedXml(`${row.id} ${row.title}`)}" time="${seconds([row])}">`
   const inner = {
     pass: '',
     warn: `<system-out>${body}</system-out>`,
-    fail: `<failure message="${escaped(row.detail)}">${body}</failure>`,
-    error: `<error message="${escaped(row.detail)}">${body}</error>`,
-    blocked: `<skipped message="${escaped(row.detail)}"/>`,
-    skipped: `<skipped message="${escaped(row.detail)}"/>`,
+    fail: `<failure message="${escapedXml(row.detail)}">${body}</failure>`,
+    error: `<error message="${escapedXml(row.detail)}">${body}</error>`,
+    blocked: `<skipped message="${escapedXml(row.detail)}"/>`,
+    skipped: `<skipped message="${escapedXml(row.detail)}"/>`,
   }[row.status]
   return `${open}${inner}</testcase>`
 }
@@ -54,7 +54,7 @@ function seconds(rows: readonly CheckRow[]): string {
 }
 
 /** XML 1.0 has no way to write most control characters, so they are left out. */
-function escaped(text: string): string {
+export function escapedXml(text: string): string {
   return plainText(text)
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')

@@ -115,6 +115,9 @@ export function linesView(out: Output, settings: LinesSettings): View {
             write(`${mark} ${name}: ${event.outcome}: ${plainText(event.detail)}`)
           }
           break
+        case 'test-finished':
+          if (event.outcome === 'failed' || !settings.quiet) write(testLine(event, colours))
+          break
         case 'notice':
           if (event.level === 'warning' || !settings.quiet)
             write(`${event.level === 'warning' ? 'warning: ' : ''}${plainText(event.message)}`)
@@ -142,6 +145,14 @@ export function linesView(out: Output, settings: LinesSettings): View {
       clearInterval(timer)
     },
   }
+}
+
+function testLine(
+  { step, cloud, test, outcome, detail }: Extract<Event, { type: 'test-finished' }>,
+  colours: ReturnType<typeof palette>,
+): string {
+  const paint = outcome === 'failed' ? colours.bad : colours.good
+  return `${shortName(step, cloud)}: ${paint(outcome)}: ${test}: ${plainText(detail)}`
 }
 
 /** https://docs.github.com/actions: what ends a workflow command's data or property has to be encoded. */

@@ -43,6 +43,9 @@ export class RunModel {
       case 'step-progress':
         this.#touch(event.step, event.cloud, event.at, { message: event.message, fraction: event.fraction })
         break
+      case 'test-finished':
+        this.#touch(event.step, event.cloud, event.at, { message: `${event.test}: ${event.outcome}` })
+        break
       case 'tool-output':
         if (event.step !== undefined) this.#keepLine(event.step, event.line)
         break

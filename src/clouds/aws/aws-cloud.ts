@@ -58,6 +58,7 @@ export function createAwsCloud(options: CloudOptions): Cloud {
     }),
     registry: signal => registry(platform, signal),
     repository: service => `${registryHost(platform)}/${platform.names.repositories[service]}`,
+    bucketAddress: bucket => `s3://${platform.names.buckets[bucket]}`,
     infrastructureChecks: () => infrastructureChecks(platform),
     workloadIdentity: () => workloadIdentity(platform),
     serviceSettings: (workload, outputs) => serviceSettings(platform, workload, outputs),

@@ -51,6 +51,7 @@ export function createAzureCloud(options: CloudOptions): Cloud {
     }),
     registry: signal => registry(platform, signal),
     repository: service => `${registryHost(platform)}/${service}`,
+    bucketAddress: bucket => `azure://${platform.names.storageAccount}/${platform.names.containers[bucket]}`,
     infrastructureChecks: () => infrastructureChecks(platform),
     workloadIdentity: outputs => workloadIdentity(platform, outputs),
     serviceSettings: (workload, outputs) => serviceSettings(platform, workload, outputs),

@@ -51,6 +51,7 @@ export function createGcpCloud(options: CloudOptions): Cloud {
     registry: signal => registry(platform, signal),
     repository: service =>
       `${registryHost(platform)}/${platform.project}/${platform.names.registry}/${service}`,
+    bucketAddress: bucket => `gs://${platform.names.buckets[bucket]}`,
     infrastructureChecks: () => infrastructureChecks(platform),
     workloadIdentity: () => workloadIdentity(platform),
     serviceSettings,

@@ -311,4 +311,29 @@ export const platformErrors = {
     remedy: 'Run the same command again; if it stays, remove it by hand.',
     exitCode: 3,
   },
+  MLP5260: {
+    title: 'Tests of the platform failed',
+    meaning:
+      'All tests ran to their ends, and those that are named did not find what they expected, or found nothing in their time. What they had made is taken away again.',
+    owner: 'operator',
+    retryable: true,
+    remedy: 'Put right what the failed tests name; tests.json in the run’s folder has all results.',
+    exitCode: 3,
+  },
+  MLP5261: {
+    title: 'Something was deployed while it was tested',
+    meaning: 'The tests ran, but what is deployed now is not what was deployed when they began.',
+    owner: 'operator',
+    retryable: true,
+    remedy: 'Run the same command again when nobody deploys.',
+    exitCode: 3,
+  },
+  MLP5262: {
+    title: 'Load would have gone to an address that is not the platform’s',
+    meaning: 'mlp sends load to the platform’s own gateways and nowhere else. Nothing was sent.',
+    owner: 'mlp-authors',
+    retryable: false,
+    remedy: 'Report it: https://github.com/mlp/mlp/issues',
+    exitCode: 1,
+  },
 } satisfies Entries<5>

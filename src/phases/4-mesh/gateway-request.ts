@@ -15,7 +15,7 @@ import { gatewayAddress, gatewayName, gatewayService } from './gateway-address.t
 import { gatewayTls } from './gateway-certificate-step.ts'
 import { istioNamespace } from './mesh.ts'
 
-const deploymentRef: ObjectRef = {
+export const ingressDeployment: ObjectRef = {
   apiVersion: 'apps/v1',
   kind: 'Deployment',
   name: gatewayName,
@@ -37,7 +37,7 @@ export async function askGateway(
   { host, again }: { readonly host: string; readonly again: string },
 ): Promise<Finding> {
   const [deployment, service, secret] = await Promise.all([
-    client.get(deploymentRef),
+    client.get(ingressDeployment),
     client.get(gatewayService),
     client.get({ apiVersion: 'v1', kind: 'Secret', name: gatewayTls.name, namespace: gatewayTls.namespace }),
   ])
@@ -93,7 +93,7 @@ interface TlsQuestion {
   readonly signal: AbortSignal
 }
 
-function proxyOf({ target }: Context, cloud: CloudName): string | undefined {
+export function proxyOf({ target }: Context, cloud: CloudName): string | undefined {
   return target.clouds[cloud]?.environment['HTTPS_PROXY'] || target.environment['HTTPS_PROXY'] || undefined
 }
 
@@ -122,7 +122,7 @@ async function tlsRequest(question: TlsQuestion): Promise<TlsAnswer> {
 }
 
 /** By CONNECT, as every HTTPS proxy offers it. */
-async function tunnel(proxy: string, to: string, signal: AbortSignal): Promise<Socket> {
+export async function tunnel(proxy: string, to: string, signal: AbortSignal): Promise<Socket> {
   const sent = request(proxy, { method: 'CONNECT', path: to, headers: { host: to }, agent: false, signal })
   sent.end()
   const [answer, socket] = (await once(sent, 'connect', { signal })) as [IncomingMessage, Socket]

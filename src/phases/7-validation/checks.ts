@@ -1,0 +1,123 @@
+import type { CloudName } from '../../clouds/cloud.ts'
+import type { CheckId, Finding } from '../../engine/check.ts'
+import type { KubeClient } from '../../kube/client.ts'
+import { describeRef, refOf } from '../../kube/objects.ts'
+import { requireCluster } from '../2-kubernetes/cluster.ts'
+import { fail, orError, pass } from '../findings.ts'
+import type { Context, PlatformCheck } from '../phase.ts'
+import { deployedNow } from './deployed.ts'
+import { findTestObjects } from './marks.ts'
+import { outdated, readRecord, type ValidationRecord } from './record.ts'
+import { describeChange, openChanges } from './undo-list.ts'
+
+/** A check answers soon; `verify --wait` asks again. */
+const patienceMs = 3_000
+const again = 'mlp phase 7'
+
+/** Whether what is deployed was validated, asked of the clusters themselves. */
+export function validationChecks(clouds: readonly CloudName[]): readonly PlatformCheck[] {
+  return [...clouds.flatMap(cloudChecks), ...(clouds.length === 0 ? [] : [platformCheck(clouds)])]
+}
+
+function cloudChecks(cloud: CloudName): readonly PlatformCheck[] {
+  const check = (
+    name: string,
+    title: string,
+    why: string,
+    run: (context: Context, client: KubeClient) => Promise<Finding>,
+  ): PlatformCheck => ({
+    id: `7.${cloud}.${name}` satisfies CheckId,
+    phase: 7,
+    cloud,
+    title,
+    why,
+    run: context => orError(async () => run(context, await requireCluster(context, cloud, patienceMs))),
+  })
+  return [
+    check(
+      'validation',
+      'What is deployed was validated since, and found good',
+      'Nobody has seen that what runs now does what it is for.',
+      async (context, client) => {
+        const deployed = { [cloud]: await deployedNow(context, client) }
+        return verdict(
+          await recordsOf(client, ['integration', 'load']),
+          deployed,
+          `${again} --cloud ${cloud}`,
+        )
+      },
+    ),
+    check(
+      'leftovers',
+      'Tests have left nothing behind',
+      'A pod, a node or an object that only a test wanted stays as the test left it.',
+      async (context, client) => {
+        const objects = await findTestObjects(context, client)
+        const changes = await openChanges(client)
+        const left = [...objects.map(object => describeRef(refOf(object))), ...changes.map(describeChange)]
+        return left.length === 0
+          ? pass('nothing')
+          : fail(`a run of tests ended in the middle, or is under way: ${left.join('; ')}`, [
+              `${again} --cloud ${cloud}`,
+            ])
+      },
+    ),
+  ]
+}
+
+function platformCheck(clouds: readonly CloudName[]): PlatformCheck {
+  const [home] = clouds
+  const names = ['services-unit', ...(clouds.length > 1 ? ['data-sync', 'failover'] : [])]
+  return {
+    id: '7.all.validation',
+    phase: 7,
+    cloud: 'all',
+    title: 'What the clouds do together was validated since, and found good',
+    why: 'Nobody has seen that one cloud stands in for another.',
+    run: context =>
+      orError(async () => {
+        if (home === undefined) return pass('no cloud')
+        const deployed: Record<string, Awaited<ReturnType<typeof deployedNow>>> = {}
+        for (const cloud of clouds)
+          deployed[cloud] = await deployedNow(context, await requireCluster(context, cloud, patienceMs))
+        const client = await requireCluster(context, home, patienceMs)
+        const wanted = names.filter(name => name !== 'failover' || context.config.environment !== 'prod')
+        return verdict(await recordsOf(client, wanted), deployed, again)
+      }),
+  }
+}
+
+interface Named {
+  readonly name: string
+  readonly record: ValidationRecord | undefined
+}
+
+function recordsOf(client: KubeClient, names: readonly string[]): Promise<readonly Named[]> {
+  return Promise.all(names.map(async name => ({ name, record: await readRecord(client, name) })))
+}
+
+function verdict(
+  records: readonly Named[],
+  deployed: Readonly<Record<string, { readonly digest: string; readonly at: string }>>,
+  remedy: string,
+): Finding {
+  const bad = records.flatMap(({ name, record }) => {
+    if (record === undefined) return [`${name}: never validated`]
+    if (record.result === 'failed') return [`${name}: ${record.failures.join('; ')}`]
+    // Of one cloud's services only what was tested on it counts.
+    const tested = Object.fromEntries(Object.entries(deployed).filter(([cloud]) => cloud in record.deployed))
+    const why = outdated(record, tested)
+    return why === undefined ? [] : [`${name}: ${why}`]
+  })
+  if (bad.length > 0) return fail(bad.join('\n'), [remedy])
+  const passed = records.reduce((sum, { record }) => sum + (record?.passed ?? 0), 0)
+  const unproved = records.flatMap(({ record }) => [
+    ...(record?.simulated ?? []).map(each => `simulated: ${each}`),
+    ...(record?.skipped ?? []).map(each => `skipped: ${each}`),
+  ])
+  const told = `${passed} tests passed on ${records
+    .map(({ record }) => record?.at)
+    .sort()
+    .at(-1)}`
+  return unproved.length === 0 ? pass(told) : { status: 'warn', detail: `${told}; ${unproved.join('; ')}` }
+}
