@@ -29,6 +29,7 @@ export function syncStep(config: Config): PlatformStep {
     title: 'Objects move between the clouds’ buckets',
     needs: clouds.map(cloud => `7.${cloud}.load` as const),
     clouds: context => [...context.clouds.keys()],
+    makesObjects: true,
     idle: ({ clouds: asked }) => (asked.size < 2 ? 'there is no other cloud to sync with' : undefined),
     async run(context, clients, where, progress) {
       const names = [...clients.byCloud.keys()]

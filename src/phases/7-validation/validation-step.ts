@@ -29,6 +29,8 @@ export interface ValidationOptions {
   clouds(context: Context): readonly CloudName[]
   /** What else decides what is tested, as short text: another answer, another validation. */
   of?(context: Context): string | Promise<string>
+  /** Whether it makes test objects, and so clears them away. Default: what is about one cloud does. */
+  readonly makesObjects?: boolean
   /** What the last run measured, to be kept with its record. */
   numbers?(): Numbers | undefined
   /** Why there is nothing to be done, where that is so. */
@@ -100,6 +102,8 @@ export function validationStep(options: ValidationOptions): PlatformStep {
       ]
     },
     async apply(context, progress) {
+      // --force does not ask for what has to be asked for by name.
+      if (options.idle?.(context) !== undefined) return {}
       const clouds = options.clouds(context)
       const byCloud = new Map<CloudName, KubeClient>()
       for (const each of clouds) byCloud.set(each, await requireCluster(context, each))
@@ -108,7 +112,7 @@ export function validationStep(options: ValidationOptions): PlatformStep {
       const clear = async () => {
         for (const [each, client] of byCloud) {
           await restoreAll(context, client, name, report)
-          if (cloud !== 'all') await removeTestObjects(context, client, each, report)
+          if (options.makesObjects ?? cloud !== 'all') await removeTestObjects(context, client, each, report)
         }
       }
       // What a killed run has left behind.
