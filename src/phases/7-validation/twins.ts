@@ -36,7 +36,7 @@ interface TwinOptions {
 }
 
 /** Enough to come up; a node of a small cluster has room for it. */
-const requests = { cpu: '10m', memory: '64Mi' }
+const resources = { requests: { cpu: '10m', memory: '64Mi' }, limits: { cpu: '1', memory: '512Mi' } }
 
 /** A Deployment of one such pod, found by label `app` under its own name, so that no Service of the platform finds it. */
 export function twinDeployment(live: KubeObject, options: TwinOptions): KubeObject {
@@ -66,7 +66,7 @@ export function twinDeployment(live: KubeObject, options: TwinOptions): KubeObje
                 ...service.env.filter(each => options.env?.[each.name] === undefined),
                 ...Object.entries(options.env ?? {}).map(([key, value]) => ({ name: key, value })),
               ],
-              resources: { requests },
+              resources,
               readinessProbe: quick(service['readinessProbe'], 1),
               startupProbe: quick(service['startupProbe'], 1),
             },
@@ -125,7 +125,7 @@ export function twinJob(live: KubeObject, options: JobOptions): KubeObject {
                 ),
                 ...Object.entries(options.env).map(([key, value]) => ({ name: key, value })),
               ],
-              resources: { requests },
+              resources,
               securityContext: service['securityContext'],
               volumeMounts: [
                 ...service.volumeMounts.filter(mount => mount.name === 'tmp'),
