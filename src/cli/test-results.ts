@@ -30,7 +30,7 @@ function testJson({ type: _, ...test }: TestFinished) {
   return test
 }
 
-export function testsXml(results: readonly TestFinished[]): string {
+function testsXml(results: readonly TestFinished[]): string {
   const suites = [...Map.groupBy(results, ({ step }) => step)].map(([step, members]) => {
     const count = (outcome: TestFinished['outcome']) =>
       members.filter(each => each.outcome === outcome).length

@@ -21,7 +21,7 @@ export interface Context extends EngineContext {
   /** `.mlp/<target>/<project>-<env>` as an absolute path: kubeconfig, terraform/<root>/. */
   readonly home: string
   /** Absolute folder of this run's log, for what is kept with it. */
-  readonly runFolder: string
+  readonly runFolder?: string | undefined
   /** Absolute folder of mlp.yaml: overrides/ lies there. */
   readonly platformFolder: string
   /** Absolute path of the configuration, where one was named by --config. */
@@ -40,7 +40,7 @@ export interface Consent {
   readonly destroyData: boolean
   readonly finalSnapshot: boolean
   /** Break things on purpose, to see whether the platform stands it (phase 7). */
-  readonly chaos: boolean
+  readonly chaos?: boolean | undefined
   /** terraform addresses whose replacement was allowed. */
   readonly allowReplace: readonly string[]
   /** Asks once for a plan; returns false when refused. Without a TTY and without the flag: throws MLP5 with exit 5. */

@@ -8,7 +8,7 @@ import { MlpError } from '../engine/errors.ts'
 import { parseJson } from '../engine/json.ts'
 import { type ExecContext, runCommand } from './exec.ts'
 
-export interface LoadTarget {
+interface LoadTarget {
   /** `https://host` or `http://127.0.0.1:port`; always reached by a port of this machine. */
   readonly origin: string
   /** What the origin's name stands for: `127.0.0.1:port`. */

@@ -48,10 +48,6 @@ const poolsSchema = envelope(z.looseObject({ scrapePools: z.array(z.string()) })
 const alertsSchema = z.array(z.looseObject({ labels: z.record(z.string(), z.string()) }))
 const dashboardsSchema = z.array(z.looseObject({ uid: z.string() }))
 
-const vectorSchema = envelope(
-  z.looseObject({ result: z.array(z.looseObject({ value: z.tuple([z.number(), z.string()]) })) }),
-)
-
 type Target = z.output<typeof targetsSchema>['data']['activeTargets'][number]
 type RuleGroup = z.output<typeof rulesSchema>['data']['groups'][number]
 
@@ -69,18 +65,6 @@ export async function readScrapePools(client: KubeClient): Promise<OrSimulated<r
 export async function readRules(client: KubeClient): Promise<OrSimulated<readonly RuleGroup[]>> {
   const answer = await askSet(client, prometheus, 9090, '/api/v1/rules')
   return answer === simulated ? simulated : understood(rulesSchema, 'Prometheus', answer).data.groups
-}
-
-/** What an expression is now, where it is one number; undefined where it is none. */
-export async function readValue(
-  client: KubeClient,
-  expression: string,
-): Promise<OrSimulated<number | undefined>> {
-  const path = `/api/v1/query?${new URLSearchParams({ query: expression })}`
-  const answer = await askSet(client, prometheus, 9090, path)
-  if (answer === simulated) return simulated
-  const [first] = understood(vectorSchema, 'Prometheus', answer).data.result
-  return first === undefined ? undefined : Number(first.value[1])
 }
 
 /** The names of the alerts that have arrived at Alertmanager. */

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { simulated as played, readValue } from '../5-monitoring/api.ts'
+import { simulated as played, queryPrometheus } from '../5-monitoring/api.ts'
 import { irisOutcome } from './answers.ts'
 import type { CloudBench } from './bench.ts'
 import { withGateway } from './gateway-door.ts'
@@ -20,7 +20,7 @@ export const metricsTests: readonly ValidationTest<CloudBench>[] = [
     after: ['inference'],
     deadlineMs: patienceMs + 45_000,
     async run({ context, client, cloud, key, report }, signal) {
-      const before = await readValue(client, query)
+      const before = await inPrometheus(client)
       if (before === played) return simulated('nothing runs in Prometheus’ pod')
       const requests = 3
       for (let request = 0; request < requests; request++) {
@@ -43,7 +43,7 @@ export const metricsTests: readonly ValidationTest<CloudBench>[] = [
       const wanted = (before ?? 0) + requests
       const deadline = Date.now() + patienceMs
       for (;;) {
-        const now = await readValue(client, query)
+        const now = await inPrometheus(client)
         if (now === played) return simulated('nothing runs in Prometheus’ pod')
         if ((now ?? 0) >= wanted)
           return passed(`api-gateway’s inferences in Prometheus: ${before ?? 0}, then ${now}`)
@@ -58,3 +58,8 @@ export const metricsTests: readonly ValidationTest<CloudBench>[] = [
     },
   },
 ]
+
+async function inPrometheus(client: CloudBench['client']): Promise<typeof played | number | undefined> {
+  const answer = await queryPrometheus(client, query)
+  return answer === played ? played : answer[0]?.value
+}

@@ -33,7 +33,7 @@ const regression = { factor: 1.5, ms: 50 }
 /** Processes that want a processor, for each that there is: whoever waits for one measures itself. */
 const busy = 3
 
-export function profileOf(config: Config): Profile {
+function profileOf(config: Config): Profile {
   return config.validation?.load ?? 'smoke'
 }
 
@@ -211,6 +211,7 @@ function regressed(before: Numbers | undefined, p95Ms: number): string | undefin
 async function keep(bench: LoadBench, { k6, plan, objectives, by }: Loaded): Promise<void> {
   const { context, cloud, profile, before } = bench
   const name = `load-${cloud}-${profile}`
+  const folder = context.runFolder ?? context.home
   const { summary, points } = k6
   const rows: readonly (readonly [string, string])[] = [
     ['Result', k6.breached ? 'an objective was missed' : 'the objectives were met'],
@@ -237,14 +238,12 @@ async function keep(bench: LoadBench, { k6, plan, objectives, by }: Loaded): Pro
     lastTime: before ?? null,
   }
   await Promise.all([
-    writeFile(join(context.runFolder, `${name}.json`), `${JSON.stringify(document, null, 2)}\n`, {
+    writeFile(join(folder, `${name}.json`), `${JSON.stringify(document, null, 2)}\n`, {
       mode: 0o600,
     }),
-    writeFile(
-      join(context.runFolder, `${name}.html`),
-      loadPage({ title, rows, points, p95Ms: objectives.latencyMs }),
-      { mode: 0o600 },
-    ),
+    writeFile(join(folder, `${name}.html`), loadPage({ title, rows, points, p95Ms: objectives.latencyMs }), {
+      mode: 0o600,
+    }),
   ])
 }
 

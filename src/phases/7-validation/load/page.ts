@@ -70,7 +70,7 @@ function perSecond(points: readonly Point[]): readonly Second[] {
 }
 
 /** Of sorted values. */
-export function quantile(sorted: readonly number[], share: number): number {
+function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(share * sorted.length) - 1))] ?? 0
 }
 
