@@ -104,7 +104,7 @@ export async function runK6(context: ExecContext, options: K6Options): Promise<K
     const summary = parseSummary(text)
     if (summary === undefined) {
       throw new MlpError({
-        code: 'MLP2002',
+        code: 'MLP2220',
         summary: 'k6 ended without a summary that mlp understands',
         detail: text.slice(0, 500),
         remedy: ['Take the k6 that mlp brings (none of another version on PATH): mlp doctor'],
