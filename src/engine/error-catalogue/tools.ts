@@ -197,7 +197,8 @@ export const toolErrors = {
   },
   MLP2220: {
     title: 'k6’s summary is of another form',
-    meaning: 'k6 ran, but what it says of its run is in no form that mlp knows. Forms of 1.x and 2.x are known.',
+    meaning:
+      'k6 ran, but what it says of its run is in no form that mlp knows. Forms of 1.x and 2.x are known.',
     owner: 'operator',
     retryable: false,
     remedy: 'See in `mlp doctor` which k6 is used, and take another version off PATH.',
