@@ -1,9 +1,10 @@
-import { type ChildProcess, execFile } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { Agent, request as httpsRequest } from 'node:https'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Octokit } from '@octokit/rest'
 import * as z from 'zod'
@@ -32,7 +33,7 @@ export interface SandboxWithGithub {
 
 /** Octokit with the sandbox's authority: Node's own fetch takes none, so requests go over node:https. */
 function fetchWith(ca: string): typeof fetch {
-  const agent = new Agent({ ca, keepAlive: true })
+  const agent = new Agent({ ca })
   const ask = (url: URL, init: RequestInit, redirects: number): Promise<Response> =>
     new Promise((resolve, reject) => {
       const headers = Object.fromEntries(new Headers(init.headers).entries())
@@ -59,10 +60,24 @@ function fetchWith(ca: string): typeof fetch {
   return (input, init) => ask(new URL(String(input)), init ?? {}, 5)
 }
 
-export async function startSandboxWithGithub(): Promise<SandboxWithGithub> {
+function spawnWhole(home: string): ChildProcess {
+  const entry = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+  return spawn(process.execPath, [entry, home, 'serve', 'test'], {
+    env: { ...process.env, MLP_SANDBOX_TIME_SCALE: '0' },
+    stdio: 'inherit',
+  })
+}
+
+/** With the clouds that only tests have, which start quicker, or with the three. */
+export async function startSandboxWithGithub({
+  clouds = 'test',
+}: {
+  readonly clouds?: 'test' | 'real'
+} = {}): Promise<SandboxWithGithub> {
   const root = await mkdtemp(join(tmpdir(), 'mlp-github-test-'))
   const home = join(root, 'home')
-  let daemon: ChildProcess = spawnDaemon(home)
+  const start = () => (clouds === 'test' ? spawnDaemon(home) : spawnWhole(home))
+  let daemon: ChildProcess = start()
   await ready(home, daemon)
   const { github } = targetSchema.parse(await control(home, 'GET', '/target'))
   const ca = await readFile(join(home, 'ca.pem'), 'utf8')
@@ -126,7 +141,7 @@ export async function startSandboxWithGithub(): Promise<SandboxWithGithub> {
     },
     async restart() {
       await kill9(daemon)
-      daemon = spawnDaemon(home)
+      daemon = start()
       await ready(home, daemon)
     },
     async stop() {

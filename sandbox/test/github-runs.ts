@@ -34,8 +34,8 @@ export async function logOf(hub: SandboxWithGithub, at: At, jobId: number): Prom
 }
 
 /** How a run ended, with each job's steps, for a message that says what was seen. */
-export async function outcome(hub: SandboxWithGithub, at: At) {
-  const run = await runOf(hub, at)
+export async function outcome(hub: SandboxWithGithub, at: At, count = 1) {
+  const run = await runOf(hub, at, 'completed', count)
   const jobs = await jobsOf(hub, at, run.id)
   const logs = await Promise.all(
     jobs.map(job => (job.status === 'completed' && job.runner_id !== null ? logOf(hub, at, job.id) : '')),

@@ -4,6 +4,7 @@ import { firstObject, flag, text, texts } from './attributes.ts'
 import { parseTimestamp } from './authorise.ts'
 import { clusterKey } from './behaviours/eks-cluster.ts'
 import { globalArn } from './naming.ts'
+import { readSession, sessionSecret } from './sessions.ts'
 import { claimedScope, sha256, signatureFits } from './sigv4.ts'
 
 const tokenPrefix = 'k8s-aws-v1.'
@@ -31,12 +32,20 @@ export async function reviewToken(
   }
   const claim = claimedScope(request)
   if (claim === undefined || claim.scope.service !== 'sts') return undefined
-  if (claim.scope.accessKeyId !== world.secrets.awsAccessKeyId) return undefined
+  const { accessKeyId } = claim.scope
+  const isUser = accessKeyId === world.secrets.awsAccessKeyId
+  const session = isUser
+    ? undefined
+    : readSession(world, accessKeyId, url.searchParams.get('X-Amz-Security-Token') ?? '')
+  if (!isUser && (session === undefined || session.exp <= Date.now())) return undefined
   if (!claim.signedHeaders.includes(clusterHeader) || !claim.signedHeaders.includes('host')) return undefined
   const age = Date.now() - parseTimestamp(claim.timestamp)
   if (!(age < tokenLifetimeMs && age > -tokenLifetimeMs)) return undefined
-  if (!signatureFits(request, claim, sha256(''), world.secrets.awsSecretAccessKey)) return undefined
-  return accessOf(callerArn(world), name, world)
+  const secret = isUser ? world.secrets.awsSecretAccessKey : sessionSecret(world, accessKeyId)
+  if (!signatureFits(request, claim, sha256(''), secret)) return undefined
+  const role = session === undefined ? undefined : world.store.get('aws_iam_role', session.role)
+  if (session !== undefined && role === undefined) return undefined
+  return accessOf(role === undefined ? callerArn(world) : (text(role.attributes, 'arn') ?? ''), name, world)
 }
 
 /** The one identity the sandbox's credentials belong to. */
@@ -50,7 +59,7 @@ function accessOf(arn: string, clusterName: string, world: World) {
   if (cluster === undefined && world.clusters.describe(clusterKey(clusterName)) === undefined)
     return undefined
   const access = firstObject(cluster?.attributes ?? {}, 'access_config')
-  const isCreator = flag(access, 'bootstrap_cluster_creator_admin_permissions')
+  const isCreator = arn === callerArn(world) && flag(access, 'bootstrap_cluster_creator_admin_permissions')
   const entry = world.store.get('aws_eks_access_entry', `${clusterName}:${arn}`)
   if (!isCreator && entry === undefined) return undefined
   const administers = world.store

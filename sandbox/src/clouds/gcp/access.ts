@@ -39,6 +39,7 @@ export function target(world: World): ReturnType<SimulatedCloud['target']> {
       container: base,
       storage: base,
       oauth2: `${base}/oauth2`,
+      sts: `${base}/sts`,
       ...Object.fromEntries(serviceNames.map(name => [name, `${base}/${name}`])),
     },
     backend: { storage_custom_endpoint: `${base}/storage/v1/` },

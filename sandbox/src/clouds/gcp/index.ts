@@ -5,7 +5,8 @@ import { handle } from './api/handle.ts'
 import { behaviours } from './behaviours/all.ts'
 import { clusterType } from './behaviours/container.ts'
 import { dataSources } from './behaviours/data-sources.ts'
-import { readToken } from './tokens.ts'
+import { hasProjectRole } from './rights.ts'
+import { operatorEmail, readToken } from './tokens.ts'
 
 export const gcp: SimulatedCloud = {
   name: 'gcp',
@@ -14,13 +15,16 @@ export const gcp: SimulatedCloud = {
   behaviours,
   dataSources,
   handle,
-  /** GKE takes any Google access token; an owner of the project is an administrator of its clusters. */
+  /** GKE takes any Google access token; an owner of the project is an administrator of its clusters, others are what RBAC makes of them. */
   async reviewToken(token, clusterName, world) {
     const claims = readToken(world, token)
     const clusters = world.store.list(clusterType)
     if (claims === undefined || !clusters.some(({ attributes }) => attributes['name'] === clusterName))
       return undefined
-    return { username: claims.email, groups: [clusterAdminsGroup] }
+    const isAdmin =
+      claims.email === operatorEmail ||
+      ['roles/owner', 'roles/container.admin'].some(role => hasProjectRole(world, claims.email, role))
+    return { username: claims.email, groups: isAdmin ? [clusterAdminsGroup] : [] }
   },
   commandLineEnvironment,
   target,

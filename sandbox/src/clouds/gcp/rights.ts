@@ -32,6 +32,7 @@ export function requireGoogleRight(world: World, email: string, method: string, 
   if (email === operatorEmail) return
   // The session's own address is the right to go on with it.
   if (path.startsWith('/resumable/')) return
+  if (hasServiceRole(world, email, method, path)) return
   const asked = objectPermission(method, path)
   if (asked === undefined)
     throw new CloudError('forbidden', `Permission denied: ${email} has no role for ${method} ${path}.`, 403)
@@ -55,6 +56,46 @@ export function requireGoogleRight(world: World, email: string, method: string, 
     `${email} does not have storage.objects.${permission} access to the Google Cloud Storage ${permission === 'list' ? 'bucket' : 'object'}. Permission 'storage.objects.${permission}' denied on resource (or it may not exist).`,
     403,
   )
+}
+
+/** How roles are called that are about a service of another name. */
+const rolePrefixes: Readonly<Record<string, string>> = {
+  sqladmin: 'cloudsql',
+  cloudresourcemanager: 'resourcemanager',
+  cloudbilling: 'billing',
+}
+
+/**
+ * Whether a role on the project is about the service that is asked: any of its roles reads; those of administrators,
+ * editors and developers change. Which permissions each role holds in detail is not looked at.
+ */
+function hasServiceRole(world: World, email: string, method: string, path: string): boolean {
+  const [, first = ''] = path.split('/')
+  const service =
+    first === 'v1' || first === 'v1beta1' ? 'container' : first === 'storage' ? 'storage' : first
+  // Objects have their own, finer rules below.
+  if (objectPermission(method, path) !== undefined && /\/o(\/|$)/.test(path)) return false
+  const prefix = rolePrefixes[service] ?? service
+  const reads = method === 'GET' || /:(testIamPermissions|getIamPolicy)$/.test(path)
+  const roles = [
+    ...world.store.list('google_project_iam_member'),
+    ...(service === 'artifactregistry'
+      ? world.store.list('google_artifact_registry_repository_iam_member')
+      : []),
+    ...(service === 'storage'
+      ? world.store
+          .list('google_storage_bucket_iam_member')
+          .filter(({ attributes }) => path.split('/')[4] === text(attributes, 'bucket')?.replace(/^b\//, ''))
+      : []),
+  ]
+    .filter(({ attributes }) => text(attributes, 'member') === `serviceAccount:${email}`)
+    .map(({ attributes }) => text(attributes, 'role') ?? '')
+  return roles.some(role => {
+    if (role === 'roles/owner' || role === 'roles/editor') return true
+    if (reads && ['roles/viewer', 'roles/browser', 'roles/iam.securityReviewer'].includes(role)) return true
+    if (!role.startsWith(`roles/${prefix}.`)) return false
+    return reads || /(admin|editor|developer|writer)$/i.test(role)
+  })
 }
 
 function objectPermission(

@@ -8,13 +8,26 @@ export const operatorSubject = '104729000000000000001'
 export const clientId = 'mlp-sandbox.apps.googleusercontent.com'
 export const accessTokenSeconds = 3600
 
-const claims = z.object({ sub: z.string(), email: z.string(), exp: z.number().int() })
+const claims = z.object({
+  sub: z.string(),
+  email: z.string(),
+  exp: z.number().int(),
+  /** Of a federated identity: under which names grants may know it. */
+  principals: z.array(z.string()).optional(),
+})
 export type Claims = z.infer<typeof claims>
 
 /** An access token in Google's shape (`ya29.…`), opaque to its bearer; valid until `exp` in epoch seconds. */
-export function issueToken(world: World, lifetimeSeconds: number, email = operatorEmail): string {
+export function issueToken(
+  world: World,
+  lifetimeSeconds: number,
+  email = operatorEmail,
+  principals?: readonly string[],
+): string {
   const exp = Math.floor(Date.now() / 1000) + lifetimeSeconds
-  const payload = Buffer.from(JSON.stringify({ sub: operatorSubject, email, exp })).toString('base64url')
+  const payload = Buffer.from(JSON.stringify({ sub: operatorSubject, email, exp, principals })).toString(
+    'base64url',
+  )
   return `ya29.${payload}.${sign(world, payload)}`
 }
 

@@ -110,15 +110,23 @@ async function receive(
   token: TokenRecord,
   hub: Hub,
 ): Promise<void> {
+  const before = await refsOf(gitFolder(hub, repository))
+  // Whoever pushed is answered when everything that follows from it has begun.
+  await backend(request, response, url, repository, token, hub, () => follow(hub, repository, before, token))
+}
+
+async function follow(
+  hub: Hub,
+  repository: Repository,
+  before: ReadonlyMap<string, string>,
+  token: TokenRecord,
+): Promise<void> {
   const folder = gitFolder(hub, repository)
-  const before = await refsOf(folder)
-  await backend(request, response, url, repository, token, hub)
   const after = await refsOf(folder)
   const zero = '0'.repeat(40)
   const changes = [...new Set([...before.keys(), ...after.keys()])]
     .map(ref => ({ ref, before: before.get(ref) ?? zero, after: after.get(ref) ?? zero }))
     .filter(change => change.before !== change.after)
-  if (changes.length > 0) await announce(hub, repository, changes, token)
   // The first branch that is pushed to an empty repository becomes its default, where that was not among them.
   const current = hub.records.repositories.get(String(repository.id))
   const branches = [...after.keys()].filter(ref => ref.startsWith('refs/heads/'))
@@ -132,6 +140,7 @@ async function receive(
     hub.records.repositories.put(String(current.id), { ...current, defaultBranch })
     await git(folder, ['symbolic-ref', 'HEAD', `refs/heads/${defaultBranch}`])
   }
+  if (changes.length > 0) await announce(hub, repository, changes, token)
 }
 
 /** Runs `git http-backend` as CGI (RFC 3875) and streams its answer. */
@@ -142,6 +151,7 @@ async function backend(
   repository: Repository,
   token: TokenRecord | undefined,
   hub: Hub,
+  beforeEnd?: () => Promise<void>,
 ): Promise<void> {
   const part = servicePath.exec(url.pathname)?.[3] ?? ''
   const child = spawn('git', ['http-backend'], {
@@ -209,7 +219,11 @@ async function backend(
     child.on('close', () => resolve())
   })
   if (!isBody && !response.headersSent) response.writeHead(500)
-  response.end()
+  try {
+    await beforeEnd?.()
+  } finally {
+    response.end()
+  }
 }
 
 function passwordOf(request: IncomingMessage): string | undefined {

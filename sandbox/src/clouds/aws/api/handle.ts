@@ -9,11 +9,13 @@ import { type SignableRequest, sha256 } from '../sigv4.ts'
 import { type Answer, type ApiScope, json, toXml, type XmlValue, xmlAnswer } from './answer.ts'
 import { ec2Operations } from './ec2.ts'
 import { eksAnswer } from './eks.ts'
+import { eksAction } from './eks-actions.ts'
 import { errorAnswer, protocolOf, refusalAnswer } from './errors.ts'
 import { jsonServices } from './json-services.ts'
 import { elasticacheOperations, iamOperations, rdsOperations, stsOperations } from './query-services.ts'
 import { requireRight, requireS3Right } from './rights.ts'
 import { bucketAnswer, forward, pathStyle } from './s3.ts'
+import { webIdentityAnswer } from './web-identity.ts'
 
 const largestBodyBytes = 1 << 20
 
@@ -31,6 +33,11 @@ export async function handle(
   // Object bodies are large and pass through; the header holds their hash, and the data plane checks it.
   const body = signable.headers['authorization']?.includes('/s3/') ? undefined : await bodyOf(request)
   const payloadHash = body === undefined ? (signable.headers['x-amz-content-sha256'] ?? '') : sha256(body)
+  const unsigned =
+    body === undefined || signable.headers['authorization'] !== undefined
+      ? undefined
+      : webIdentityAnswer(body.toString('utf8'), signable.target.split('?')[1] ?? '', world)
+  if (unsigned !== undefined) return send(response, unsigned)
   const verdict = authorise(signable, payloadHash, world, new Date())
   const service = verdict.allowed ? verdict.claim.scope.service : verdict.service
   const protocol = protocolOf(service) ?? 'rest-json'
@@ -55,14 +62,19 @@ function answerOf(service: string, request: SignableRequest, body: string, scope
   const [path = '/', query = ''] = request.target.split('?')
   switch (protocolOf(service)) {
     case 'rest-json':
-      requireRight(`${service}:${request.method}`, '*', scope)
+      requireRight(eksAction(request.method, path), '*', scope)
       return json(eksAnswer(request.method, path, new URLSearchParams(query), scope), 200, 'application/json')
     case 'json': {
       const operation = (request.headers['x-amz-target'] ?? '').split('.').at(-1) ?? ''
       const run = jsonServices[service]?.[operation]
       const input = parseJson(body)
       const asked = isObject(input) ? input : {}
-      requireRight(`${service}:${operation}`, text(asked, 'SecretId') ?? '*', scope)
+      // Its own prefix in policies is another than its name on the wire.
+      requireRight(
+        `${service === 'tagging' ? 'tag' : service}:${operation}`,
+        text(asked, 'SecretId') ?? '*',
+        scope,
+      )
       return json(known(run, operation)(asked, scope))
     }
     case 'ec2': {

@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { CloudError } from '../../../behaviour.ts'
 import type { World } from '../../../world.ts'
+import { isWithin } from '../arm-id.ts'
+import { requiredText, text } from '../attributes.ts'
 import { servicePrincipalObjectId } from '../principal.ts'
 import { checkToken } from '../tokens.ts'
 import { arm } from './arm.ts'
@@ -42,7 +44,7 @@ function refusal(request: ArmRequest, world: World): ArmResponse | undefined {
   if (verdict.valid) {
     const { oid } = verdict.claims
     if (oid === servicePrincipalObjectId(world)) return undefined
-    // None of phase 1's identities has a role of Resource Manager.
+    if (mayAsk(oid, request, world)) return undefined
     return armError(
       403,
       'AuthorizationFailed',
@@ -64,6 +66,30 @@ function refusal(request: ArmRequest, world: World): ArmResponse | undefined {
     case 'malformed':
       return unauthorized('InvalidAuthenticationToken', 'The access token is invalid.')
   }
+}
+
+const everything = ['Owner', 'Contributor']
+const reading = [...everything, 'Reader']
+
+/**
+ * Whether a role of an identity covers what is asked: readers read, contributors change, and the cluster's users get its
+ * credentials. What a subscription holds may be listed by whoever has any role in it.
+ */
+function mayAsk(oid: string, request: ArmRequest, world: World): boolean {
+  const reads = request.method === 'GET' || request.method === 'HEAD'
+  const own = world.store
+    .list('azurerm_role_assignment')
+    .filter(({ attributes }) => text(attributes, 'principal_id') === oid)
+  if (reads && /^\/subscriptions(\/[^/]+(\/(resourceGroups|resources))?)?\/?$/i.test(request.path))
+    return own.length > 0
+  return own.some(({ attributes }) => {
+    const role = text(attributes, 'role_definition_name') ?? ''
+    if (!isWithin(request.path, requiredText(attributes, 'scope'))) return false
+    if ((reads ? reading : everything).includes(role)) return true
+    if (/\/listClusterUserCredential$/i.test(request.path))
+      return /^Azure Kubernetes Service Cluster (User|Admin) Role$/.test(role)
+    return reads && /Reader$/.test(role)
+  })
 }
 
 function unauthorized(code: string, message: string): ArmResponse {

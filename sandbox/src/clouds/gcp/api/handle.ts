@@ -7,6 +7,7 @@ import { requireGoogleRight } from '../rights.ts'
 import { type Claims, readToken } from '../tokens.ts'
 import { computeRoutes } from './compute-api.ts'
 import { containerRoutes } from './container-api.ts'
+import { credentialRoutes, isImpersonation } from './credentials-api.ts'
 import { answerOauth } from './oauth-api.ts'
 import {
   iamRoutes,
@@ -21,6 +22,7 @@ import { registryRoutes } from './registry-api.ts'
 import { errorBody, matchRoute, parseBody, type Route, readBody } from './routing.ts'
 import { sqlRoutes } from './sql-api.ts'
 import { bucketRoutes } from './storage-api.ts'
+import { answerTokenExchange } from './token-exchange.ts'
 
 /**
  * Every service has a host of its own at Google (`redis.googleapis.com`); here it has a path of its own, because some
@@ -33,6 +35,7 @@ export const serviceNames = [
   'cloudresourcemanager',
   'compute',
   'iam',
+  'iamcredentials',
   'networkconnectivity',
   'redis',
   'servicenetworking',
@@ -48,6 +51,7 @@ const services: Readonly<Record<ServiceName, readonly Route[]>> = {
   cloudresourcemanager: resourceManagerRoutes,
   compute: computeRoutes,
   iam: iamRoutes,
+  iamcredentials: credentialRoutes,
   networkconnectivity: networkConnectivityRoutes,
   redis: redisRoutes,
   servicenetworking: serviceNetworkingRoutes,
@@ -64,8 +68,10 @@ export async function handle(
   try {
     const url = new URL(request.url ?? '/', 'https://localhost')
     if (await answerOauth(url.pathname, request, response, world)) return
+    if (await answerTokenExchange(url.pathname, request, response, world)) return
     const claims = authenticate(request, world)
-    requireGoogleRight(world, claims.email, request.method ?? 'GET', url.pathname)
+    if (!isImpersonation(url.pathname))
+      requireGoogleRight(world, claims.email, request.method ?? 'GET', url.pathname)
     const found = findRoute(request.method ?? 'GET', url.pathname)
     if (found === undefined) {
       if (!isObjectPath(url.pathname, world))
@@ -76,6 +82,7 @@ export async function handle(
     const body = parseBody(await readBody(request))
     const { route, params } = found
     const answer = await route.run({
+      principals: claims.principals ?? [],
       world,
       method: route.method,
       params,

@@ -12,6 +12,8 @@ export interface Call {
   readonly query: URLSearchParams
   readonly body: Attributes
   readonly email: string
+  /** Names of a federated identity; none of others. */
+  readonly principals?: readonly string[]
 }
 
 /** One method of a service: `/v1/projects/{project}/instances/{name}` below the service's own prefix. */
