@@ -17,7 +17,7 @@ export interface Scope {
 const statusFunctions = ['success', 'failure', 'cancelled', 'always'] as const
 
 /** The value of one expression, without its `${{ }}`; by GitHub's own parser. */
-export function evaluate(expression: string, scope: Scope): unknown {
+function evaluate(expression: string, scope: Scope): unknown {
   const flag = (value: boolean) => () => new data.BooleanData(value)
   const functions = [
     { name: 'success', minArgs: 0, maxArgs: 0, call: flag(scope.status.success) },

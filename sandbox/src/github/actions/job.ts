@@ -11,15 +11,16 @@ import { githubContext } from './contexts.ts'
 import { interpolate, isTruthy, type Scope, settingValue } from './expressions.ts'
 import { type JobLog, openJobLog } from './job-log.ts'
 import type { JobRequest } from './job-request.ts'
+import type { JobRuntime } from './job-runtime.ts'
 import { endTracked, trackingId, trackingVariable } from './process.ts'
-import { type JobRuntime, runOneStep, type StepResult } from './step.ts'
+import { runOneStep, type StepResult } from './step.ts'
 import { tokenPermissions } from './workflow.ts'
 
 type Conclusion = NonNullable<Job['conclusion']>
 
 const tokenLifetimeMs = 24 * 3_600_000
 
-export function logFile(folder: string, job: Pick<Job, 'runId' | 'id'>): string {
+function logFile(folder: string, job: Pick<Job, 'runId' | 'id'>): string {
   return join(folder, 'logs', String(job.runId), `${job.id}.txt`)
 }
 

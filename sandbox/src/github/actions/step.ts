@@ -3,34 +3,10 @@ import { delimiter, join, resolve } from 'node:path'
 import { builtinActions } from './builtin/actions.ts'
 import { parseCommand, readAssignments, readLines } from './commands.ts'
 import { condition, interpolate, isTruthy, type Scope, settingValue } from './expressions.ts'
-import type { JobLog } from './job-log.ts'
 import type { JobRequest } from './job-request.ts'
+import type { JobRuntime } from './job-runtime.ts'
 import { runStep } from './process.ts'
 import type { Step } from './workflow.ts'
-
-/** A job while it runs. */
-export interface JobRuntime {
-  readonly request: JobRequest
-  readonly workspace: string
-  readonly temp: string
-  readonly home: string
-  readonly log: JobLog
-  /** Of every process; GITHUB_ENV adds to it. */
-  readonly environment: Record<string, string>
-  /** GITHUB_PATH adds at its beginning. */
-  path: readonly string[]
-  /** `env` of the workflow and the job. */
-  readonly jobEnvironment: Record<string, string>
-  readonly steps: Record<string, unknown>
-  failed: boolean
-  cancelled: boolean
-  /** What actions do after the last step, in reverse. */
-  readonly afterwards: ((failed: boolean) => Promise<void>)[]
-  annotate(level: 'notice' | 'warning' | 'failure', message: string, title: string | null): void
-  scope(): Scope
-  summary(): string
-  newFile(name: string): string
-}
 
 export interface StepResult {
   readonly outputs: Readonly<Record<string, string>>
@@ -39,7 +15,7 @@ export interface StepResult {
 }
 
 /** A step that fails, in words for its log. */
-export class StepFailure extends Error {}
+class StepFailure extends Error {}
 
 /** Runs a step where its condition lets it. */
 export async function runOneStep(

@@ -1,4 +1,4 @@
-import type { JobRuntime } from '../step.ts'
+import type { JobRuntime } from '../job-runtime.ts'
 
 /** One use of an action that the sandbox has of its own. Throws StepFailure, or anything, when it fails. */
 export interface ActionCall {
