@@ -81,6 +81,34 @@ export const checkDocument = z.object({
       durationMs: z.number(),
     }),
   ),
+  /** With --go-live only. */
+  checklist: z.lazy(() => checklistDocument).optional(),
+})
+
+/** The go-live checklist of `mlp verify --go-live`; kept with the run, for `mlp report --checklist`. */
+export const checklistDocument = z.object({
+  schemaVersion,
+  project: z.string(),
+  environment,
+  target,
+  runId: z.string(),
+  at: instant,
+  ready: z.boolean(),
+  items: z.array(
+    z.object({
+      id: z.string(),
+      title: z.string(),
+      /** One of the guide's own eight. */
+      guides: z.boolean(),
+      state: z.enum(['done', 'open']),
+      why: z.string(),
+      owner: z.string(),
+      checks: z.array(z.string()),
+      signedBy: z.string().nullable(),
+      signedAt: instant.nullable(),
+      expiresAt: instant.nullable(),
+    }),
+  ),
 })
 
 /** `mlp login --json`: `until` is ISO 8601, or whether the tools renew the credentials themselves. */
@@ -229,6 +257,7 @@ export const runFinishedEvent = z.object({
 
 export type StatusDocument = z.infer<typeof statusDocument>
 export type CheckDocument = z.infer<typeof checkDocument>
+export type ChecklistDocument = z.infer<typeof checklistDocument>
 export type LoginDocument = z.infer<typeof loginDocument>
 export type PlanDocument = z.infer<typeof planDocument>
 
@@ -237,6 +266,7 @@ export function contractSchemas(): Readonly<Record<string, unknown>> {
   return {
     status: z.toJSONSchema(statusDocument),
     checks: z.toJSONSchema(checkDocument),
+    checklist: z.toJSONSchema(checklistDocument),
     login: z.toJSONSchema(loginDocument),
     plan: z.toJSONSchema(planDocument),
     render: z.toJSONSchema(renderDocument),

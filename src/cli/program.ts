@@ -74,7 +74,7 @@ export function createProgram(run: Run, output: ProgramOutput): Command {
   )
   describe(program.command('report'), manual.report)
     .option('--run <id>', 'this run (default: the last one)')
-    .option('--checklist', 'the go-live checklist (not there yet)')
+    .option('--checklist', 'the go-live checklist, as `mlp verify --go-live` saw it')
     .action((_options, command) => start('report')(command, {}))
   describe(program.command('render'), manual.render)
     .argument('<folder>', 'where to write')
@@ -182,7 +182,11 @@ function addPhase(program: Command, start: Start): void {
     .option('--step <id>', 'only this step')
     .option('--force', 'apply again what looks done')
     .option('--chaos', 'break things on purpose (phase 7)')
-    .option('--sign-off <item>', 'sign an item of the go-live checklist (phase 8)', collect)
+    .option(
+      '--sign-off <item>',
+      'sign an item of the go-live checklist, as ITEM or ITEM=NAME (phase 8)',
+      collect,
+    )
     .action((phase, _options, command) => start(command, { phase }))
 }
 

@@ -4,7 +4,7 @@ import { passGates } from '../engine/gates.ts'
 import { runSteps } from '../engine/run.ts'
 import { mergeContextsForUser } from '../phases/2-kubernetes/context-step.ts'
 import { phases } from '../phases/index.ts'
-import type { PhaseNumber, PlatformStep } from '../phases/phase.ts'
+import type { Context, PhaseNumber, PlatformStep } from '../phases/phase.ts'
 import { gatesOf, roomGatesOf } from './gates/gates.ts'
 import type { Io } from './io.ts'
 import type { BootstrapOptions, PhaseOptions } from './options.ts'
@@ -18,6 +18,8 @@ export interface PhasesRun {
   readonly wanted: (phase: PhaseNumber) => boolean
   readonly only?: string | undefined
   readonly force?: boolean
+  /** Once all of it is done. */
+  readonly after?: (context: Context, runId: string) => Promise<void>
 }
 
 /** What `bootstrap` and `phase` share: steps of the wanted phases are applied, those before are only asked about. */
@@ -63,6 +65,7 @@ async function applyPhases(run: PhasesRun, session: Session): Promise<ExitCode> 
     }
   }
   const summary = await gateAndRun()
+  if (summary.result === 'ok') await run.after?.(context, session.runId)
   if (run.options.mergeKubeconfig && summary.result === 'ok') {
     const { file, changed } = await mergeContextsForUser(context)
     session.emit({

@@ -1,25 +1,33 @@
 import type { CheckRow } from '../engine/check.ts'
+import type { ChecklistDocument } from './contract.ts'
 import type { Io } from './io.ts'
 import type { GlobalOptions } from './options.ts'
 import { type CheckReportOptions, checkJson, checkReport } from './views/check-report.ts'
+import { checklistReport } from './views/checklist-report.ts'
 import { chooseColour } from './views/choose.ts'
 import { palette } from './views/palette.ts'
 
 /** Writes what `verify` and `doctor` found: one document with --json, else the checks by category. */
 export function showChecks(
   rows: readonly CheckRow[],
-  options: Pick<GlobalOptions, 'json' | 'color'> & Omit<CheckReportOptions, 'columns' | 'palette'>,
+  {
+    checklist,
+    ...options
+  }: { readonly checklist?: ChecklistDocument | undefined } & Pick<GlobalOptions, 'json' | 'color'> &
+    Omit<CheckReportOptions, 'columns' | 'palette'>,
   io: Pick<Io, 'stdout' | 'env'>,
 ): void {
   if (options.json) {
-    io.stdout.write(`${JSON.stringify(checkJson(rows))}\n`)
+    io.stdout.write(
+      `${JSON.stringify({ ...checkJson(rows), ...(checklist === undefined ? {} : { checklist }) })}\n`,
+    )
     return
   }
   const colour = chooseColour(options.color, { isTty: io.stdout.isTTY === true, env: io.env })
-  const lines = checkReport(rows, {
-    ...options,
-    columns: io.stdout.columns ?? 80,
-    palette: palette(colour),
-  })
+  const shown = { columns: io.stdout.columns ?? 80, palette: palette(colour) }
+  const lines = [
+    ...checkReport(rows, { ...options, ...shown }),
+    ...(checklist === undefined ? [] : ['', ...checklistReport(checklist, shown)]),
+  ]
   io.stdout.write(`${lines.join('\n')}\n`)
 }

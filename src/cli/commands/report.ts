@@ -4,21 +4,40 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { systemErrorCode } from '../../engine/atomic-file.ts'
 import { type ExitCode, exitCodes, MlpError } from '../../engine/errors.ts'
+import { newestChecklist } from '../checklist-file.ts'
 import type { Io } from '../io.ts'
 import type { ReportOptions } from '../options.ts'
 import { openPlatform } from '../platform-home.ts'
+import { checklistPage } from '../report/checklist-page.ts'
 import { reportPage } from '../report/report-page.ts'
 import { parseRunEvent } from '../report/run-events.ts'
 import { emptyRecord, type RunRecord, recordEvent } from '../report/run-record.ts'
 
-/** Writes a run's `report.html` beside its log, from the events that it left there. Asks no cloud. */
+/**
+ * Writes a run's `report.html` beside its log, from the events that it left there, or the checklist that a run of
+ * `mlp verify --go-live` left. Asks no cloud.
+ */
 export async function runReport(options: ReportOptions, io: Io): Promise<ExitCode> {
-  if (options.checklist) throw checklistNotThere()
   const runs = join((await openPlatform(options, io)).home, 'runs')
+  if (options.checklist) {
+    const document = await newestChecklist(runs, options.run)
+    return await write(runs, document.runId, 'checklist.html', checklistPage(document), options, io)
+  }
   const { runId, record } = await findRun(runs, options.run)
-  const file = join(runs, runId, 'report.html')
+  return await write(runs, runId, 'report.html', reportPage(record), options, io)
+}
+
+async function write(
+  runs: string,
+  runId: string,
+  name: string,
+  page: string,
+  { json }: ReportOptions,
+  io: Io,
+): Promise<ExitCode> {
+  const file = join(runs, runId, name)
   try {
-    await writeFile(file, reportPage(record), { mode: 0o600 })
+    await writeFile(file, page, { mode: 0o600 })
   } catch (error) {
     throw new MlpError({
       code: 'MLP5234',
@@ -28,7 +47,7 @@ export async function runReport(options: ReportOptions, io: Io): Promise<ExitCod
       cause: error,
     })
   }
-  io.stdout.write(options.json ? `${JSON.stringify({ schemaVersion: 1, runId, file })}\n` : `${file}\n`)
+  io.stdout.write(json ? `${JSON.stringify({ schemaVersion: 1, runId, file })}\n` : `${file}\n`)
   return exitCodes.done
 }
 
@@ -74,13 +93,4 @@ async function namesIn(folder: string): Promise<readonly string[]> {
     if (systemErrorCode(error) === 'ENOENT') return []
     throw error
   }
-}
-
-function checklistNotThere(): MlpError {
-  return new MlpError({
-    code: 'MLP1090',
-    summary: 'mlp report --checklist is not there yet',
-    detail: 'It belongs to a later part of mlp; nothing was done.',
-    remedy: ['mlp report writes the last run.'],
-  })
 }

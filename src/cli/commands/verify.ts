@@ -1,9 +1,14 @@
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { CheckRow } from '../../engine/check.ts'
 import { type ExitCode, exitCodes } from '../../engine/errors.ts'
 import { runChecks } from '../../engine/run-checks.ts'
+import { stateOfChecklist } from '../../phases/8-readiness/checklist.ts'
+import { readSignOffs } from '../../phases/8-readiness/sign-offs.ts'
 import { phases } from '../../phases/index.ts'
 import type { PlatformCheck } from '../../phases/phase.ts'
+import { checklistJson, keepChecklist } from '../checklist-file.ts'
+import type { ChecklistDocument } from '../contract.ts'
 import type { Io } from '../io.ts'
 import type { VerifyOptions } from '../options.ts'
 import { type Session, withSession } from '../session.ts'
@@ -11,6 +16,7 @@ import { showChecks } from '../show-checks.ts'
 import { writeJunit } from '../views/junit.ts'
 
 const betweenTriesMs = 5_000
+const betweenLooksMs = 15_000
 
 /** Every check of what is applied; phases that were never applied are skipped, and said so. */
 export function runVerify(options: VerifyOptions, io: Io): Promise<ExitCode> {
@@ -30,8 +36,46 @@ async function verifyIn(options: VerifyOptions, io: Io, session: Session): Promi
     rows = await ask(session, options)
   }
   if (options.junit !== undefined) await writeJunit(options.junit, rows)
-  showChecks(rows, { ...options, output: options.quiet ? 'short' : options.output, categoryOf }, io)
-  return healthy(rows) ? exitCodes.done : exitCodes.checkFailed
+  const checklist = options.goLive ? await lookAtChecklist(session, rows) : undefined
+  const output = options.quiet ? 'short' : options.output
+  showChecks(rows, { ...options, output, categoryOf, checklist }, io)
+  if (options.watch) await watch(session, options, rows)
+  return healthy(rows) && (checklist?.ready ?? true) ? exitCodes.done : exitCodes.checkFailed
+}
+
+/** Tells each change of a check as it is seen, until it is interrupted. */
+async function watch(session: Session, options: VerifyOptions, first: readonly CheckRow[]): Promise<never> {
+  let known = new Map(first.map(row => [row.id, row.status] as const))
+  for (;;) {
+    await delay(betweenLooksMs, undefined, { signal: session.signal })
+    const rows = await ask(session, options)
+    for (const { id, status, detail } of rows) {
+      const before = known.get(id)
+      if (before === status) continue
+      const [line = ''] = detail.split('\n')
+      session.emit({
+        type: 'notice',
+        level: bad.has(status) ? 'warning' : 'info',
+        message: `${id}: ${before ?? 'new'} -> ${status}${line === '' ? '' : `: ${line}`}`,
+      })
+    }
+    known = new Map(rows.map(row => [row.id, row.status] as const))
+  }
+}
+
+async function lookAtChecklist(session: Session, rows: readonly CheckRow[]): Promise<ChecklistDocument> {
+  const context = session.makeContext(() => undefined)
+  const now = new Date()
+  const { project, environment, target } = context.config
+  const document = checklistJson(stateOfChecklist(rows, await readSignOffs(context), now), {
+    project,
+    environment,
+    target,
+    runId: session.runId,
+    at: now.toISOString(),
+  })
+  await keepChecklist(join(context.home, 'runs'), document)
+  return document
 }
 
 const titles: Readonly<Record<string, string>> = {

@@ -120,12 +120,13 @@ export const configurationErrors = {
     remedy: 'Change into the folder of your platform: cd <folder>',
     exitCode: 2,
   },
-  MLP1090: {
-    title: 'The command or flag is not there yet',
-    meaning: 'It is part of the design, and of a later version. Nothing was done.',
-    owner: 'mlp-authors',
+  MLP1091: {
+    title: 'This item of the checklist cannot be signed so',
+    meaning:
+      'Items that checks can tell are not signed by anybody; the others are signed with a name. Nothing was done.',
+    owner: 'operator',
     retryable: false,
-    remedy: 'The message says what to use until then.',
+    remedy: 'The message lists the items that are signed.',
     exitCode: 2,
   },
 } satisfies Entries<1>

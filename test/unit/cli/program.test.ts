@@ -143,11 +143,4 @@ describe('what is answered at once', () => {
     expect(await runCommandLine(args, io)).toBe(0)
     expect(out()).toMatch(expected)
   })
-
-  test('what is not there yet is said to be so, and exits 2', async () => {
-    const { io, out, err } = quietIo('/')
-    expect(await runCommandLine(['report', '--checklist', '--json'], io)).toBe(2)
-    expect(err()).toMatch(/^Error MLP1090: mlp report --checklist is not there yet/)
-    expect(JSON.parse(out())).toMatchObject({ type: 'error', error: { code: 'MLP1090' } })
-  })
 })

@@ -1,0 +1,132 @@
+import type { CheckId, CheckRow } from '../../engine/check.ts'
+
+export interface ChecklistItem {
+  readonly id: string
+  readonly title: string
+  /** One of the guide's own eight. */
+  readonly isGuides: boolean
+  readonly owner: string
+  /** Ids of checks, `*` for any cloud or name; empty: somebody signs it. */
+  readonly evidence: readonly string[]
+}
+
+export interface SignOff {
+  readonly by: string
+  /** ISO 8601. */
+  readonly at: string
+  readonly runId: string
+}
+
+export interface ItemState {
+  readonly item: ChecklistItem
+  readonly state: 'done' | 'open'
+  /** What keeps it open, or what it rests on. */
+  readonly why: string
+  readonly checks: readonly CheckId[]
+  readonly signOff?: SignOff
+  /** ISO 8601: when what it rests on has to be looked at again. */
+  readonly expiresAt?: string
+}
+
+const signOffDays = 180
+const dayMs = 86_400_000
+
+const bound = (id: string, title: string, owner: string, ...evidence: readonly string[]): ChecklistItem => ({
+  id,
+  title,
+  isGuides: false,
+  owner,
+  evidence,
+})
+const guides = (item: ChecklistItem): ChecklistItem => ({ ...item, isGuides: true })
+
+/** The guide's eight boxes (lines 630 to 639), and what else a platform has to have. Ids are API. */
+export const checklist: readonly ChecklistItem[] = [
+  guides(bound('tests', 'All tests passing', 'platform team', '7.*.validation')),
+  guides(bound('dashboards', 'Monitoring dashboards configured', 'platform team', '5.*.dashboards')),
+  guides(bound('alerts', 'Alerts configured and tested', 'platform team', '5.*.rules', '5.*.watchdog')),
+  guides(bound('backup', 'Backup and recovery tested', 'platform team', '8.*.backup')),
+  guides(bound('security-scan', 'Security scan completed', 'security', '8.*.scan')),
+  guides(bound('load-test', 'Load testing successful', 'platform team', '7.*.load')),
+  guides(bound('documentation', 'Documentation complete', 'platform team', '8.*.documentation')),
+  guides(bound('team-training', 'Team training completed', 'team lead')),
+  bound(
+    'mutual-tls',
+    'Everything in the mesh speaks mutual TLS',
+    'security',
+    '4.*.strict-mtls',
+    '4.*.sidecars',
+  ),
+  bound('certificates', 'No certificate ends soon', 'platform team', '4.*.certificates'),
+  bound('network-policies', 'Only what is needed may be spoken to', 'security', '8.*.network-policies'),
+  bound(
+    'access',
+    'People have roles, and nobody more than that',
+    'security',
+    '8.*.roles',
+    '8.*.access-audit',
+  ),
+  bound('pod-security', 'Pods are restricted', 'security', '8.*.pod-security'),
+  bound('capacity', 'Autoscaling and quotas', 'platform team', '8.*.autoscalers', '8.*.quotas'),
+  bound('on-call', 'Somebody is on call, and has been woken by a test alert', 'team lead'),
+]
+
+/** What of the checklist is done, by what the checks found just now and who signed what. Asks nobody. */
+export function stateOfChecklist(
+  rows: readonly CheckRow[],
+  signOffs: ReadonlyMap<string, SignOff>,
+  now: Date,
+): readonly ItemState[] {
+  return checklist.map(item =>
+    item.evidence.length === 0 ? signedState(item, signOffs.get(item.id), now) : boundState(item, rows),
+  )
+}
+
+function signedState(item: ChecklistItem, signOff: SignOff | undefined, now: Date): ItemState {
+  if (signOff === undefined)
+    return { item, state: 'open', why: `not signed: mlp phase 8 --sign-off ${item.id}`, checks: [] }
+  const expires = new Date(Date.parse(signOff.at) + signOffDays * dayMs)
+  const expiresAt = expires.toISOString()
+  const signed = `signed by ${signOff.by} on ${signOff.at.slice(0, 10)}`
+  return expires > now
+    ? { item, state: 'done', why: signed, checks: [], signOff, expiresAt }
+    : {
+        item,
+        state: 'open',
+        why: `${signed}, which held for ${signOffDays} days: mlp phase 8 --sign-off ${item.id}`,
+        checks: [],
+        signOff,
+        expiresAt,
+      }
+}
+
+const bad: ReadonlySet<CheckRow['status']> = new Set(['fail', 'error', 'blocked', 'skipped'])
+
+function boundState(item: ChecklistItem, rows: readonly CheckRow[]): ItemState {
+  const patterns = item.evidence.map(pattern => ({ pattern, matches: matcher(pattern) }))
+  const its = rows.filter(({ id }) => patterns.some(({ matches }) => matches(id)))
+  const checks = its.map(({ id }) => id)
+  const missing = patterns.filter(({ matches }) => !rows.some(({ id }) => matches(id)))
+  if (missing.length > 0) {
+    const names = missing.map(({ pattern }) => pattern).join(', ')
+    return { item, state: 'open', why: `nothing has shown it: there is no check ${names}`, checks }
+  }
+  const failing = its.filter(({ status }) => bad.has(status))
+  const [first] = failing
+  if (first !== undefined) {
+    const more = failing.length > 1 ? `, and ${failing.length - 1} more` : ''
+    const [line = ''] = first.detail.split('\n')
+    return { item, state: 'open', why: `${first.id} ${first.status}: ${line}${more}`, checks }
+  }
+  const warned = its.filter(({ status }) => status === 'warn')
+  const remark = warned.length === 0 ? '' : `, ${warned.length} with a remark (${warned[0]?.id})`
+  return { item, state: 'done', why: `${its.length} checks passed${remark}`, checks }
+}
+
+function matcher(pattern: string): (id: string) => boolean {
+  const parts = pattern.split('.')
+  return id => {
+    const its = id.split('.')
+    return its.length === parts.length && parts.every((part, index) => part === '*' || part === its[index])
+  }
+}
