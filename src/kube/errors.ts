@@ -83,6 +83,7 @@ export function refused(
         ],
       })
     default: {
+      if (/failed calling webhook/.test(detail)) return webhookFailed(label, action, detail)
       const overloaded = httpStatus === 429 || httpStatus > 500
       return new MlpError({
         code: overloaded ? 'MLP4005' : 'MLP4006',
@@ -97,6 +98,24 @@ export function refused(
       })
     }
   }
+}
+
+/** `Internal error occurred: failed calling webhook "rules.example.com": failed to call webhook: Post "https://…": …` */
+function webhookFailed(label: ClusterLabel, action: string, detail: string): MlpError {
+  const name = /failed calling webhook "([^"]+)"/.exec(detail)?.[1] ?? 'a webhook'
+  const phase = /istio/.test(name) ? 4 : /monitoring|prometheus/.test(name) ? 5 : undefined
+  return new MlpError({
+    code: 'MLP4009',
+    summary: `The webhook ${name} of ${where(label)} does not answer, so that it refused to ${action}`,
+    detail,
+    remedy: [
+      ...(phase === undefined
+        ? []
+        : [`What answers for it is put right by: mlp phase ${phase} --cloud ${label.cloud}`]),
+      'See whose it is: kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations',
+      'Where its pods are gone for good, remove its configuration. Then run the same command again.',
+    ],
+  })
 }
 
 /** Something answered, but it is no Kubernetes API. */

@@ -262,6 +262,79 @@ describe.skipIf(missing.length > 0)('Istio as istioctl installs it', { timeout: 
     expect(log).toContain('sa/default')
   })
 
+  test('lets an init container fetch a model from inside the mesh, where nobody else is answered', async () => {
+    const fetched = `fetch('http://web.apps').then(async response => {
+      if (!response.ok) throw new Error(String(response.status))
+      require('node:fs').writeFileSync('/models/model', await response.text())
+    }).catch(error => { console.log(String(error.cause ?? error)); process.exitCode = 3 })`
+    const volumeMounts = [{ name: 'models', mountPath: '/models' }]
+    await cluster.admin.apply({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'serving', namespace: 'apps', labels: { app: 'serving' } },
+      spec: {
+        volumes: [{ name: 'models', emptyDir: {} }],
+        initContainers: [{ name: 'model', image, command: ['/bin/node', '-e', fetched], volumeMounts }],
+        containers: [{ name: 'serving', image, volumeMounts }],
+      },
+    })
+    const [pod] = await readyPods('apps', 'app=serving')
+    // The proxy comes before what needs it, and goes on.
+    expect(pod?.status.initContainerStatuses).toMatchObject([
+      { name: 'istio-validation', state: { terminated: { exitCode: 0 } } },
+      { name: 'istio-proxy', state: { running: {} } },
+      { name: 'model', state: { terminated: { exitCode: 0 } } },
+    ])
+    const model = await cluster.kubectl(
+      ...['exec', 'serving', '--namespace', 'apps', '--container', 'serving', '--', '/bin/node', '-e'],
+      `console.log(require('node:fs').readFileSync('/models/model', 'utf8'))`,
+    )
+    expect(model).toContain('URI=spiffe://cluster.local/ns/apps/sa/default')
+  })
+
+  test('is let in by the restricted Pod Security level, enforced: a sidecar asks for no right', async () => {
+    const namespace = 'restricted'
+    await cluster.admin.apply({
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: {
+        name: namespace,
+        labels: { 'istio-injection': 'enabled', 'pod-security.kubernetes.io/enforce': 'restricted' },
+      },
+    })
+    const pod = (name: string, more: object, ofContainer: object) => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, namespace, labels: { app: name } },
+      spec: { ...more, containers: [{ name, image, ...ofContainer }] },
+    })
+    await eventually(
+      'the namespace to have its service account',
+      async () =>
+        (await cluster.admin
+          .call('GET', `/api/v1/namespaces/${namespace}/serviceaccounts/default`)
+          .catch(() => undefined)) === undefined
+          ? undefined
+          : true,
+      patienceMs,
+    )
+    await expect(cluster.admin.apply(pod('careless', {}, {}))).rejects.toThrow(/violates PodSecurity/)
+    await cluster.admin.apply(
+      pod(
+        'careful',
+        { securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } } },
+        { securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } } },
+      ),
+    )
+    const [careful] = await readyPods(namespace, 'app=careful')
+    expect(careful?.status.initContainerStatuses).toMatchObject([
+      { name: 'istio-validation', state: { terminated: { exitCode: 0 } } },
+      { name: 'istio-proxy', state: { running: {} } },
+    ])
+    const from = ['careful', '--namespace', namespace, '--container', 'careful']
+    expect(await says(from, 'http://web.apps', /^200 /)).toContain('/ns/restricted/sa/default')
+  })
+
   test('is seen whole by istioctl', async () => {
     await istioctlSays(['proxy-status'], /^istio-ingressgateway-\S+\.istio-system\s/m, /^web\.apps\s/m)
     await istioctlSays(['remote-clusters'], /^Kubernetes\s+synced\s/m)

@@ -59,6 +59,15 @@ export const clusterErrors = {
     remedy: 'Check what listens at the address in the error.',
     exitCode: 3,
   },
+  MLP4009: {
+    title: 'A webhook of the cluster does not answer',
+    meaning:
+      'The API server asks it before it takes such an object, and takes none while nobody answers, or only somebody whose certificate it does not trust. Nothing was changed.',
+    owner: 'operator',
+    retryable: true,
+    remedy: 'See to the pods that answer for it, or remove its configuration where they are gone for good.',
+    exitCode: 3,
+  },
   MLP4010: {
     title: 'Somebody else owns fields that mlp sets',
     meaning: 'Another field manager set them (server-side apply keeps account). They were left as they are.',

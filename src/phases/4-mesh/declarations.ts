@@ -5,6 +5,7 @@ import type { KubeObject } from '../../kube/objects.ts'
 import type { Declaration, DeclarationContext } from '../2-kubernetes/declarations.ts'
 import { loadTemplate } from '../2-kubernetes/templates.ts'
 import { controlPlaneStepId } from './control-plane-step.ts'
+import { withRoutes, withSubsets } from './cross-cluster.ts'
 import { gatewayHosts } from './gateway-certificate-step.ts'
 import { otherClouds } from './mesh.ts'
 import { sidecarsStepId } from './sidecars-step.ts'
@@ -17,13 +18,16 @@ const settings: Declaration = {
   phase: 4,
   name: 'mesh-settings',
   title: 'Locality, failover and the way between clusters',
-  kinds: [networking('DestinationRule'), networking('Gateway')],
+  kinds: [networking('DestinationRule'), networking('Gateway'), networking('VirtualService')],
   needs: cloud => [controlPlaneStepId(cloud)],
   async objects(context, cloud) {
-    const own = await load(context, 'settings.yaml')
-    return otherClouds(context.config, cloud).length === 0
-      ? own
-      : [...own, ...(await load(context, 'cross-network.yaml'))]
+    const { config } = context
+    const own = (await load(context, 'settings.yaml')).map(object => withSubsets(object, config, cloud))
+    if (otherClouds(config, cloud).length === 0) return own
+    const probed = (await load(context, 'cross-cluster.yaml')).map(object =>
+      withRoutes(object, config, cloud),
+    )
+    return [...own, ...(await load(context, 'cross-network.yaml')), ...probed]
   },
   inputs: (context, cloud) => ({ others: [...otherClouds(context.config, cloud)] }),
   replaceable: false,

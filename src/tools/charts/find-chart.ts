@@ -30,7 +30,7 @@ export interface FindChartOptions {
   readonly chart: ChartName
   readonly pin: ChartPin
   readonly source: ChartSource
-  /** Of the target: a folder of charts that stand in for those whose repository cannot be reached. */
+  /** Of the target: a folder of charts that stand in for those whose official repository cannot be reached. */
   readonly standIns: string | undefined
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly signal: AbortSignal
@@ -57,14 +57,19 @@ export async function findChart(options: FindChartOptions): Promise<FoundChart> 
     await download({ url, sha256: pin.sha256 }, whole, {
       folder,
       signal: options.signal,
-      silenceMs: options.standIns === undefined ? silenceMs.without : silenceMs.withStandIn,
+      silenceMs:
+        options.standIns === undefined || source.kind === 'mirror'
+          ? silenceMs.without
+          : silenceMs.withStandIn,
       onProgress: options.report,
     })
     await rename(whole, cached)
     return official
   } catch (error) {
     if (!(error instanceof MlpError) || error.code !== 'MLP2012') throw error
-    if (options.standIns !== undefined) return await localChart(join(options.standIns, chart), 'stand-in')
+    // Who named a mirror wants what is there, or to know that it is down.
+    if (options.standIns !== undefined && source.kind === 'official')
+      return await localChart(join(options.standIns, chart), 'stand-in')
     throw new MlpError({
       code: 'MLP2303',
       summary: `The chart ${chart} ${pin.version} cannot be had from ${new URL(url).host}`,

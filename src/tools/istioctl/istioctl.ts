@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { MlpError } from '../../engine/errors.ts'
 import { type CommandResult, type ExecContext, runCommand } from '../exec.ts'
 import {
@@ -33,6 +34,11 @@ export interface Istioctl {
 
 const installTimeoutMs = 600_000
 const questionTimeoutMs = 90_000
+/** An API server that is busy: istioctl gives each of its requests 15 s, and all is lost with one of them. */
+const passing =
+  /context deadline exceeded|TLS handshake timeout|connection re(?:fused|set)|unexpected EOF|too many requests|etcdserver: (?:request timed out|leader changed)/i
+const attempts = 3
+const pauseMs = 3_000
 /** istioctl's own: the analysis was made, and found something. */
 const foundIssues = 79
 
@@ -77,16 +83,31 @@ export function openIstioctl(context: ExecContext, options: IstioctlOptions): Is
     })
   }
 
+  /** What is safe to repeat is repeated where the API server was only slow to answer. */
+  async function change(args: readonly string[], timeoutMs: number): Promise<void> {
+    for (let count = 1; ; count++) {
+      try {
+        await run(args, timeoutMs)
+        return
+      } catch (error) {
+        const isPassing =
+          error instanceof MlpError && error.code === 'MLP2210' && passing.test(error.detail ?? '')
+        if (!isPassing || count === attempts) throw error
+        await delay(pauseMs, undefined, { signal: context.signal })
+      }
+    }
+  }
+
   return {
     async install(overlay) {
       const readiness = '240s'
-      await run(
+      await change(
         ['install', '--filename', overlay, '--skip-confirmation', '--readiness-timeout', readiness],
         installTimeoutMs,
       )
     },
     async setDefaultRevision(revision) {
-      await run(
+      await change(
         ['tag', 'set', 'default', '--revision', revision, '--overwrite', '--skip-confirmation'],
         questionTimeoutMs,
       )

@@ -8,6 +8,7 @@ import { buildGraph, needsOf } from '../../../src/engine/graph.ts'
 import { infrastructurePhase } from '../../../src/phases/1-infrastructure/index.ts'
 import { kubernetesPhase } from '../../../src/phases/2-kubernetes/index.ts'
 import { applicationsPhase } from '../../../src/phases/3-applications/index.ts'
+import { meshDeclarations } from '../../../src/phases/4-mesh/declarations.ts'
 import { meshPhase } from '../../../src/phases/4-mesh/index.ts'
 import { overlayOf } from '../../../src/phases/4-mesh/overlay.ts'
 
@@ -65,6 +66,51 @@ describe('the overlay for istioctl', () => {
     const hash = async (config: Config) => (await overlayOf({ config, templates }, 'aws')).hash
     expect(await hash(three)).not.toBe(await hash(only('aws')))
     expect(await hash(three)).toBe(await hash(three))
+  })
+})
+
+describe('the settings of the mesh', () => {
+  const settings = async (config: Config) => {
+    const declaration = meshDeclarations(config, 'aws').find(({ name }) => name === 'mesh-settings')
+    const signal = new AbortController().signal
+    const context = { config, templates, clouds: new Map(), outputs: () => undefined, signal }
+    const objects = (await declaration?.objects(context, 'aws')) ?? []
+    return new Map(objects.map(object => [`${object.kind} ${object.metadata.name}`, object]))
+  }
+
+  it('have a way to ask for each of the other clusters alone, that nobody but the pod itself comes to', async () => {
+    const objects = await settings(three)
+    expect(objects.get('Gateway cross-cluster')).toMatchObject({
+      spec: { servers: [{ bind: '127.0.0.1', port: { number: 15_080 } }] },
+    })
+    const route = (cluster: string) => ({
+      match: [{ uri: { exact: `/${cluster}` } }],
+      rewrite: { uri: '/health' },
+      retries: { attempts: 0 },
+      route: [
+        {
+          destination: {
+            host: 'api-gateway.ml-platform.svc.cluster.local',
+            subset: cluster,
+            port: { number: 80 },
+          },
+        },
+      ],
+    })
+    expect(objects.get('VirtualService cross-cluster')).toMatchObject({
+      spec: { http: [route('gcp-dev'), route('azure-dev')] },
+    })
+    // Its own as well: what comes in from the others names it.
+    const subset = (name: string) => ({ name, labels: { 'topology.istio.io/cluster': name } })
+    expect(objects.get('DestinationRule api-gateway')).toMatchObject({
+      spec: { subsets: [subset('aws-dev'), subset('gcp-dev'), subset('azure-dev')] },
+    })
+  })
+
+  it('have none of it where there is no other cluster', async () => {
+    const objects = await settings(only('aws'))
+    expect([...objects.keys()]).toEqual(['DestinationRule api-gateway', 'DestinationRule model-serving'])
+    expect(objects.get('DestinationRule api-gateway')).not.toHaveProperty('spec.subsets')
   })
 })
 
