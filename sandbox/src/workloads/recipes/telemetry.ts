@@ -17,7 +17,7 @@ export const telemetryRecipes: readonly Recipe[] = [
   image('docker.io/otel/opentelemetry-collector-contrib', '0.165.1', '/otelcol-contrib', 'otel-collector'),
   image('docker.io/victoriametrics/victoria-logs', 'v1.52.1', '/victoria-logs-prod', 'victoria-logs'),
   {
-    // Jaeger itself takes longer to build than all other engines of monitoring together.
+    // Jaeger itself takes many minutes to build.
     ...image('docker.io/jaegertracing/jaeger', '2.13.0', '/cmd/jaeger/jaeger-linux', 'trace-store'),
     what: 'a stand-in for Jaeger 2.13.0 (takes traces, and finds them by their ids)',
   },

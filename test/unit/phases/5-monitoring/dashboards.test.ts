@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import { spawnSync } from 'node:child_process'
+import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, expect, test } from 'vitest'
 import { parse } from 'yaml'
@@ -118,8 +119,45 @@ test('every metric of a rule is one that somebody exposes', () => {
     for (const name of metricNames(expr)) expect(known, `${expr} asks for ${name}`).toContain(name)
 })
 
+test('every metric that a runbook asks for is one that somebody exposes', async () => {
+  const asked = await runbookExpressions()
+  expect(asked.length).toBeGreaterThan(20)
+  for (const { page, expr } of asked)
+    for (const name of metricNames(expr)) expect(known, `${page} asks for ${name}`).toContain(name)
+})
+
+test('the commands of every runbook are ones that a shell can read', async () => {
+  const pages = await runbookPages()
+  expect(pages.length).toBeGreaterThan(25)
+  for (const { page, text } of pages) {
+    const blocks = [...text.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = '']) => block)
+    expect(blocks.length, page).toBeGreaterThan(0)
+    for (const block of blocks) {
+      const { status, stderr } = spawnSync('bash', ['-n'], { input: block, encoding: 'utf8' })
+      expect({ status, stderr }, `${page}: ${block}`).toEqual({ status: 0, stderr: '' })
+      for (const line of block.trim().split('\n'))
+        if (line.startsWith('kubectl ')) expect(line, page).toContain('--context aws-dev')
+    }
+  }
+})
+
+async function runbookPages() {
+  const folder = fileURLToPath(new URL('../../../../docs/runbooks', import.meta.url))
+  const files = (await readdir(folder)).filter(file => file !== 'README.md')
+  return await Promise.all(
+    files.map(async page => ({ page, text: await readFile(`${folder}/${page}`, 'utf8') })),
+  )
+}
+
+async function runbookExpressions() {
+  return (await runbookPages()).flatMap(({ page, text }) =>
+    [...text.matchAll(/--data-urlencode 'query=([^']+)'/g)].map(([, expr = '']) => ({ page, expr })),
+  )
+}
+
 test('no metric is listed that nobody asks for', async () => {
   const expressions = [
+    ...(await runbookExpressions()).map(({ expr }) => expr),
     ...rules.map(({ expr }) => expr),
     ...dashboards.flatMap(({ panels }) => panels.flatMap(({ targets }) => targets.map(({ expr }) => expr))),
   ]
