@@ -248,8 +248,7 @@ describe('what may run', () => {
     const at = await newRepository(hub)
     const octokit = hub.client()
     await hub.push(`acme/${at.repo}`, {
-      [file]:
-        'on:\n  workflow_dispatch:\n    inputs:\n      level: { type: choice, options: [low, high], default: low }\njobs:\n  a:\n    runs-on: x\n    steps: [{ run: "echo level ${{ inputs.level }}" }]\n',
+      [file]: `on:\n  workflow_dispatch:\n    inputs:\n      level: { type: choice, options: [low, high], default: low }\njobs:\n  a:\n    runs-on: x\n    steps: [{ run: "echo level \${{ inputs.level }}" }]\n`,
     })
     const dispatch = { ...at, workflow_id: 'deploy.yml', ref: 'main' }
     await expect(
@@ -269,8 +268,7 @@ describe('what may run', () => {
     const folder = await hub.push(`acme/${at.repo}`, {
       '.github/workflows/verify.yml':
         "on:\n  schedule: [{ cron: '0 4 * * *' }]\njobs:\n  verify:\n    runs-on: x\n    steps: [{ run: echo verified }]\n",
-      '.github/workflows/plan.yml':
-        'on: pull_request\npermissions: { contents: read, pull-requests: write, issues: write }\njobs:\n  plan:\n    runs-on: x\n    steps:\n      - run: |\n          curl --silent --fail --cacert "$SSL_CERT_FILE" -H "Authorization: Bearer ${{ github.token }}" -H "user-agent: test" -d \'{"body":"the plan"}\' "$GITHUB_API_URL/repos/$GITHUB_REPOSITORY/issues/${{ github.event.number }}/comments"\n',
+      '.github/workflows/plan.yml': `on: pull_request\npermissions: { contents: read, pull-requests: write, issues: write }\njobs:\n  plan:\n    runs-on: x\n    steps:\n      - run: |\n          curl --silent --fail --cacert "$SSL_CERT_FILE" -H "Authorization: Bearer \${{ github.token }}" -H "user-agent: test" -d '{"body":"the plan"}' "$GITHUB_API_URL/repos/$GITHUB_REPOSITORY/issues/\${{ github.event.number }}/comments"\n`,
     })
     expect((await hub.client().rest.actions.listWorkflowRunsForRepo(at)).data.total_count).toBe(0)
     await control(hub.home, 'POST', '/github/schedules', { repository: `acme/${at.repo}` })

@@ -1,3 +1,4 @@
+import { copyFileSync, existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gitFolder, readCommit, readFile, resolveCommit, tryGit } from '../git/git.ts'
@@ -474,7 +475,12 @@ export async function openActions(options: ActionsOptions): Promise<RunningActio
             .filter(job => (which === 'failed' ? job.conclusion !== 'success' : job.id === which))
             .map(job => job.key),
         )
-        for (const job of before) if (!failed.has(job.key)) saveJob({ ...job, id: records.nextId(), attempt })
+        for (const job of before) {
+          if (failed.has(job.key)) continue
+          const kept = saveJob({ ...job, id: records.nextId(), attempt })
+          const log = (id: number) => join(options.folder, 'logs', String(run.id), `${id}.txt`)
+          if (existsSync(log(job.id))) copyFileSync(log(job.id), log(kept.id))
+        }
       }
       schedule()
     },
