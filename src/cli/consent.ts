@@ -28,6 +28,7 @@ export function createConsent(settings: ConsentSettings): Consent {
     destroyData: options.destroyData ?? false,
     finalSnapshot: options.finalSnapshot ?? true,
     chaos: options.chaos ?? false,
+    rollback: options.rollback ?? false,
     allowReplace: options.allowReplace ?? [],
     approve(question) {
       if (answeredByFlag(question, settings)) return Promise.resolve(true)
@@ -36,6 +37,25 @@ export function createConsent(settings: ConsentSettings): Consent {
       last = answer.catch(() => undefined)
       return answer
     },
+    secret(question) {
+      const answer = last.then(() => askForSecret(question, settings))
+      last = answer.catch(() => undefined)
+      return answer
+    },
+  }
+}
+
+async function askForSecret(
+  question: { readonly message: string; readonly flag: string },
+  { io, signal, pauseView }: ConsentSettings,
+): Promise<string> {
+  const { askSecret, canPrompt, cannotAsk } = await import('./prompts.ts')
+  if (!canPrompt(io)) throw cannotAsk({ ...question, signal })
+  const goOn = pauseView?.()
+  try {
+    return (await askSecret(io, { ...question, signal })).trim()
+  } finally {
+    goOn?.()
   }
 }
 

@@ -90,8 +90,11 @@ export const phaseOptions = z.object({
   ...consentShape,
   ...kubeconfigShape,
   phase,
-  step: z.string().optional(),
+  /** Empty: all. */
+  step: z.array(z.string()).default([]),
   cloud: z.array(cloud).default([]),
+  /** Milliseconds to wait for a lock that another mlp holds. */
+  lockWait: z.number().optional(),
   /** Apply again what looks done. */
   force: z.boolean().default(false),
   chaos: z.boolean().default(false),

@@ -179,7 +179,8 @@ function addInit(program: Command, start: Start): void {
 function addPhase(program: Command, start: Start): void {
   addBuilding(addConsent(addCloud(describe(program.command('phase'), manual.phase))))
     .addArgument(phaseArgument('<phase>'))
-    .option('--step <id>', 'only this step')
+    .option('--step <id>', 'only this step; may be given several times', collect)
+    .option('--lock-wait <time>', 'wait for a lock that another mlp holds, such as 90s or 5m', readDuration)
     .option('--force', 'apply again what looks done')
     .option('--chaos', 'break things on purpose (phase 7)')
     .option(

@@ -1,4 +1,4 @@
-import { checkbox, confirm, input } from '@inquirer/prompts'
+import { checkbox, confirm, input, password } from '@inquirer/prompts'
 import { MlpError } from '../engine/errors.ts'
 import type { Io } from './io.ts'
 
@@ -39,6 +39,11 @@ export function askText(
       context,
     ),
   )
+}
+
+/** Not shown while it is typed. */
+export function askSecret(io: Terminal, question: Question): Promise<string> {
+  return ask(io, question, context => password({ message: question.message, mask: true }, context))
 }
 
 /** At least one of the choices. */

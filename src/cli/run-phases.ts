@@ -5,6 +5,7 @@ import { runSteps } from '../engine/run.ts'
 import { mergeContextsForUser } from '../phases/2-kubernetes/context-step.ts'
 import { phases } from '../phases/index.ts'
 import type { Context, PhaseNumber, PlatformStep } from '../phases/phase.ts'
+import { recordImages } from '../phases/record-images.ts'
 import { gatesOf, roomGatesOf } from './gates/gates.ts'
 import type { Io } from './io.ts'
 import type { BootstrapOptions, PhaseOptions } from './options.ts'
@@ -16,7 +17,7 @@ export interface PhasesRun {
   readonly options: BootstrapOptions | PhaseOptions
   readonly io: Io
   readonly wanted: (phase: PhaseNumber) => boolean
-  readonly only?: string | undefined
+  readonly only?: readonly string[]
   readonly force?: boolean
   /** Once all of it is done. */
   readonly after?: (context: Context, runId: string) => Promise<void>
@@ -37,13 +38,18 @@ export function runPhases(run: PhasesRun): Promise<ExitCode> {
 
 async function applyPhases(run: PhasesRun, session: Session): Promise<ExitCode> {
   const { steps, askOnly } = stepsOfPhases(session, run.wanted)
-  refuseUnknownStep(steps, run.only)
+  for (const id of run.only ?? []) refuseUnknownStep(steps, id)
   session.started(steps.filter(({ id }) => !askOnly.has(id)))
   const wanted = phases.filter(({ number }) => run.wanted(number))
+  for (const phase of wanted) {
+    const why = phase.leftOut?.(session.config)
+    const message = `phase ${phase.number}, ${phase.title}, is left out: ${why}`
+    if (why !== undefined) session.emit({ type: 'notice', level: 'info', message })
+  }
   const toGate = { clouds: [...session.clouds.values()], phases: wanted }
   const context = session.makeContext(() => undefined)
   const gateAndRun = async () => {
-    const asking = askAhead(run.only === undefined ? steps : [], context)
+    const asking = askAhead((run.only ?? []).length === 0 ? steps : [], context)
     try {
       await asking.begun
       await passGates(gatesOf(toGate), context)
@@ -65,6 +71,7 @@ async function applyPhases(run: PhasesRun, session: Session): Promise<ExitCode> 
     }
   }
   const summary = await gateAndRun()
+  if (summary.result === 'ok' && run.wanted(3)) await recordImages(context, summary.outputs)
   if (summary.result === 'ok') await run.after?.(context, session.runId)
   if (run.options.mergeKubeconfig && summary.result === 'ok') {
     const { file, changed } = await mergeContextsForUser(context)
@@ -82,8 +89,8 @@ async function applyPhases(run: PhasesRun, session: Session): Promise<ExitCode> 
   return session.finish(summary)
 }
 
-function refuseUnknownStep(steps: readonly PlatformStep[], id: string | undefined): void {
-  if (id === undefined || steps.some(step => step.id === id)) return
+function refuseUnknownStep(steps: readonly PlatformStep[], id: string): void {
+  if (steps.some(step => step.id === id)) return
   throw new MlpError({
     code: 'MLP1012',
     summary: `there is no step ${id}`,

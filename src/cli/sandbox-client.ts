@@ -38,6 +38,7 @@ const targetSchema = z.object({
       backend: z.record(z.string(), z.union([z.string(), z.boolean()])),
     }),
   ),
+  github: z.object({ apiUrl: z.string(), webUrl: z.string(), environment: texts }).optional(),
 })
 
 const statusSchema = z.object({

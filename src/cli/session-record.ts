@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { MlpError } from '../engine/errors.ts'
 import type { Emit, EventBody } from '../engine/events.ts'
 import { toMlpError } from '../engine/failure.ts'
 import type { Lease } from '../engine/lock.ts'
-import { createSharedRecord, type History } from '../engine/record.ts'
+import { createSharedRecord, type History, type SharedRecord } from '../engine/record.ts'
 import { readSharedState } from '../engine/record-copy.ts'
 import type { RecordStore } from '../engine/record-store.ts'
 import type { Guard } from '../engine/run.ts'
@@ -17,6 +18,10 @@ export interface JoinOptions {
   /** This host's own; a command that changes nothing has none. */
   readonly lease: Lease | undefined
   readonly prepareStep: string
+  /** What this run calls itself to a run that lends it the lease; see `SharedRecord`. */
+  readonly borrower?: string | undefined
+  /** How long it waits for a lease that somebody else holds. */
+  readonly lockWaitMs?: number
   /** The folder of all runs' logs on this machine, each in one of its own, named by its id. */
   readonly runs: string
   readonly runId: string
@@ -27,6 +32,7 @@ export interface JoinOptions {
 /** See `SharedRecord`. */
 export interface JoinedRecord {
   readonly guard: Guard
+  readonly lend: SharedRecord['lend']
   observe(event: EventBody): void
   /** Sends the history too, with those that earlier runs could not send. Ends as `close` does. */
   finish(): Promise<readonly string[]>
@@ -34,6 +40,7 @@ export interface JoinedRecord {
 }
 
 const lookTimeoutMs = 5_000
+const lockPollMs = 2_000
 /** Stands in the folder of a run as long as its history is on this machine only; so a killed run's is sent by the next. */
 const unsent = 'unsent'
 
@@ -47,12 +54,18 @@ export async function joinRecord(options: JoinOptions): Promise<JoinedRecord> {
   if (lease === undefined) {
     await look(options)
     const nothing = async () => []
-    return { guard: async () => undefined, observe: () => undefined, finish: nothing, close: nothing }
+    return {
+      guard: async () => undefined,
+      lend: (_, work) => work(),
+      observe: () => undefined,
+      finish: nothing,
+      close: nothing,
+    }
   }
   await writeFile(join(options.runs, options.runId, unsent), '', { mode: 0o600 })
   const record = createSharedRecord({ ...options, lease })
   try {
-    await record.take()
+    await takeWithPatience(record, options)
   } catch (error) {
     if (!(error instanceof MlpError && error.code.startsWith('MLP3'))) {
       await record.close()
@@ -61,9 +74,25 @@ export async function joinRecord(options: JoinOptions): Promise<JoinedRecord> {
   }
   return {
     guard: record.guard,
+    lend: record.lend,
     observe: record.observe,
     finish: async () => record.close(await unsentHistories(options.runs)),
     close: () => record.close(),
+  }
+}
+
+/** Asks again while somebody else holds the lease, as long as was said. */
+async function takeWithPatience(record: SharedRecord, options: JoinOptions): Promise<void> {
+  const { lockWaitMs = 0, emit, signal } = options
+  const until = performance.now() + lockWaitMs
+  for (let told = false; ; told = true) {
+    try {
+      return await record.take()
+    } catch (error) {
+      if (!(error instanceof MlpError) || error.code !== 'MLP5220' || performance.now() >= until) throw error
+      if (!told) emit({ type: 'notice', level: 'info', message: `waits for the lock: ${error.message}` })
+      await delay(lockPollMs, undefined, { signal })
+    }
   }
 }
 

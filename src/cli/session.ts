@@ -36,6 +36,7 @@ export interface SessionOptions {
       readonly cloud?: readonly CloudName[] | undefined
       readonly nativePlugins?: boolean | undefined
       readonly chaos?: boolean | undefined
+      readonly lockWait?: number | undefined
     }
   readonly io: Io
   /** Takes the lease, and asks for consent where it is needed. */
@@ -192,6 +193,8 @@ async function openSession(
         state,
         lease,
         prepareStep: `1.${homeCloud(config)}.prepare`,
+        borrower: borrowerName(io.env),
+        lockWaitMs: options.lockWait ?? 0,
         runs: join(home, 'runs'),
         runId,
         emit,
@@ -201,7 +204,7 @@ async function openSession(
         await joined.close()
       },
     )
-    const { guard, finish: finishRecord } = record
+    const { guard, lend, finish: finishRecord } = record
     const consent = createConsent({
       options: { ...noConsent, ...options },
       project: config.project,
@@ -222,9 +225,11 @@ async function openSession(
       platformFolder,
       configFile,
       templates: join(io.packageRoot, 'templates'),
+      mlpVersion: io.version,
       mlpPath: io.mlpPath,
       nativePlugins: given.options.nativePlugins,
       consent,
+      lendLock: lend,
       signal: interrupts.signal,
       killSignal,
       emit,
@@ -315,6 +320,12 @@ function runStarted(
     environment: config.environment,
     steps: steps.map(({ id, cloud, title }) => ({ id, cloud, title })),
   }
+}
+
+/** In a job of GitHub's: what the mlp that follows the pipeline lends its lock to. */
+function borrowerName(environment: Io['env']): string | undefined {
+  const repository = environment['GITHUB_REPOSITORY']
+  return environment['GITHUB_ACTIONS'] === 'true' && repository ? `github:${repository}` : undefined
 }
 
 /** Sorts by time, and two runs in the same second stay apart. */

@@ -1,9 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import * as z from 'zod'
 import type { CloudName } from '../clouds/cloud.ts'
+import { isGitHubJob } from '../clouds/github-identity.ts'
 import type { Target } from '../clouds/target.ts'
 import type { Config } from '../config/schema.ts'
+
+const cloudNameSchema = z.enum(['aws', 'gcp', 'azure'])
 
 export interface TargetOptions {
   readonly config: Config
@@ -33,7 +37,27 @@ export async function resolveTarget(options: TargetOptions): Promise<Target> {
     report: options.report,
   })
   if (target.caFile !== undefined) await trust(target.caFile)
-  return target
+  return isGitHubJob(options.environment) ? asJob(target, options.environment) : target
+}
+
+/** What says whom a job becomes in a cloud, and the target's own credentials, which it then does without. */
+const jobIdentities: Readonly<
+  Record<CloudName, { readonly by: string; readonly instead: readonly string[] }>
+> = {
+  aws: { by: 'AWS_ROLE_ARN', instead: ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'] },
+  gcp: { by: 'GOOGLE_WORKLOAD_IDENTITY_PROVIDER', instead: ['GOOGLE_APPLICATION_CREDENTIALS'] },
+  azure: { by: 'AZURE_CLIENT_ID', instead: ['AZURE_CLIENT_ID', 'AZURE_CLIENT_SECRET'] },
+}
+
+/** A job of the pipeline signs in as itself: a rehearsal with other credentials than the performance's is none. */
+function asJob(target: Target, environment: TargetOptions['environment']): Target {
+  const clouds = Object.entries(target.clouds).map(([name, cloud]) => {
+    const identity = jobIdentities[cloudNameSchema.parse(name)]
+    if (!environment[identity.by]) return [name, cloud] as const
+    const kept = Object.entries(cloud.environment).filter(([key]) => !identity.instead.includes(key))
+    return [name, { ...cloud, environment: Object.fromEntries(kept) }] as const
+  })
+  return { ...target, clouds: Object.fromEntries(clouds) }
 }
 
 /** The target without starting anything: a sandbox that does not run tells nothing of itself. */

@@ -5,7 +5,7 @@ import type { RecordStore } from '../engine/record-store.ts'
 import type { CostLine } from './cost-line.ts'
 
 export type CloudName = 'aws' | 'gcp' | 'azure'
-export type RootName = 'foundation' | 'cluster'
+export type RootName = 'foundation' | 'cluster' | 'delivery'
 
 /**
  * What differs between clouds, and nothing else. Every method talks to the cloud through its SDK, honours `signal`
@@ -36,8 +36,13 @@ export interface Cloud {
   record(): RecordStore
   /** Credentials and endpoints for terraform, by environment only. */
   terraformEnvironment(signal: AbortSignal): Promise<Readonly<Record<string, string>>>
-  /** Values for the root's variables; `foundation` holds that root's outputs when `root` is cluster. */
+  /**
+   * Values for the root's variables; `foundation` holds that root's outputs when `root` is cluster, and for delivery
+   * those of both roots, with `subjects`: what a token of the pipeline says it is, by purpose.
+   */
   variables(root: RootName, foundation: JsonObject | undefined): JsonObject
+  /** What the root `delivery` has to know of the account besides, asked of the cloud; changes nothing. */
+  federationFacts(signal: AbortSignal): Promise<JsonObject>
   /**
    * The import id of a resource that exists under our deterministic name and carries our platform id, although
    * terraform's plan wants to create it; undefined when there is none. Closes the hole a killed terraform leaves.

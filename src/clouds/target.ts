@@ -8,6 +8,17 @@ export interface Target {
   /** PEM file of an additional certificate authority to trust; undefined for the real clouds. */
   readonly caFile: string | undefined
   readonly clouds: Readonly<Partial<Record<CloudName, CloudTarget>>>
+  /** Undefined: github.com, with the operator's own token. */
+  readonly github?: GitHubTarget | undefined
+}
+
+export interface GitHubTarget {
+  /** Base of the REST API, without a slash at its end. */
+  readonly apiUrl: string
+  /** Where repositories are, for git and for a browser: `<webUrl>/<owner>/<name>`. */
+  readonly webUrl: string
+  /** For git, and the token as GH_TOKEN where the target has one of its own. */
+  readonly environment: Readonly<Record<string, string>>
 }
 
 export interface CloudTarget {

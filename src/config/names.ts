@@ -68,6 +68,8 @@ export function awsNames(config: Located) {
       dataSync: `${base}-data-sync`,
       mlflow: `${base}-mlflow`,
       databaseAdmin: `${base}-database-admin`,
+      pipelineDeploy: `${base}-pipeline-deploy`,
+      pipelineRead: `${base}-pipeline-read`,
     },
     securityGroups: {
       cluster: `${groupBase}-cluster`,
@@ -134,7 +136,11 @@ export function gcpNames(config: Located) {
       dataSync: serviceAccount('sync'),
       mlflow: serviceAccount('mlflow'),
       databaseAdmin: serviceAccount('dbadmin'),
+      pipelineDeploy: serviceAccount('deploy'),
+      pipelineRead: serviceAccount('verify'),
     },
+    /** Of identities that GitHub vouches for; ids have 32 characters. */
+    identityPool: shorten(config, 'github', 32),
     kmsKeyRing: base,
     kmsKeys: { cluster: 'cluster', storage: 'storage', database: 'database' },
     buckets: {
@@ -196,6 +202,8 @@ export function azureNames(config: Located) {
       mlflow: `${named('id')}-mlflow`,
       /** The database's Entra administrator: nobody signs in with a password. */
       databaseAdmin: `${named('id')}-database-admin`,
+      pipelineDeploy: `${named('id')}-pipeline-deploy`,
+      pipelineRead: `${named('id')}-pipeline-read`,
     },
     registry: `${compact}acr${environment}${suffix}`,
     storageAccount: tiny(''),

@@ -198,6 +198,33 @@ const validation = z
     ),
   })
   .partial()
+const repositoryName = (description: string) =>
+  text(
+    /^[A-Za-z0-9][A-Za-z0-9-]{0,38}\/[A-Za-z0-9._-]{1,100}$/,
+    'owner/name, as GitHub shows it',
+    description,
+  )
+const delivery = z
+  .strictObject({
+    repository: repositoryName('The repository on GitHub whose workflows deploy; made when it is not there.'),
+    branch: text(
+      /^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$/,
+      'the name of a branch such as main',
+      'Whose commits are deployed; main when it is not said.',
+    ),
+    credentials: choice(
+      ['workload-identity', 'keys'],
+      'How the pipeline signs in to the clouds: without keys (OIDC), or by the guide’s four secrets (not advised).',
+    ),
+    approvals: z
+      .array(text(/^[A-Za-z0-9][A-Za-z0-9-]{0,38}$/, 'login names on GitHub', 'A login name on GitHub.'))
+      .max(6, { error: 'at most six login names' })
+      .describe('Who has to approve a deployment; GitHub asks one of them.'),
+    mlp: repositoryName(
+      'Where the pipeline gets mlp from when its runner does not have it: a repository with releases tagged v<version>.',
+    ),
+  })
+  .partial()
 
 export const environmentNames = ['dev', 'staging', 'prod'] as const
 const project = z
@@ -249,6 +276,7 @@ const settings = {
   monitoring: monitoring.optional(),
   access: access.optional(),
   validation: validation.optional(),
+  delivery: delivery.optional(),
 }
 /** The validated mlp.yaml of one environment with defaults filled in; plain data. */
 export const configSchema = z.strictObject({
@@ -290,6 +318,7 @@ const partialSettings = {
   monitoring: settings.monitoring,
   access: settings.access,
   validation: settings.validation,
+  delivery: settings.delivery,
   clouds: z
     .strictObject({
       aws: awsSchema.partial().extend(partialCommon).nullable(),

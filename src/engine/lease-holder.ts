@@ -29,6 +29,10 @@ export interface Claim {
   /** Grows with every holder, so that it fences off what an older holder still does. */
   readonly fence: number
   readonly holder: LeaseHolder
+  /** Whom the holder lets have it while it waits for them. */
+  readonly lentTo?: string | undefined
+  /** Whose it is, while somebody has it on loan; `released`: they want it back no more. */
+  readonly lender?: LeaseHolder | undefined
 }
 
 /** Who this process is to others. */

@@ -14,7 +14,13 @@ import {
 import type { RecordStore } from './record-store.ts'
 
 const document = 'lease.json'
-const leaseSchema = z.strictObject({ schemaVersion: z.literal(1), fence: z.int(), holder: holderSchema })
+const leaseSchema = z.strictObject({
+  schemaVersion: z.literal(1),
+  fence: z.int(),
+  holder: holderSchema,
+  lentTo: z.string().optional(),
+  lender: holderSchema.optional(),
+})
 
 /** Google Cloud Storage takes one write a second to the same object. https://cloud.google.com/storage/quotas */
 const betweenWritesMs = 2_000
@@ -29,6 +35,8 @@ export interface SharedLeaseOptions {
   readonly knownDead?: string | undefined
   /** The fencing number to exceed at least, whatever the store remembers. */
   readonly above?: number
+  /** What this run calls itself to who lends it the lease: `github:<owner>/<name>`. */
+  readonly borrower?: string | undefined
   readonly renewMs?: number
   readonly here?: Whereabouts
   readonly now?: () => Date
@@ -52,6 +60,17 @@ export interface SharedLease {
   working(step: string): Promise<void>
   /** The same before a step that only asks the world: where the lease was seen to be ours just now, that will do. */
   asking(step: string): Promise<void>
+  /**
+   * Lets a run that calls itself `to` have it; until `reclaim` this run may do nothing under it. Throws MLP5221 when it
+   * is no longer ours.
+   */
+  lend(to: string): Promise<void>
+  /**
+   * Takes it back, whether or not the borrower gave it back: the caller knows that they have ended. Returns false, and
+   * leaves it to who has it, when `unlessAtWork` is set and they are at work; they then give it up instead of back.
+   * Throws MLP5221 when others than the borrower have it.
+   */
+  reclaim(signal: AbortSignal, unlessAtWork: boolean): Promise<boolean>
   /** Throws what the store throws; the lease then stays until this process is proved dead, or until `mlp unlock`. */
   release(signal: AbortSignal): Promise<void>
 }
@@ -74,18 +93,23 @@ export async function acquireSharedLease(options: SharedLeaseOptions): Promise<S
     const { claim, version } = found
     // Two claims since we wrote: the first may have been ours, its answer lost while this machine slept, and unlocked.
     if (tried !== undefined && (claim?.fence ?? 0) > tried && claim?.holder.released) break
-    if (claim !== undefined && !claim.holder.released) {
+    const borrowed = claim !== undefined && isLentTo(claim, options.borrower)
+    if (claim !== undefined && !claim.holder.released && !borrowed) {
       const { holder, fence } = claim
       // The answer to our own write was lost.
       if (holder.id === mine.id && version !== undefined) {
-        return holdSharedLease(options, { fence, holder }, version, dead, now)
+        return holdSharedLease(options, { ...claim, fence, holder }, version, dead, now)
       }
       if (holder.id !== options.knownDead && !isDeadHere(holder, options.here)) {
         throw lockedBy(holder, now(), `${store.place}/${document}`)
       }
       dead = holder.id === options.knownDead ? undefined : holder
     }
-    const next = { fence: Math.max(claim?.fence ?? 0, options.above ?? 0) + 1, holder: mine }
+    const next: Claim = {
+      fence: Math.max(claim?.fence ?? 0, options.above ?? 0) + 1,
+      holder: mine,
+      ...(borrowed ? { lentTo: claim.lentTo, lender: claim.holder } : {}),
+    }
     const written = await store.write(document, textOf(next), version, signal)
     if (written !== undefined) return holdSharedLease(options, next, written, dead, now)
     tried = next.fence
@@ -95,6 +119,11 @@ export async function acquireSharedLease(options: SharedLeaseOptions): Promise<S
     summary: `the lock ${store.place}/${document} changes hands too quickly to be taken`,
     remedy: ['Others run mlp on this platform over and over; wait, then run the same command again.'],
   })
+}
+
+/** A borrower who is at work has it already: of two, the second waits. */
+function isLentTo({ holder, lentTo, lender }: Claim, borrower: string | undefined): boolean {
+  return borrower !== undefined && lentTo === borrower && lender === undefined && !holder.released
 }
 
 /** Who holds the lease of all machines now; undefined when it is free. Throws MlpError MLP5223. */
@@ -136,7 +165,9 @@ function holdSharedLease(
 ): SharedLease {
   const { store } = options
   const life = new AbortController()
-  let { fence, holder } = claimed
+  let { fence, holder, lender } = claimed
+  const { lentTo: onLoan } = claimed
+  let lentTo: string | undefined
   let version: string | undefined = claimedVersion
   let writtenAtMs = now().getTime()
   let soon: NodeJS.Timeout | undefined
@@ -156,11 +187,18 @@ function holdSharedLease(
   const write = async (change: Partial<LeaseHolder>, signal: AbortSignal, under = fence): Promise<void> => {
     for (let turn = 0; turn < 5; turn++) {
       holder = { ...holder, ...change, renewedAt: now().toISOString() }
-      const text = textOf({ fence: under, holder })
+      const text = textOf({
+        fence: under,
+        holder,
+        ...(lender === undefined ? {} : { lender, lentTo: onLoan }),
+        ...(lentTo === undefined ? {} : { lentTo }),
+      })
       const written = await store.write(document, text, version, signal)
       writtenAtMs = now().getTime()
       const found = written === undefined ? await ask(signal, [fence, under]) : undefined
       version = written ?? found?.version
+      // Who lent it may have gone meanwhile.
+      lender = found?.claim?.lender ?? lender
       // Refused, it may have arrived before, and only the answer was lost.
       if (found === undefined || found.text === text) {
         fence = under
@@ -177,7 +215,7 @@ function holdSharedLease(
   }
   /** What cannot be written now is met again, and told, by working(); it is no reason to stop the step at work. */
   const renew = (): void => {
-    if (soon !== undefined) return
+    if (soon !== undefined || lentTo !== undefined) return
     const waitMs = Math.max(0, writtenAtMs + betweenWritesMs - now().getTime())
     soon = setTimeout(() => {
       soon = undefined
@@ -198,11 +236,51 @@ function holdSharedLease(
     renew()
   }
 
+  /** To who lent it, under a number of its own. */
+  const giveBack = async (signal: AbortSignal): Promise<void> => {
+    for (let turn = 0; turn < 5; turn++) {
+      const found = await ask(signal, [fence])
+      const owner = found.claim?.lender
+      if (owner === undefined) return
+      const back: Claim = { fence: fence + 1, holder: owner, ...(owner.released ? {} : { lentTo: onLoan }) }
+      if ((await store.write(document, textOf(back), found.version, signal)) !== undefined) return
+    }
+  }
+
   return {
     get fence() {
       return fence
     },
     notice: dead === undefined ? undefined : tookOver(dead),
+    async lend(to) {
+      clearTimeout(soon)
+      soon = undefined
+      await writing
+      lentTo = to
+      await write({}, options.signal)
+    },
+    async reclaim(signal, unlessAtWork) {
+      for (let turn = 0; turn < 20; turn++) {
+        const found = await readClaim(store, signal)
+        const claim = found?.claim
+        if (found === undefined || claim === undefined) throw leaseLost(holder)
+        const isBorrowed = claim.lender?.id === holder.id
+        if (claim.holder.id !== holder.id && !isBorrowed) throw leaseLost(holder, claim.holder)
+        const giveUp = isBorrowed && unlessAtWork
+        const next: Claim = giveUp
+          ? { ...claim, lender: { ...holder, released: true } }
+          : { fence: isBorrowed ? claim.fence + 1 : claim.fence, holder }
+        const written = await store.write(document, textOf(next), found.version, signal)
+        if (written === undefined) continue
+        if (giveUp) return false
+        lentTo = undefined
+        fence = next.fence
+        version = written
+        writtenAtMs = seenAtMs = now().getTime()
+        return true
+      }
+      throw leaseLost(holder)
+    },
     raise: above => write({}, options.signal, Math.max(fence, above) + 1),
     working,
     async asking(step) {
@@ -217,7 +295,8 @@ function holdSharedLease(
       life.abort()
       await writing
       try {
-        await write({ released: true }, signal)
+        if (lender === undefined) await write({ released: true }, signal)
+        else await giveBack(signal)
       } catch (error) {
         // Somebody unlocked it: there is nothing left to give back.
         if (!(error instanceof MlpError && error.code === 'MLP5221')) throw error

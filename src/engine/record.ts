@@ -3,7 +3,7 @@ import { writeFileAtomically } from './atomic-file.ts'
 import type { Emit, EventBody } from './events.ts'
 import { isAbort, toMlpError } from './failure.ts'
 import type { Lease } from './lock.ts'
-import { readSharedState, type StateUpload, startUpload } from './record-copy.ts'
+import { readSharedState, type SharedState, type StateUpload, startUpload } from './record-copy.ts'
 import { acquireSharedLease, breakSharedLease, type SharedLease } from './record-lease.ts'
 import type { RecordStore } from './record-store.ts'
 import type { Guard } from './run.ts'
@@ -14,6 +14,8 @@ export interface RecordOptions {
   readonly state: StateStore
   /** This host's own, taken before. */
   readonly lease: Pick<Lease, 'holder' | 'tookOver'>
+  /** What this run calls itself to a run that lends it the lease. */
+  readonly borrower?: string | undefined
   /** Id of the step that makes the place where the record is kept. */
   readonly prepareStep: string
   readonly emit: Emit
@@ -31,6 +33,11 @@ export interface SharedRecord {
   readonly guard: Guard
   /** To be shown every event, which is how it knows when the place is made. */
   observe(event: EventBody): void
+  /**
+   * Lends the lease while `work` is under way, and goes on from what the borrower recorded. Where nothing is shared yet
+   * there is nothing to lend. An interrupt leaves it to a borrower who is at work.
+   */
+  lend<T>(to: string, work: () => Promise<T>): Promise<T>
   /** Sends what is left and gives the lease back. Returns what could not be done. Safe to repeat. */
   close(histories?: readonly History[]): Promise<readonly string[]>
 }
@@ -60,7 +67,8 @@ export function createSharedRecord(options: RecordOptions): SharedRecord {
   const acquire = async (above: number): Promise<SharedLease | undefined> => {
     const { holder, tookOver: knownDead } = options.lease
     try {
-      return await acquireSharedLease({ store, holder, knownDead, above, signal: options.signal })
+      const { borrower, signal } = options
+      return await acquireSharedLease({ store, holder, knownDead, above, borrower, signal })
     } catch (error) {
       // The write may have arrived all the same, and nobody but us knows that its writer has gone.
       if (isAbort(error)) isAbandoned = true
@@ -80,12 +88,25 @@ export function createSharedRecord(options: RecordOptions): SharedRecord {
       shared = await readSharedState(store, options.signal)
     }
     if (lease.notice !== undefined) emit({ type: 'notice', level: 'warning', message: lease.notice })
+    await goOnFrom(lease, shared)
+  }
+  const goOnFrom = async (held: SharedLease, shared: SharedState): Promise<void> => {
     if (shared.damaged !== undefined) await keepDamaged(options, shared.damaged)
     if (shared.document !== undefined && (await state.adopt(shared.document))) {
       emit({ type: 'notice', level: 'info', message: `goes on from the record in ${store.place}` })
     }
     upload = startUpload(store, shared)
-    await state.share({ fence: lease.fence, seen: shared.document, push: upload.push })
+    await state.share({ fence: held.fence, seen: shared.document, push: upload.push })
+  }
+  const reclaim = async (held: SharedLease): Promise<void> => {
+    const { signal } = options
+    const patience = signal.aborted ? AbortSignal.timeout(closeTimeoutMs) : signal
+    if (!(await held.reclaim(patience, signal.aborted))) {
+      lease = undefined
+      upload = undefined
+      return
+    }
+    await goOnFrom(held, await readSharedState(store, patience))
   }
   const take = (): Promise<void> => {
     taking ??= takeNow().finally(() => {
@@ -115,6 +136,19 @@ export function createSharedRecord(options: RecordOptions): SharedRecord {
       isMissingTold = true
       const message = `${store.place} is not there yet: this run is recorded and locked on this machine only`
       emit({ type: 'notice', level: 'warning', message })
+    },
+    async lend(to, work) {
+      const held = lease
+      if (held === undefined || upload === undefined) return await work()
+      // The borrower goes on from it.
+      await state.settle()
+      await upload.end(options.signal)
+      await held.lend(to)
+      try {
+        return await work()
+      } finally {
+        await reclaim(held)
+      }
     },
     observe(event) {
       if (event.type === 'step-finished' && event.step === options.prepareStep) preparing?.resolve()

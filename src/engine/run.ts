@@ -21,8 +21,8 @@ export interface RunOptions<Ctx extends EngineContext> {
   readonly runId: string
   /** Applies again what looks done: all of them, or these. */
   readonly force?: boolean | ReadonlySet<string>
-  /** Runs this step alone; what it needs is asked about, never applied. */
-  readonly only?: string
+  /** Runs these steps alone; what they need is asked about, never applied. Empty: all. */
+  readonly only?: readonly string[]
   /** Steps that are asked about and never applied (the phases before the one that runs). */
   readonly askOnly?: ReadonlySet<string>
   readonly concurrency?: number
@@ -69,7 +69,7 @@ export const defaultConcurrency = 8
  */
 export async function runSteps<Ctx extends EngineContext>(options: RunOptions<Ctx>): Promise<RunSummary> {
   const whole = buildGraph(options.steps)
-  const graph = options.only === undefined ? whole : buildGraph(selection(whole, options.only))
+  const graph = isSelection(options) ? buildGraph(selection(whole, options.only)) : whole
   const outputs = new Map<string, JsonObject>()
   const outcomes = new Map<string, StepOutcome & { readonly error?: MlpError }>()
   const context = options.makeContext(step => outputs.get(step))
@@ -102,9 +102,18 @@ interface StepOptions<Ctx extends EngineContext> extends RunOptions<Ctx> {
   readonly barrier: Barrier
 }
 
-function selection<Ctx extends EngineContext>(graph: Graph<Step<Ctx>>, only: string): readonly Step<Ctx>[] {
-  if (!graph.byId.has(only)) throw new Error(`no step has the id ${only}`)
-  const wanted = needsOf(graph, only)
+type Selection = Pick<RunOptions<never>, 'only'>
+
+function isSelection(options: Selection): options is { readonly only: readonly string[] } {
+  return options.only !== undefined && options.only.length > 0
+}
+
+function selection<Ctx extends EngineContext>(
+  graph: Graph<Step<Ctx>>,
+  only: readonly string[],
+): readonly Step<Ctx>[] {
+  for (const id of only) if (!graph.byId.has(id)) throw new Error(`no step has the id ${id}`)
+  const wanted = new Set(only.flatMap(id => [...needsOf(graph, id)]))
   return graph.ordered.filter(step => wanted.has(step.id))
 }
 
@@ -168,7 +177,7 @@ async function askAndApply<Ctx extends EngineContext>(
   const status = await step.status(context)
   const fingerprint = state.fingerprint(step.inputs(context))
   const askOnly =
-    options.askOnly?.has(step.id) === true || (options.only !== undefined && options.only !== step.id)
+    options.askOnly?.has(step.id) === true || (isSelection(options) && !options.only.includes(step.id))
   if (askOnly) {
     if (status.state !== 'present') throw notThere(step, status)
     outputs.set(step.id, status.outputs)

@@ -2,6 +2,7 @@ import type { Cloud, CloudName, QuotaNeed } from '../clouds/cloud.ts'
 import type { Target } from '../clouds/target.ts'
 import type { Config } from '../config/schema.ts'
 import type { Check } from '../engine/check.ts'
+import type { Gate } from '../engine/gates.ts'
 import type { EngineContext, Step, StepId } from '../engine/step.ts'
 import type { openKubeClient } from '../kube/client.ts'
 import type { Toolchain, ToolName } from '../tools/toolchain/toolchain.ts'
@@ -28,11 +29,18 @@ export interface Context extends EngineContext {
   readonly configFile?: string | undefined
   /** Absolute folder of mlp's own templates. */
   readonly templates: string
+  /** Of the mlp that runs. */
+  readonly mlpVersion: string
   /** Absolute path of the bin/mlp.js that runs, for kubeconfig's exec plugin. */
   readonly mlpPath: string
   /** Whether the clouds' own programs give kubectl its tokens; undefined leaves a context as it is, and a new one to mlp. */
   readonly nativePlugins?: boolean | undefined
   readonly consent: Consent
+  /**
+   * Lets another mlp have this run's lock while `work` is under way: one that calls itself `to`. Ends when the lock is
+   * this run's again, with what the other recorded. Throws MLP5221 when somebody else took it.
+   */
+  lendLock<T>(to: string, work: () => Promise<T>): Promise<T>
 }
 
 /** What the operator agreed to, by flag or at a prompt. */
@@ -41,10 +49,14 @@ export interface Consent {
   readonly finalSnapshot: boolean
   /** Break things on purpose, to see whether the platform stands it (phase 7). */
   readonly chaos?: boolean | undefined
+  /** Goes back to what ran before: to the images that mlp.lock names, and to earlier pods where new ones are stuck. */
+  readonly rollback?: boolean
   /** terraform addresses whose replacement was allowed. */
   readonly allowReplace: readonly string[]
   /** Asks once for a plan; returns false when refused. Without a TTY and without the flag: throws MLP5 with exit 5. */
   approve(question: ConsentQuestion): Promise<boolean>
+  /** Asks for a secret that is not shown while it is typed. Without a TTY: throws MLP5001, naming `flag`. */
+  secret(question: { readonly message: string; readonly flag: string }): Promise<string>
 }
 
 export interface ConsentQuestion {
@@ -96,6 +108,10 @@ export interface Phase {
   quotaNeeds?(config: Config, cloud: CloudName): readonly QuotaNeed[]
   /** Set where it makes what the clouds bill: its plan has a price, and a budget is asked about before it. */
   readonly isBilled?: true
+  /** What else has to hold before anything is changed, where its steps are part of a run. */
+  readonly gates?: readonly Gate<Context>[]
+  /** Why it has no steps, where the configuration leaves it out. */
+  leftOut?(config: Config): string | undefined
   steps(config: Config): readonly PlatformStep[]
   /** The files of every step that applies files. Asks no cloud, and changes nothing. */
   render(context: RenderContext): Promise<readonly Rendering[]>

@@ -22,7 +22,7 @@ export function gatesOf({ clouds, phases }: RunToGate): readonly Gate<Context>[]
       ask: ({ config, signal }) => askCredentials(cloud, config, minutes, signal),
     }),
   )
-  return [productionGate, ...credentials]
+  return [productionGate, ...credentials, ...phases.flatMap(({ gates }) => gates ?? [])]
 }
 
 /**

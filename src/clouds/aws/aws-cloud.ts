@@ -6,6 +6,7 @@ import {
   type WorkloadIdentity,
 } from '../cloud.ts'
 import type { CloudOptions } from '../cloud-options.ts'
+import { isGitHubJob } from '../github-identity.ts'
 import { sharedWhilePending } from '../while-pending.ts'
 import { infrastructureChecks } from './checks.ts'
 import { cluster, identity, token } from './cluster.ts'
@@ -22,6 +23,7 @@ import { releaseData } from './release-data.ts'
 import { serviceSettings } from './service-settings.ts'
 import { staticCredentials } from './static-credentials.ts'
 import { rootVariables } from './variables.ts'
+import { webIdentity } from './web-identity.ts'
 
 /** AWS behind the Cloud contract. Nothing is asked of AWS, and no SDK is loaded, before a method is called. */
 export function createAwsCloud(options: CloudOptions): Cloud {
@@ -40,8 +42,9 @@ export function createAwsCloud(options: CloudOptions): Cloud {
     preparations: signal => preparations(platform, signal),
     backend: root => backend(platform, root),
     record: () => recordStore(platform),
-    terraformEnvironment: async () => ({ ...options.target.environment, AWS_REGION: platform.aws.region }),
+    terraformEnvironment: () => terraformEnvironment(platform),
     variables: (root, foundation) => rootVariables(root, options.config, options.platformId, foundation),
+    federationFacts: async signal => (await import('./federation.ts')).federationFacts(platform, signal),
     findExisting: (resource, signal) => findExisting(platform, resource, signal),
     condition: (resource, signal) => condition(platform, resource, signal),
     cluster: sharedWhilePending(signal => cluster(platform, signal)),
@@ -79,6 +82,21 @@ export function createAwsCloud(options: CloudOptions): Cloud {
     }),
     inventory: signal => inventory(platform, signal),
     releaseData: (data, signal, report) => releaseData(platform, data, signal, report),
+  }
+}
+
+/** A job of GitHub's has what terraform cannot ask for by itself. */
+async function terraformEnvironment({ aws, target }: AwsPlatform): Promise<Readonly<Record<string, string>>> {
+  const plain = { ...target.environment, AWS_REGION: aws.region }
+  const role = process.env['AWS_ROLE_ARN']
+  if (target.environment['AWS_ACCESS_KEY_ID'] !== undefined || !isGitHubJob() || !role) return plain
+  const endpoint = target.endpoints['aws'] === undefined ? {} : { endpoint: target.endpoints['aws'] }
+  const { accessKeyId, secretAccessKey, sessionToken } = await webIdentity(role, aws.region, endpoint)()
+  return {
+    ...plain,
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_SESSION_TOKEN: sessionToken,
   }
 }
 

@@ -1,6 +1,8 @@
 import { Agent } from 'node:https'
+import { isGitHubJob } from '../github-identity.ts'
 import { once } from '../once.ts'
 import type { CloudTarget } from '../target.ts'
+import { webIdentity } from './web-identity.ts'
 
 /** Standard retries: exponential with full jitter, at most 20 s apart; a retry budget ends storms. */
 const attempts = 6
@@ -22,7 +24,7 @@ export function createClients(target: CloudTarget, region: string) {
       httpsAgent: new Agent({ keepAlive: true, maxSockets: connectionsAtOnce }),
     },
     ...endpointOf(target),
-    ...credentialsOf(target),
+    ...credentialsOf(target, region),
   }
   return {
     ec2: once(async () => new (await import('@aws-sdk/client-ec2')).EC2Client(settings)),
@@ -64,12 +66,15 @@ function endpointOf(target: CloudTarget): { readonly endpoint?: string } {
   return endpoint === undefined ? {} : { endpoint }
 }
 
-/** The target's own credentials, else the SDK's default chain, which refreshes them. */
-function credentialsOf(target: CloudTarget) {
+/** The target's own credentials, a job's identity on GitHub, else the SDK's default chain, which refreshes them. */
+function credentialsOf(target: CloudTarget, region: string) {
   const accessKeyId = target.environment['AWS_ACCESS_KEY_ID']
   const secretAccessKey = target.environment['AWS_SECRET_ACCESS_KEY']
   const sessionToken = target.environment['AWS_SESSION_TOKEN']
-  if (accessKeyId === undefined || secretAccessKey === undefined) return {}
+  if (accessKeyId === undefined || secretAccessKey === undefined) {
+    const role = process.env['AWS_ROLE_ARN']
+    return isGitHubJob() && role ? { credentials: webIdentity(role, region, endpointOf(target)) } : {}
+  }
   return {
     credentials: {
       accessKeyId,

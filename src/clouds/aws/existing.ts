@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../engine/json.ts'
 import type { PlannedResource } from '../cloud.ts'
 import { findNetwork, isNetworkType } from './existing-network.ts'
+import { gitHubProviderArn, gitHubProviderTags } from './federation.ts'
 import { type AwsPlatform, ask, find, isOurArn, isOurs, resourceKey, taggedArns } from './platform.ts'
 
 /**
@@ -51,6 +52,10 @@ const lookups: Readonly<Record<string, Lookup>> = {
     return answer && isOurs(platform, answer.Role?.Tags)
       ? { importId: value('name'), owner: true }
       : undefined
+  },
+  aws_iam_openid_connect_provider: async (platform, _value, abortSignal) => {
+    const tags = await gitHubProviderTags(platform, abortSignal)
+    return isOurs(platform, tags) ? { importId: gitHubProviderArn(platform), owner: true } : undefined
   },
   aws_db_subnet_group: async ({ clients }, value, abortSignal) => {
     const { DescribeDBSubnetGroupsCommand } = await import('@aws-sdk/client-rds')

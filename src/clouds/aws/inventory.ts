@@ -1,4 +1,5 @@
 import type { CloudResource } from '../cloud.ts'
+import { gitHubProviderArn, gitHubProviderTags } from './federation.ts'
 import { type AwsPlatform, ask, find, isOurs, taggedArns } from './platform.ts'
 
 interface ArnKind {
@@ -113,10 +114,20 @@ async function natLives({ clients }: AwsPlatform, id: string, abortSignal: Abort
   return (answer?.NatGateways ?? []).some(nat => nat.State !== 'deleted')
 }
 
-/** The tagging API knows no IAM roles. */
+/** The tagging API knows nothing of IAM. */
 async function* roles(platform: AwsPlatform, abortSignal: AbortSignal): AsyncIterable<CloudResource> {
   const { GetRoleCommand } = await import('@aws-sdk/client-iam')
   const iam = await platform.clients.iam()
+  const provider = await gitHubProviderTags(platform, abortSignal)
+  if (isOurs(platform, provider)) {
+    const id = gitHubProviderArn(platform)
+    yield {
+      type: 'aws_iam_openid_connect_provider',
+      id,
+      name: id.slice(id.indexOf('/') + 1),
+      holdsData: false,
+    }
+  }
   for (const name of Object.values(platform.names.roles)) {
     const answer = await find(`looking for role ${name}`, () =>
       iam.send(new GetRoleCommand({ RoleName: name }), { abortSignal }),

@@ -87,6 +87,15 @@ export const actionsByType: Readonly<Record<string, readonly string[]>> = {
     'elasticache:ModifyUserGroup',
     'elasticache:DeleteUserGroup',
   ],
+  aws_iam_openid_connect_provider: [
+    'iam:CreateOpenIDConnectProvider',
+    'iam:DeleteOpenIDConnectProvider',
+    'iam:UpdateOpenIDConnectProviderThumbprint',
+    'iam:AddClientIDToOpenIDConnectProvider',
+    'iam:RemoveClientIDFromOpenIDConnectProvider',
+    'iam:TagOpenIDConnectProvider',
+    'iam:UntagOpenIDConnectProvider',
+  ],
   aws_iam_role: [
     'iam:CreateRole',
     'iam:DeleteRole',
@@ -196,6 +205,7 @@ export const readActions = [
   'eks:List*',
   'elasticache:Describe*',
   'elasticache:List*',
+  'iam:GetOpenIDConnectProvider',
   'iam:GetRole',
   'iam:GetRolePolicy',
   'iam:ListAttachedRolePolicies',

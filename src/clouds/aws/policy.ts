@@ -64,7 +64,10 @@ export function policy({ names, aws }: AwsPlatform): JsonObject {
         Sid: 'Roles',
         Effect: 'Allow',
         Action: of('iam'),
-        Resource: arn('iam', `role/${names.base}-*`, `:${aws.accountId}`),
+        Resource: [
+          arn('iam', `role/${names.base}-*`, `:${aws.accountId}`),
+          arn('iam', 'oidc-provider/token.actions.githubusercontent.com', `:${aws.accountId}`),
+        ],
       },
       {
         Sid: 'PassRoles',

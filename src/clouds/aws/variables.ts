@@ -3,6 +3,7 @@ import { kubernetesGroup, peopleGroups } from '../../config/people.ts'
 import type { AwsConfig, Config } from '../../config/schema.ts'
 import type { JsonObject } from '../../engine/json.ts'
 import type { RootName } from '../cloud.ts'
+import { pipelinePolicies } from './pipeline-policy.ts'
 
 /** The configuration's AWS part; asking for it without one is a bug. */
 export function awsConfig(config: Config): AwsConfig {
@@ -27,6 +28,18 @@ export function rootVariables(
     platform_id: platformId,
     account_id: aws.accountId,
     region: aws.region,
+  }
+  if (root === 'delivery') {
+    return {
+      ...common,
+      names: {
+        cluster: names.cluster,
+        roles: { deploy: names.roles.pipelineDeploy, read: names.roles.pipelineRead },
+      },
+      subjects: foundation?.['subjects'] ?? {},
+      provider_is_there: foundation?.['provider_is_there'] ?? false,
+      policies: pipelinePolicies(aws, names),
+    }
   }
   if (root === 'foundation') {
     return {

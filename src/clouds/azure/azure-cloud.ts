@@ -1,5 +1,6 @@
 import type { Cloud, RootName, TerraformBackend } from '../cloud.ts'
 import type { CloudOptions } from '../cloud-options.ts'
+import { isGitHubJob } from '../github-identity.ts'
 import { sharedWhilePending } from '../while-pending.ts'
 import { infrastructureChecks } from './checks.ts'
 import { aksServer, clusterAccess, clusterToken } from './cluster.ts'
@@ -38,6 +39,7 @@ export function createAzureCloud(options: CloudOptions): Cloud {
     record: () => recordStore(platform),
     terraformEnvironment: async () => terraformEnvironment(platform),
     variables: (root, foundation) => azureVariables(root, options.config, options.platformId, foundation),
+    federationFacts: async () => ({}),
     findExisting: (resource, signal) => findExisting(platform, resource, signal),
     condition: (resource, signal) => condition(platform, resource, signal),
     cluster: sharedWhilePending(signal => clusterAccess(platform, signal)),
@@ -89,5 +91,9 @@ function terraformEnvironment({ options, subscriptionId }: AzurePlatform): Reado
     ARM_CLIENT_ID: environment['AZURE_CLIENT_ID'],
     ARM_CLIENT_SECRET: environment['AZURE_CLIENT_SECRET'],
   }).filter((entry): entry is [string, string] => entry[1] !== undefined)
-  return { ...environment, ...Object.fromEntries(renamed), ARM_SUBSCRIPTION_ID: subscriptionId }
+  const job =
+    environment['AZURE_CLIENT_SECRET'] === undefined && isGitHubJob() && process.env['AZURE_CLIENT_ID']
+      ? { ARM_USE_OIDC: 'true', ARM_CLIENT_ID: process.env['AZURE_CLIENT_ID'] }
+      : {}
+  return { ...environment, ...Object.fromEntries(renamed), ...job, ARM_SUBSCRIPTION_ID: subscriptionId }
 }

@@ -1,4 +1,5 @@
 import type { TokenCredential } from '@azure/identity'
+import { gitHubToken, isGitHubJob } from '../github-identity.ts'
 import type { CloudTarget } from '../target.ts'
 
 export const publicArmEndpoint = 'https://management.azure.com'
@@ -18,6 +19,8 @@ export async function createCredential(
     AZURE_AUTHORITY_HOST: authorityHost,
   } = target.environment
   if (tenant === undefined || clientId === undefined || clientSecret === undefined) {
+    if (isGitHubJob() && process.env['AZURE_CLIENT_ID'] && !process.env['AZURE_CLIENT_SECRET'])
+      return await jobCredential(process.env['AZURE_CLIENT_ID'], tenantId, authorityHost)
     const { DefaultAzureCredential } = await import('./default-credential.ts')
     return new DefaultAzureCredential(tenantId === undefined ? {} : { tenantId })
   }
@@ -26,6 +29,21 @@ export async function createCredential(
     tenant,
     clientId,
     clientSecret,
+    authorityHost === undefined ? {} : { authorityHost, disableInstanceDiscovery: true },
+  )
+}
+
+/** The managed identity that Entra gives a job of GitHub's; the job's own token lives for minutes, so each use gets one. */
+async function jobCredential(
+  clientId: string,
+  tenantId: string | undefined,
+  authorityHost: string | undefined,
+): Promise<TokenCredential> {
+  const { ClientAssertionCredential } = await import('./assertion-credential.ts')
+  return new ClientAssertionCredential(
+    process.env['AZURE_TENANT_ID'] || tenantId || '',
+    clientId,
+    () => gitHubToken('api://AzureADTokenExchange'),
     authorityHost === undefined ? {} : { authorityHost, disableInstanceDiscovery: true },
   )
 }

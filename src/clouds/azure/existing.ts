@@ -286,6 +286,9 @@ function serviceIdentity(names: AzureNames, service: string): string | undefined
     'data-sync': names.identities.dataSync,
     mlflow: names.identities.mlflow,
     'database-admin': names.identities.databaseAdmin,
+    // Of the root `delivery`, by purpose.
+    deploy: names.identities.pipelineDeploy,
+    read: names.identities.pipelineRead,
   }
   return identities[service]
 }

@@ -21,6 +21,24 @@ export function azureVariables(
     subscription_id: azure.subscriptionId,
     location: azure.location,
   }
+  if (root === 'delivery') {
+    const group = (name: string) => `/subscriptions/${azure.subscriptionId}/resourceGroups/${name}`
+    const ours = `${group(names.resourceGroup)}/providers`
+    return {
+      ...common,
+      names: {
+        resource_group: names.resourceGroup,
+        identities: { deploy: names.identities.pipelineDeploy, read: names.identities.pipelineRead },
+      },
+      scopes: {
+        resource_group: group(names.resourceGroup),
+        cluster: `${ours}/Microsoft.ContainerService/managedClusters/${names.cluster}`,
+        registry: `${ours}/Microsoft.ContainerRegistry/registries/${names.registry}`,
+        state: `${group(names.stateResourceGroup)}/providers/Microsoft.Storage/storageAccounts/${names.stateStorageAccount}`,
+      },
+      subjects: foundation?.['subjects'] ?? {},
+    }
+  }
   if (root === 'foundation')
     return {
       ...common,

@@ -1,2 +1,2 @@
 /** What is used of Google's library: of CommonJS in the bundle, a dynamic import has the default export only. */
-export { GoogleAuth, OAuth2Client, UserRefreshClient } from 'google-auth-library'
+export { GoogleAuth, IdentityPoolClient, OAuth2Client, UserRefreshClient } from 'google-auth-library'

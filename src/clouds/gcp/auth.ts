@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import * as z from 'zod'
 import { parseJson } from '../../engine/json.ts'
+import { gitHubToken, isGitHubJob } from '../github-identity.ts'
 import type { CloudTarget } from '../target.ts'
 import { credentialsError } from './errors.ts'
 
@@ -41,7 +42,7 @@ export function openCredentials(target: CloudTarget): GoogleCredentials {
   let opened: Promise<Opened> | undefined
   let current: AccessToken | undefined
   const open = () => {
-    opened ??= openClient(file)
+    opened ??= openClient(file, target)
     return opened
   }
   return {
@@ -68,7 +69,9 @@ interface Opened {
   readonly foundByTools: boolean
 }
 
-async function openClient(file: string | undefined): Promise<Opened> {
+async function openClient(file: string | undefined, target: CloudTarget): Promise<Opened> {
+  if (file === undefined && isGitHubJob() && process.env['GOOGLE_WORKLOAD_IDENTITY_PROVIDER'])
+    return { client: await jobClient(target), foundByTools: false }
   const { GoogleAuth, UserRefreshClient } = await import('./auth-library.ts')
   const own =
     file === undefined ? undefined : authorizedUser.safeParse(parseJson(await readCredentials(file)))
@@ -88,6 +91,25 @@ async function openClient(file: string | undefined): Promise<Opened> {
     throw credentialsError(cause instanceof Error ? cause.message : String(cause), cause)
   })
   return { client, foundByTools: true }
+}
+
+/** The service account that Google gives a job of GitHub's. */
+async function jobClient({ endpoints }: CloudTarget): Promise<Opened['client']> {
+  const { IdentityPoolClient } = await import('./auth-library.ts')
+  const provider = process.env['GOOGLE_WORKLOAD_IDENTITY_PROVIDER'] ?? ''
+  const account = process.env['GOOGLE_SERVICE_ACCOUNT'] ?? ''
+  const sts = endpoints['sts'] ?? 'https://sts.googleapis.com'
+  const iamCredentials = endpoints['iamcredentials'] ?? 'https://iamcredentials.googleapis.com'
+  const client = new IdentityPoolClient({
+    type: 'external_account',
+    audience: `//iam.googleapis.com/${provider}`,
+    subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+    token_url: `${sts}/v1/token`,
+    service_account_impersonation_url: `${iamCredentials}/v1/projects/-/serviceAccounts/${account}:generateAccessToken`,
+    subject_token_supplier: { getSubjectToken: () => gitHubToken(`https://iam.googleapis.com/${provider}`) },
+  })
+  client.scopes = [scope]
+  return client
 }
 
 async function readCredentials(file: string): Promise<string> {

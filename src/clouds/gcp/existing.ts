@@ -47,6 +47,12 @@ const places: Readonly<Record<string, (values: Values, platform: GcpPlatform) =>
       'artifactregistry',
       `projects/${p.project}/locations/${v('location')}/repositories/${v('repository_id')}`,
     ),
+  google_iam_workload_identity_pool: (v, p) => named('iam', `${pools(p)}/${v('workload_identity_pool_id')}`),
+  google_iam_workload_identity_pool_provider: (v, p) =>
+    named(
+      'iam',
+      `${pools(p)}/${v('workload_identity_pool_id')}/providers/${v('workload_identity_pool_provider_id')}`,
+    ),
   google_service_account: (v, p) =>
     named(
       'iam',
@@ -172,6 +178,10 @@ function compute(platform: GcpPlatform, below: string): Place {
 
 function named(service: Service, name: string): Place {
   return { service, path: `/v1/${name}`, importId: name }
+}
+
+function pools({ project }: GcpPlatform): string {
+  return `projects/${project}/locations/global/workloadIdentityPools`
 }
 
 function keyRing(platform: GcpPlatform): string {

@@ -36,6 +36,7 @@ export function createGcpCloud(options: CloudOptions): Cloud {
     record: () => recordStore(platform),
     terraformEnvironment: signal => terraformEnvironment(platform, signal),
     variables: (root, foundation) => rootVariables(platform, root, foundation),
+    federationFacts: async () => ({}),
     findExisting: (resource, signal) => findExisting(platform, resource, signal),
     condition: (resource, signal) => condition(platform, resource, signal),
     cluster: sharedWhilePending(signal => clusterAccess(platform, signal)),

@@ -120,6 +120,14 @@ const listings: readonly Listing[] = [
       Object.values<string>(names.serviceAccounts).some(id => found.email?.startsWith(`${id}@`)),
   },
   {
+    type: 'google_iam_workload_identity_pool',
+    service: 'iam',
+    path: p => `/v1/projects/${p.project}/locations/global/workloadIdentityPools`,
+    field: 'workloadIdentityPools',
+    // Google keeps a deleted one for 30 days, and lists it only when asked for deleted ones.
+    ours: (found, { names }) => found.name.endsWith(`/workloadIdentityPools/${names.identityPool}`),
+  },
+  {
     type: 'google_kms_crypto_key',
     service: 'cloudkms',
     path: p => `/v1/projects/${p.project}/locations/${p.region}/keyRings/${p.names.kmsKeyRing}/cryptoKeys`,

@@ -65,6 +65,11 @@ export const rolesByPurpose = [
     why: 'service accounts, and who may act as them',
     types: ['google_service_account', 'google_service_account_iam_member'],
   },
+  {
+    role: 'roles/iam.workloadIdentityPoolAdmin',
+    why: 'lets jobs of the pipeline sign in without keys',
+    types: ['google_iam_workload_identity_pool', 'google_iam_workload_identity_pool_provider'],
+  },
   { role: 'roles/iam.serviceAccountUser', why: 'gives nodes their service account', types: [] },
   {
     role: 'roles/resourcemanager.projectIamAdmin',

@@ -3,6 +3,21 @@ import type { JsonObject } from '../../engine/json.ts'
 import { namespaceOf, type RootName, type TerraformBackend, type WorkloadIdentity } from '../cloud.ts'
 import { type GcpPlatform, serviceAccountEmail } from './platform.ts'
 
+/** What `mlp phase 3` and `mlp verify` ask of the project: each reads what one of the earlier phases made. */
+const pipelineRoles = [
+  'roles/artifactregistry.reader',
+  'roles/browser',
+  'roles/cloudkms.viewer',
+  'roles/cloudsql.viewer',
+  'roles/compute.viewer',
+  'roles/container.clusterViewer',
+  'roles/iam.securityReviewer',
+  'roles/networkconnectivity.consumerNetworkViewer',
+  'roles/redis.viewer',
+  'roles/serviceusage.serviceUsageViewer',
+  'roles/storage.bucketViewer',
+] as const
+
 /** Values for templates/terraform/gcp/<root>/variables.tf. */
 export function rootVariables(
   platform: GcpPlatform,
@@ -16,6 +31,22 @@ export function rootVariables(
     name: names.base,
     environment: config.environment,
     labels: platform.labels,
+  }
+  if (root === 'delivery') {
+    return {
+      ...common,
+      names: {
+        pool: names.identityPool,
+        service_accounts: {
+          deploy: names.serviceAccounts.pipelineDeploy,
+          read: names.serviceAccounts.pipelineRead,
+        },
+        state_bucket: names.stateBucket,
+        registry: names.registry,
+      },
+      roles: [...pipelineRoles],
+      subjects: foundation?.['subjects'] ?? {},
+    }
   }
   if (root === 'foundation') {
     return {

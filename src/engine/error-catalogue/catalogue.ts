@@ -1,6 +1,7 @@
 import { cloudErrors } from './clouds.ts'
 import { clusterErrors } from './cluster.ts'
 import { configurationErrors } from './configuration.ts'
+import { deliveryErrors } from './delivery.ts'
 import type { CatalogueEntry } from './entry.ts'
 import { internalErrors } from './internal.ts'
 import { platformErrors } from './platform.ts'
@@ -15,8 +16,8 @@ export const errorRanges = [
   {
     digit: 5,
     name: 'Platform',
-    about: 'consent, the sandbox, state, locks and steps',
-    errors: platformErrors,
+    about: 'consent, the sandbox, state, locks, steps and the pipeline',
+    errors: { ...platformErrors, ...deliveryErrors },
   },
   { digit: 9, name: 'Internal', about: 'mistakes of mlp itself', errors: internalErrors },
 ] as const
@@ -27,6 +28,7 @@ const catalogue = {
   ...cloudErrors,
   ...clusterErrors,
   ...platformErrors,
+  ...deliveryErrors,
   ...internalErrors,
 }
 

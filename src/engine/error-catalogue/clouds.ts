@@ -104,4 +104,13 @@ export const cloudErrors = {
     remedy: 'Choose another type or another region in mlp.yaml; the error has the command that lists them.',
     exitCode: 3,
   },
+  MLP3013: {
+    title: 'GitHub gives a job no token to sign in with',
+    meaning:
+      'mlp runs in a job of the pipeline and signs in to the clouds by what GitHub says of that job; GitHub did not say it.',
+    owner: 'operator',
+    retryable: true,
+    remedy: 'The job needs `permissions: id-token: write`; mlp phase 6 writes workflows that have it.',
+    exitCode: 3,
+  },
 } satisfies Entries<3>

@@ -22,13 +22,20 @@ import { findRemnants, settledRemnants, takeUpRemnants, withRemnants } from './r
 import { openRoot, type RootVariables, rootFolders, rootVariables } from './root.ts'
 import { destroyRoot } from './undo-root.ts'
 
-const titles: Readonly<Record<RootName, string>> = {
+/** The third, `delivery`, is phase 6's. */
+type InfrastructureRoot = Exclude<RootName, 'delivery'>
+
+const titles: Readonly<Record<InfrastructureRoot, string>> = {
   foundation: 'Network, data stores, registry and identities',
   cluster: 'Kubernetes cluster, nodes and add-ons',
 }
 
 /** Applies one terraform root: takes up what an interrupted run left, shows the plan, asks, applies with live progress. */
-export function applyRootStep(cloudName: CloudName, root: RootName, ahead: PlanAhead): PlatformStep {
+export function applyRootStep(
+  cloudName: CloudName,
+  root: InfrastructureRoot,
+  ahead: PlanAhead,
+): PlatformStep {
   const id: StepId = `1.${cloudName}.apply-${root}`
   const needs: readonly StepId[] =
     root === 'foundation' ? [`1.${cloudName}.prepare`] : [`1.${cloudName}.apply-foundation`]

@@ -92,7 +92,7 @@ async function keptData(context: Context, cloudName: CloudName): Promise<readonl
   return kept
 }
 
-function removedBy(plan: Plan, cloudName: CloudName): readonly Leftover[] {
+export function removedBy(plan: Plan, cloudName: CloudName): readonly Leftover[] {
   return plan.changes
     .filter(({ kind }) => kind === 'destroy')
     .map(change => ({

@@ -12,6 +12,7 @@ import { type ImageName, imageNames, type Platform, versionOf } from '../../tool
 import { sourcesHash } from '../../tools/images/sources.ts'
 import { cloudOf } from '../1-infrastructure/cloud-of.ts'
 import { openCluster, requireCluster } from '../2-kubernetes/cluster.ts'
+import { type Digests, readLockFile, wantedImages } from '../lock-file.ts'
 import type { Context, PlatformStep } from '../phase.ts'
 
 const outputsSchema = z.object({ images: z.record(z.enum(imageNames), z.string()) })
@@ -24,6 +25,13 @@ export function imagesStepId(cloud: CloudName): StepId {
 export function pushedImages(context: Pick<Context, 'outputs'>, cloud: CloudName) {
   const parsed = outputsSchema.safeParse(context.outputs(imagesStepId(cloud)))
   return parsed.success ? parsed.data.images : undefined
+}
+
+/** `<repository>@sha256:…` by service, as digests alone. */
+export function digestsOf(images: Readonly<Record<string, string>>): Digests {
+  return Object.fromEntries(
+    Object.entries(images).map(([name, image]) => [name, image.slice(image.indexOf('@') + 1)]),
+  )
 }
 
 /** Build the three images, once for all clouds, and have this cloud's registry hold them. */
@@ -106,8 +114,36 @@ export function imagesStep(cloudName: CloudName): PlatformStep {
   }
 }
 
-/** What the registry has of the sources that are here, by digest. Builds nothing. */
+/**
+ * What is wanted in this cloud, by digest, as far as its registry has it: of the sources that are here, or, when going
+ * back, what mlp.lock names. Builds nothing.
+ */
 export async function findImages(
+  context: Context,
+  cloudName: CloudName,
+  client: KubeClient,
+  step?: StepId,
+): Promise<Readonly<Partial<Record<ImageName, string>>>> {
+  const locked = context.consent.rollback === true ? await lockedImages(context, cloudName) : undefined
+  return locked ?? (await findOwnImages(context, cloudName, client, step))
+}
+
+async function lockedImages(
+  context: Context,
+  cloudName: CloudName,
+): Promise<Readonly<Partial<Record<ImageName, string>>> | undefined> {
+  const { config, platformFolder } = context
+  const digests = wantedImages(await readLockFile(platformFolder), config.environment, cloudName)
+  if (digests === undefined) return undefined
+  const cloud = cloudOf(context, cloudName)
+  return Object.fromEntries(
+    imageNames.flatMap(name =>
+      digests[name] === undefined ? [] : [[name, `${cloud.repository(name)}@${digests[name]}`] as const],
+    ),
+  )
+}
+
+async function findOwnImages(
   context: Context,
   cloudName: CloudName,
   client: KubeClient,

@@ -5,6 +5,7 @@ import type { Declaration } from '../2-kubernetes/declarations.ts'
 import { objectStep } from '../2-kubernetes/object-step.ts'
 import { renderDeclarations } from '../2-kubernetes/render.ts'
 import type { Phase } from '../phase.ts'
+import { releaseGate } from '../release-gate.ts'
 import { application, applicationsOf } from './applications.ts'
 import { applicationChecks } from './checks.ts'
 import { databaseUsers } from './database-users.ts'
@@ -24,6 +25,7 @@ export const applicationsPhase: Phase = {
   // Of credentials that cannot renew themselves: the registries' logins and the clusters' tokens are asked for anew.
   expectedMinutes: 4,
   tools: ['crane'],
+  gates: [releaseGate],
   steps: config =>
     configuredClouds(config).flatMap(cloud => [
       imagesStep(cloud),

@@ -31,6 +31,7 @@ export const toolNames = [
   'pilot-discovery',
   'pilot-agent',
   'envoy',
+  'actionlint',
 ] as const
 
 const version = z.string().regex(/^\d+\.\d+\.\d+$/)

@@ -55,6 +55,8 @@ describe('the AWS policy', () => {
   /** Where an SDK's command has another name as an action: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html */
   const actionsOf: Readonly<Record<string, readonly string[]>> = {
     's3:HeadBucket': ['s3:ListBucket'],
+    // Anybody may ask; the role says whose token it takes.
+    'sts:AssumeRoleWithWebIdentity': [],
     's3:ListObjectVersions': ['s3:ListBucketVersions'],
     's3:DeleteObjects': ['s3:DeleteObject', 's3:DeleteObjectVersion'],
     's3:GetBucketEncryption': ['s3:GetEncryptionConfiguration'],
@@ -118,9 +120,9 @@ test('every resource type on Google Cloud has the role that it needs', () => {
 
 describe("Azure's roles", () => {
   test('may be assigned where a template or mlp assigns them, and no others', () => {
-    const named = [...templates('azure').matchAll(/role_definition_name\s+= "([^"]+)"/g)].flatMap(
-      ([, name]) => name ?? [],
-    )
+    const named = [
+      ...templates('azure').matchAll(/(?:role_definition_name\s+=|\brole =) "([^"]+)"/g),
+    ].flatMap(([, name]) => name ?? [])
     const own = Object.entries(assignedRoles).filter(([, id]) =>
       Object.values(builtInRoles).some(role => role === id),
     )

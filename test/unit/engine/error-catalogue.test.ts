@@ -50,6 +50,8 @@ const shared = {
     'src/cli/commands/unlock.ts',
     'src/cli/init-answers.ts',
     'src/phases/1-infrastructure/consent.ts',
+    'src/phases/6-delivery/pipeline-step.ts',
+    'src/phases/6-delivery/repository-step.ts',
   ],
   MLP5130: [
     'src/cli/commands/sandbox.ts',

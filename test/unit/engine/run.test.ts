@@ -265,7 +265,9 @@ describe('failures', () => {
     const [world, state] = [emptyWorld(), await temporaryState()]
     const steps = [worldStep(world, '1.aws.net', { needs: ['1.aws.none'] })]
     await expect(run(world, state, steps)).rejects.toThrow('1.aws.net needs 1.aws.none')
-    await expect(run(world, state, [], { only: '1.aws.net' })).rejects.toThrow('no step has the id 1.aws.net')
+    await expect(run(world, state, [], { only: ['1.aws.net'] })).rejects.toThrow(
+      'no step has the id 1.aws.net',
+    )
   })
 })
 
@@ -292,7 +294,7 @@ describe('only some steps', () => {
           }
         : step,
     )
-    const summary = await run(world, state, steps, { only: '1.aws.cluster', force: true })
+    const summary = await run(world, state, steps, { only: ['1.aws.cluster'], force: true })
     expect(summary).toMatchObject({ result: 'ok', total: 2, done: 1, skipped: 1 })
     expect(seen).toEqual({ id: 7 })
     expect(world.calls.filter(call => call.startsWith('apply'))).toEqual([])

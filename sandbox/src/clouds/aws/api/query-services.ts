@@ -47,6 +47,22 @@ export const iamOperations: Readonly<Record<string, Operation>> = {
     )
     return { Role: role === undefined ? undefined : showRole(role) }
   },
+  GetOpenIDConnectProvider: (input, { world }) => {
+    const [provider] = asked(
+      world.store.list('aws_iam_openid_connect_provider'),
+      input.get('OpenIDConnectProviderArn'),
+      one => one.id,
+      'NoSuchEntity',
+    )
+    if (provider === undefined) return {}
+    return {
+      Url: (text(provider.attributes, 'url') ?? '').replace('https://', ''),
+      ClientIDList: members(texts(provider.attributes, 'client_id_list')),
+      ThumbprintList: members(texts(provider.attributes, 'thumbprint_list')),
+      CreateDate: provider.createdAt,
+      Tags: tagMembers(provider),
+    }
+  },
   ListRoles: (_input, { world }) => ({
     IsTruncated: false,
     Roles: members(world.store.list('aws_iam_role').map(showRole)),

@@ -11,6 +11,7 @@ import { iamBehaviours } from './iam.ts'
 import { kmsBehaviours } from './kms.ts'
 import { launchTemplateBehaviours } from './launch-template.ts'
 import { logBehaviours } from './logs.ts'
+import { oidcProvider } from './oidc-provider.ts'
 import { rdsBehaviours } from './rds.ts'
 import { routeBehaviours } from './routes.ts'
 import { s3Behaviours } from './s3.ts'
@@ -49,6 +50,7 @@ export const behaviours: readonly Behaviour[] = [
   ...securityGroupBehaviours,
   ...kmsBehaviours,
   ...iamBehaviours,
+  oidcProvider,
   ...rdsBehaviours,
   ...s3Behaviours,
   ...elasticacheBehaviours,

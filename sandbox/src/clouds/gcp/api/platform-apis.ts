@@ -60,23 +60,64 @@ function redisOf(attributes: Attributes): object {
 }
 
 /** https://cloud.google.com/iam/docs/reference/rest/v1 */
-export const iamRoutes: readonly Route[] = readRoutes({
-  type: 'google_service_account',
-  item: '/v1/projects/{project}/serviceAccounts/{email}',
-  list: '/v1/projects/{project}/serviceAccounts',
-  listField: 'accounts',
-  id: ({ project, email }) => `projects/${project}/serviceAccounts/${email}`,
-  below: () => true,
-  project: ({ attributes }) => ({
+export const iamRoutes: readonly Route[] = [
+  ...serviceAccountRoutes(),
+  ...readRoutes({
+    type: 'google_iam_workload_identity_pool',
+    item: '/v1/projects/{project}/locations/{location}/workloadIdentityPools/{pool}',
+    list: '/v1/projects/{project}/locations/{location}/workloadIdentityPools',
+    listField: 'workloadIdentityPools',
+    id: ({ project, location, pool }) =>
+      `projects/${project}/locations/${location}/workloadIdentityPools/${pool}`,
+    below: () => true,
+    project: ({ attributes }) => identityPoolShown(attributes),
+  }),
+  ...readRoutes({
+    type: 'google_iam_workload_identity_pool_provider',
+    item: '/v1/projects/{project}/locations/{location}/workloadIdentityPools/{pool}/providers/{provider}',
+    list: '/v1/projects/{project}/locations/{location}/workloadIdentityPools/{pool}/providers',
+    listField: 'workloadIdentityPoolProviders',
+    id: ({ project, location, pool, provider }) =>
+      `projects/${project}/locations/${location}/workloadIdentityPools/${pool}/providers/${provider}`,
+    below: (attributes, { pool }) => attributes['workload_identity_pool_id'] === pool,
+    project: ({ attributes }) => ({
+      ...identityPoolShown(attributes),
+      attributeCondition: attributes['attribute_condition'],
+      attributeMapping: textMap(attributes, 'attribute_mapping'),
+      oidc: { issuerUri: text(block(attributes, 'oidc'), 'issuer_uri') },
+    }),
+  }),
+]
+
+function identityPoolShown(attributes: Attributes): object {
+  return {
     name: requiredText(attributes, 'name'),
-    projectId: attributes['project'],
-    uniqueId: attributes['unique_id'],
-    email: attributes['email'],
     displayName: text(attributes, 'display_name') ?? '',
     description: text(attributes, 'description') ?? '',
+    state: attributes['state'],
     disabled: attributes['disabled'] === true,
-  }),
-})
+  }
+}
+
+function serviceAccountRoutes(): readonly Route[] {
+  return readRoutes({
+    type: 'google_service_account',
+    item: '/v1/projects/{project}/serviceAccounts/{email}',
+    list: '/v1/projects/{project}/serviceAccounts',
+    listField: 'accounts',
+    id: ({ project, email }) => `projects/${project}/serviceAccounts/${email}`,
+    below: () => true,
+    project: ({ attributes }) => ({
+      name: requiredText(attributes, 'name'),
+      projectId: attributes['project'],
+      uniqueId: attributes['unique_id'],
+      email: attributes['email'],
+      displayName: text(attributes, 'display_name') ?? '',
+      description: text(attributes, 'description') ?? '',
+      disabled: attributes['disabled'] === true,
+    }),
+  })
+}
 
 /** https://cloud.google.com/kms/docs/reference/rest/v1 */
 export const kmsRoutes: readonly Route[] = [

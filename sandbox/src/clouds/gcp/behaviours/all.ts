@@ -8,6 +8,7 @@ import {
   serviceAccount,
   serviceAccountMember,
 } from './iam.ts'
+import { identityPool, identityPoolProvider } from './identity-pool.ts'
 import { cryptoKey, keyRing } from './kms.ts'
 import { firewall, network, router, routerNat, subnetwork } from './network.ts'
 import { nodePool } from './node-pool.ts'
@@ -41,6 +42,8 @@ export const behaviours: readonly Behaviour[] = [
   serviceAccount,
   serviceAccountMember,
   projectMember,
+  identityPool,
+  identityPoolProvider,
   cluster,
   nodePool,
 ]
