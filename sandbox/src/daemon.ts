@@ -5,6 +5,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as z from 'zod'
 import { MlpError } from '../../src/engine/errors.ts'
+import { openAnswers } from './dns/answers.ts'
+import { dnsStore } from './dns/dns-store.ts'
+import { runHealthChecks } from './dns/health-checks.ts'
+import { startNameServer } from './dns/name-server.ts'
 import { type EmulatorName, emulatorNames, emulatorProcessName, startEmulator } from './emulators.ts'
 import { createFaults, faultSchema } from './faults.ts'
 import { openGithub } from './github/github.ts'
@@ -13,6 +17,7 @@ import { answerCloud, startCloudListener } from './http/cloud-listener.ts'
 import { startControl } from './http/control.ts'
 import { startHostProxy } from './http/host-proxy.ts'
 import { openClusterManager } from './kubernetes/cluster-manager.ts'
+import { findFreePorts } from './kubernetes/ports.ts'
 import { reviewTokenRequest, tokenReviewUrl } from './kubernetes/token-review.ts'
 import { takeLock } from './lock.ts'
 import { openLog } from './log.ts'
@@ -25,6 +30,7 @@ import { setQuotas } from './quotas.ts'
 import { openImageStore } from './registry/image-store.ts'
 import { openRegistryListener } from './registry/listener.ts'
 import { type DataServers, openDataServers } from './servers/data-servers.ts'
+import { readOrMake } from './servers/kept-port.ts'
 import { serverTypes } from './servers/wanted.ts'
 import type { SimulatedCloud } from './simulated-cloud.ts'
 import { type PartState, sandboxStatus } from './status.ts'
@@ -185,6 +191,25 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
     bringUp,
     onDoors: () => outside.changed(),
   })
+  const names = dnsStore(store)
+  const lookup = openAnswers(names, outside.balancers.addressOf)
+  const namePort = await readOrMake(join(home.folder, 'name-server-port.json'), async () => {
+    const [free] = await findFreePorts(1, new Set(Object.values(home.ports)))
+    if (free === undefined) throw new Error('no port is free for the name server')
+    return free
+  })
+  const nameServer = await startNameServer(namePort, lookup)
+  const healthChecking = new AbortController()
+  runHealthChecks(
+    {
+      store: names,
+      lookup,
+      dial: outside.balancers.find,
+      timeScale: () => timeScale,
+      log,
+    },
+    healthChecking.signal,
+  )
   /** All parts side by side; those that run already stay as they are. Failures are noted, see `status`. */
   function bringUpAll(): void {
     for (const name of emulatorNames) emulator(name).catch(() => undefined)
@@ -274,6 +299,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
     }
     control.close()
     edge.close()
+    healthChecking.abort()
+    nameServer.close()
     outside.close()
     dataServers?.close()
     images.close()
@@ -324,7 +351,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon | unde
       environment: toolEnvironment,
       caFile: home.caFile,
       github: github.target(),
-      clouds: Object.fromEntries(options.clouds.map(cloud => [cloud.name, cloud.target(world)])),
+      clouds: Object.fromEntries(
+        options.clouds.map(cloud => {
+          const target = cloud.target(world)
+          // The internet's DNS knows none of the sandbox's names.
+          const environment = { ...target.environment, MLP_NAME_SERVER: `127.0.0.1:${namePort}` }
+          return [cloud.name, { ...target, environment }]
+        }),
+      ),
     }),
     commandLineEnvironment: () => ({
       ...toolEnvironment,

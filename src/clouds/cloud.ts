@@ -3,6 +3,7 @@ import type { Leftover } from '../engine/events.ts'
 import type { JsonObject } from '../engine/json.ts'
 import type { RecordStore } from '../engine/record-store.ts'
 import type { CostLine } from './cost-line.ts'
+import type { DnsService } from './dns.ts'
 
 export type CloudName = 'aws' | 'gcp' | 'azure'
 export type RootName = 'foundation' | 'cluster' | 'delivery'
@@ -72,6 +73,8 @@ export interface Cloud {
    * `credentials: static-secret`. Undefined, or not there, when this identity has none.
    */
   staticCredentials?(signal: AbortSignal): Promise<Readonly<Record<string, string>> | undefined>
+  /** The cloud's DNS, where a zone of it holds the platform's names. Asks nothing before it is used. */
+  dns(): DnsService
   /** A default StorageClass for this cloud's CSI driver, as a Kubernetes object. */
   storageClass(): JsonObject
   /** Everything ours, known to terraform or not, found by the platform id. Reads neither terraform's nor mlp's state. */

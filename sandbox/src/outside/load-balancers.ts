@@ -30,6 +30,8 @@ export interface LoadBalancers {
   remove(uid: string): void
   /** What a client outside of the clusters means by a name or an address, and a port. */
   find(host: string, port: number): (() => Promise<Socket>) | undefined
+  /** The address behind a load balancer's name. */
+  addressOf(name: string): string | undefined
   table(): OutsideTable
   close(): void
 }
@@ -120,6 +122,7 @@ export function openLoadBalancers(socketFolder: string, onChange: () => void): L
       if (found?.doors.has(port) !== true) return undefined
       return () => found.service.dial(found.service.clusterIp, port)
     },
+    addressOf: name => [...balancers.values()].find(({ place }) => place.hostname === name)?.place.address,
     table: () => ({
       endpoints: [...balancers.values()].flatMap(({ place, doors }) =>
         [...doors].map(([port, { socket }]) => ({

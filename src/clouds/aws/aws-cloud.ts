@@ -11,6 +11,7 @@ import { sharedWhilePending } from '../while-pending.ts'
 import { infrastructureChecks } from './checks.ts'
 import { cluster, identity, token } from './cluster.ts'
 import { condition } from './condition.ts'
+import { dnsService } from './dns.ts'
 import { findExisting } from './existing.ts'
 import { inventory } from './inventory.ts'
 import { type AwsPlatform, awsPlatform } from './platform.ts'
@@ -66,6 +67,7 @@ export function createAwsCloud(options: CloudOptions): Cloud {
     workloadIdentity: () => workloadIdentity(platform),
     serviceSettings: (workload, outputs) => serviceSettings(platform, workload, outputs),
     staticCredentials: () => staticCredentials(platform),
+    dns: () => dnsService(platform),
     storageClass: () => ({
       apiVersion: 'storage.k8s.io/v1',
       kind: 'StorageClass',

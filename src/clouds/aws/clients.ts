@@ -39,6 +39,7 @@ export function createClients(target: CloudTarget, region: string) {
       async () => new (await import('@aws-sdk/client-cloudwatch-logs')).CloudWatchLogsClient(settings),
     ),
     rds: once(async () => new (await import('@aws-sdk/client-rds')).RDSClient(settings)),
+    route53: once(async () => new (await import('@aws-sdk/client-route-53')).Route53Client(settings)),
     s3: once(
       async () =>
         new (await import('./s3.ts')).S3Client({

@@ -1,4 +1,5 @@
 import type { CloudResource } from '../cloud.ts'
+import { nameOf, ownChecks } from './dns-global.ts'
 import { gitHubProviderArn, gitHubProviderTags } from './federation.ts'
 import { type AwsPlatform, ask, find, isOurs, taggedArns } from './platform.ts'
 
@@ -68,7 +69,7 @@ function last(path: string): string {
 /** Everything of this platform's in the account, asked of AWS alone. The state bucket is among it. */
 export async function* inventory(platform: AwsPlatform, signal: AbortSignal): AsyncIterable<CloudResource> {
   const seen = new Set<string>()
-  const listed = [tagged, roles, controlPlaneLog, clusterLeftovers, databaseSnapshots]
+  const listed = [tagged, roles, controlPlaneLog, clusterLeftovers, databaseSnapshots, healthChecks]
   for (const list of listed) {
     for await (const resource of list(platform, signal)) {
       if (seen.has(resource.id)) continue
@@ -211,4 +212,12 @@ async function* databaseSnapshots(
   )
   for (const { DBSnapshotArn: arn } of answer?.DBSnapshots ?? [])
     if (arn !== undefined) yield resourceOfArn(arn)
+}
+
+/** Of a zone in Route 53, which the tagging API of another region than its own does not know. */
+async function* healthChecks(platform: AwsPlatform, signal: AbortSignal): AsyncIterable<CloudResource> {
+  for (const check of await ownChecks(platform, signal)) {
+    const { Id: id = '' } = check
+    yield { type: 'aws_route53_health_check', id, name: nameOf(check), holdsData: false }
+  }
 }

@@ -219,6 +219,9 @@ export const readActions = [
   'pricing:GetProducts',
   'rds:Describe*',
   'rds:List*',
+  // Health checks of the platform are looked for by every teardown, with or without a zone.
+  'route53:ListHealthChecks',
+  'route53:ListTagsForResources',
   's3:ListAllMyBuckets',
   'servicequotas:Get*',
   'servicequotas:List*',
@@ -235,4 +238,16 @@ export const bucketReadActions = [
   's3:GetReplicationConfiguration',
   's3:ListBucket',
   's3:ListBucketVersions',
+] as const
+
+/** The platform's names, where mlp.yaml names a zone in Route 53: what goes to one zone, and what to no resource. */
+export const zoneActions = ['route53:ChangeResourceRecordSets', 'route53:ListResourceRecordSets'] as const
+export const healthCheckActions = [
+  'route53:ChangeTagsForResource',
+  'route53:CreateHealthCheck',
+  'route53:DeleteHealthCheck',
+  'route53:GetChange',
+  'route53:GetHealthCheckStatus',
+  'route53:GetHostedZone',
+  'route53:ListHostedZonesByName',
 ] as const

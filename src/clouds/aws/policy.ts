@@ -1,6 +1,14 @@
+import type { Config } from '../../config/schema.ts'
 import type { JsonObject } from '../../engine/json.ts'
 import type { AwsPlatform } from './platform.ts'
-import { actionsByType, bucketReadActions, ownActions, readActions } from './policy-actions.ts'
+import {
+  actionsByType,
+  bucketReadActions,
+  healthCheckActions,
+  ownActions,
+  readActions,
+  zoneActions,
+} from './policy-actions.ts'
 
 /** Roles that services take to act for us when the account has not had them yet. */
 const linkedServices = [
@@ -18,7 +26,7 @@ const trustedServices = ['ec2.amazonaws.com', 'eks.amazonaws.com', 'pods.eks.ama
  * Networks, addresses and launch templates have no names to confine them by: they are confined to the region. For
  * `aws iam put-role-policy`: it is longer than a managed policy may be.
  */
-export function policy({ names, aws }: AwsPlatform): JsonObject {
+export function policy({ config, names, aws }: AwsPlatform): JsonObject {
   const arn = (service: string, resource: string, scope = `${aws.region}:${aws.accountId}`) =>
     `arn:aws:${service}:${scope}:${resource}`
   const writes = [...new Set([...Object.values(actionsByType).flat(), ...ownActions])].sort()
@@ -83,6 +91,22 @@ export function policy({ names, aws }: AwsPlatform): JsonObject {
         Resource: '*',
         Condition: { StringEquals: { 'iam:AWSServiceName': linkedServices } },
       },
+      ...dnsStatements(config),
     ],
   }
+}
+
+/** A zone named by its id is the only one whose records may be changed; of a name the policy knows no id. */
+function dnsStatements({ dns }: Config): readonly JsonObject[] {
+  if (dns?.cloud !== 'aws') return []
+  const zone = dns.zone.includes('.') ? '*' : dns.zone
+  return [
+    {
+      Sid: 'Zone',
+      Effect: 'Allow',
+      Action: [...zoneActions],
+      Resource: `arn:aws:route53:::hostedzone/${zone}`,
+    },
+    { Sid: 'HealthChecks', Effect: 'Allow', Action: [...healthCheckActions], Resource: '*' },
+  ]
 }

@@ -18,7 +18,13 @@ export interface ArmClient {
     query?: Query,
   ): Promise<readonly T[]>
   /** Creates or replaces, and waits until ARM has finished. */
-  put(path: string, apiVersion: string, body: object, signal: AbortSignal): Promise<void>
+  put(
+    path: string,
+    apiVersion: string,
+    body: object,
+    signal: AbortSignal,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<void>
   post(path: string, apiVersion: string, signal: AbortSignal): Promise<void>
   /** Removes and waits until it is gone; what is not there is as good as removed. */
   delete(path: string, apiVersion: string, signal: AbortSignal): Promise<void>
@@ -59,6 +65,7 @@ export async function createArmClient(options: {
     url: string,
     signal: AbortSignal,
     body?: object,
+    headers?: Readonly<Record<string, string>>,
   ) {
     const request = createPipelineRequest({
       method,
@@ -66,7 +73,11 @@ export async function createArmClient(options: {
       abortSignal: signal,
       timeout: 60_000,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      headers: createHttpHeaders({ accept: 'application/json', 'content-type': 'application/json' }),
+      headers: createHttpHeaders({
+        accept: 'application/json',
+        'content-type': 'application/json',
+        ...headers,
+      }),
     })
     try {
       const response = await pipeline.sendRequest(http, request)
@@ -91,9 +102,10 @@ export async function createArmClient(options: {
     apiVersion: string,
     signal: AbortSignal,
     body?: object,
+    headers?: Readonly<Record<string, string>>,
   ) {
     const request = `${method} ${path}`
-    const first = await send(method, address(path, apiVersion), signal, body)
+    const first = await send(method, address(path, apiVersion), signal, body, headers)
     if (method === 'DELETE' && first.status === 404) return
     if (first.status >= 300) throw refusalError({ ...first, request })
     const status = first.headers.get('azure-asyncoperation')
@@ -156,7 +168,7 @@ export async function createArmClient(options: {
       }
       return items
     },
-    put: (path, apiVersion, body, signal) => change('PUT', path, apiVersion, signal, body),
+    put: (path, apiVersion, body, signal, headers) => change('PUT', path, apiVersion, signal, body, headers),
     post: (path, apiVersion, signal) => change('POST', path, apiVersion, signal),
     delete: (path, apiVersion, signal) => change('DELETE', path, apiVersion, signal),
   }

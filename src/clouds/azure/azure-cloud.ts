@@ -5,6 +5,7 @@ import { sharedWhilePending } from '../while-pending.ts'
 import { infrastructureChecks } from './checks.ts'
 import { aksServer, clusterAccess, clusterToken } from './cluster.ts'
 import { condition } from './condition.ts'
+import { dnsService } from './dns.ts'
 import { findExisting } from './existing.ts'
 import { identity } from './identity.ts'
 import { inventory } from './inventory.ts'
@@ -58,6 +59,7 @@ export function createAzureCloud(options: CloudOptions): Cloud {
     workloadIdentity: outputs => workloadIdentity(platform, outputs),
     serviceSettings: (workload, outputs) => serviceSettings(platform, workload, outputs),
     staticCredentials: () => staticCredentials(options.target),
+    dns: () => dnsService(platform),
     storageClass: () => storageClass,
     inventory: signal => inventory(platform, signal),
     releaseData: (choice, signal, report) => releaseData(platform, choice, signal, report),

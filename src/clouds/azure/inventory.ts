@@ -15,6 +15,7 @@ const terraformTypes: Readonly<Record<string, string>> = {
   'microsoft.network/virtualnetworks': 'azurerm_virtual_network',
   'microsoft.network/networksecuritygroups': 'azurerm_network_security_group',
   'microsoft.network/publicipaddresses': 'azurerm_public_ip',
+  'microsoft.network/trafficmanagerprofiles': 'azurerm_traffic_manager_profile',
   'microsoft.network/natgateways': 'azurerm_nat_gateway',
   'microsoft.network/privateendpoints': 'azurerm_private_endpoint',
   'microsoft.network/privatednszones': 'azurerm_private_dns_zone',

@@ -24,7 +24,9 @@ export const assignedRoles: Readonly<Record<string, string>> = {
 const assignmentActions = ['write', 'delete'] as const
 
 /** Roles for whoever runs mlp, on the subscription; `az role assignment create --condition` gives one. */
-export function policy({ subscriptionId }: AzurePlatform): JsonObject {
+export function policy({ subscriptionId, options }: AzurePlatform): JsonObject {
+  const { dns } = options.config
+  const elsewhere = dns?.cloud === 'azure' && dns.zone.startsWith('/') ? [dns.zone] : []
   const ids = Object.values(assignedRoles).join(', ')
   const attribute = 'Microsoft.Authorization/roleAssignments:RoleDefinitionId'
   const condition = assignmentActions
@@ -44,6 +46,11 @@ export function policy({ subscriptionId }: AzurePlatform): JsonObject {
         condition,
       },
       { role: 'Locks Contributor', why: 'keeps data from being deleted by mistake' },
+      ...elsewhere.map(scope => ({
+        role: 'DNS Zone Contributor',
+        scope,
+        why: 'makes the platform’s names; Contributor has that in its own subscription',
+      })),
     ],
   }
 }

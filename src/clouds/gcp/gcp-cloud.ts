@@ -5,6 +5,7 @@ import { sharedWhilePending } from '../while-pending.ts'
 import { infrastructureChecks } from './checks.ts'
 import { clusterAccess } from './cluster.ts'
 import { condition } from './condition.ts'
+import { dnsService } from './dns.ts'
 import { findExisting, projectNumber } from './existing.ts'
 import { inventory } from './inventory.ts'
 import { createPlatform, type GcpPlatform } from './platform.ts'
@@ -57,6 +58,7 @@ export function createGcpCloud(options: CloudOptions): Cloud {
     workloadIdentity: () => workloadIdentity(platform),
     serviceSettings,
     staticCredentials: () => staticCredentials(options.target),
+    dns: () => dnsService(platform),
     storageClass: () => storageClass,
     inventory: signal => inventory(platform, signal),
     releaseData: (choice, signal, report) => releaseData(platform, choice, signal, report),

@@ -45,6 +45,13 @@ const located = (collection: string) => (p: GcpPlatform) =>
 
 const listings: readonly Listing[] = [
   {
+    type: 'google_compute_health_check',
+    service: 'compute',
+    path: global('healthChecks'),
+    field: 'items',
+    ours: (found, { platformId }) => found.name === `${platformId}-global-name`,
+  },
+  {
     type: 'google_sql_database_instance',
     service: 'sqladmin',
     path: p => `/v1/projects/${p.project}/instances`,

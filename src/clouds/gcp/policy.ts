@@ -80,6 +80,9 @@ export const rolesByPurpose = [
 ] as const
 
 /** Roles for whoever runs mlp, on the project; `gcloud projects add-iam-policy-binding` gives one. */
-export function policy({ project }: GcpPlatform): JsonObject {
-  return { project, roles: rolesByPurpose.map(({ role, why }) => ({ role, why })) }
+export function policy({ project, config }: GcpPlatform): JsonObject {
+  const roles = rolesByPurpose.map(({ role, why }) => ({ role: String(role), why: String(why) }))
+  // Health checks are in compute.networkAdmin.
+  const zone = { role: 'roles/dns.admin', why: 'makes the platform’s names in its zone' }
+  return { project, roles: config.dns?.cloud === 'gcp' ? [...roles, zone] : roles }
 }

@@ -24,6 +24,11 @@ const neededServices = [
   'storage.googleapis.com',
 ] as const
 
+/** The zone of the platform's names, where it is Cloud DNS'. */
+function servicesOf({ config }: GcpPlatform): readonly string[] {
+  return config.dns?.cloud === 'gcp' ? [...neededServices, 'dns.googleapis.com'] : neededServices
+}
+
 /** Service agents that encrypt with our keys, and that Google makes only when asked. */
 const neededAgents = ['sqladmin.googleapis.com', 'container.googleapis.com']
 
@@ -110,15 +115,14 @@ async function isBilled({ rest, project }: GcpPlatform, signal: AbortSignal): Pr
   return (await rest.call({ service: 'cloudbilling', path, answer: billing }, signal)).billingEnabled
 }
 
-async function disabledServices(
-  { rest, project }: GcpPlatform,
-  signal: AbortSignal,
-): Promise<readonly string[]> {
+async function disabledServices(platform: GcpPlatform, signal: AbortSignal): Promise<readonly string[]> {
+  const { rest, project } = platform
+  const needed = servicesOf(platform)
   const { services } = await rest.call(
     {
       service: 'serviceusage',
       path: `/v1/projects/${project}/services:batchGet`,
-      query: { names: neededServices.map(service => `projects/${project}/services/${service}`) },
+      query: { names: needed.map(service => `projects/${project}/services/${service}`) },
       answer: serviceStates,
     },
     signal,
@@ -128,7 +132,7 @@ async function disabledServices(
       .filter(({ state }) => state === 'ENABLED')
       .map(({ name }) => name.slice(name.lastIndexOf('/') + 1)),
   )
-  return neededServices.filter(service => !enabled.has(service))
+  return needed.filter(service => !enabled.has(service))
 }
 
 async function enableServices(

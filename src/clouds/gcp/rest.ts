@@ -20,6 +20,7 @@ export type Service =
   | 'cloudresourcemanager'
   | 'compute'
   | 'container'
+  | 'dns'
   | 'iam'
   | 'networkconnectivity'
   | 'oauth2'

@@ -306,4 +306,57 @@ export const clusterErrors = {
     remedy: 'Change those pods so that they pass, or move them to a namespace of their own.',
     exitCode: 3,
   },
+  MLP4080: {
+    title: 'A DNS zone’s name means several zones',
+    meaning: 'The account has more than one public zone of that name. Nothing was changed.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Name the zone by its id: dns.zone in mlp.yaml.',
+    exitCode: 3,
+  },
+  MLP4081: {
+    title: 'There is no such DNS zone',
+    meaning:
+      'mlp.yaml names a zone that the account does not have, or that is private. mlp makes records, and no zones.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Make the zone or correct dns in mlp.yaml; without it mlp prints the records.',
+    exitCode: 3,
+  },
+  MLP4082: {
+    title: 'A name in the DNS zone is somebody else’s',
+    meaning:
+      'Something stands at a name that mlp would make, without this platform’s mark beside it. No record was changed.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Remove it, choose another domain, or take a single record over with --adopt.',
+    exitCode: 3,
+  },
+  MLP4083: {
+    title: 'The domain is not below the DNS zone',
+    meaning:
+      'The name that leads to all clouds is a CNAME or a set of health-checked records, which a zone’s own name does not take everywhere.',
+    owner: 'operator',
+    retryable: false,
+    remedy: 'Set domain in mlp.yaml to a name below the zone.',
+    exitCode: 3,
+  },
+  MLP4084: {
+    title: 'There is no address that a name could lead to',
+    meaning:
+      'The load balancer of an ingress gateway has no address, so that there is nothing to write into the DNS zone.',
+    owner: 'operator',
+    retryable: true,
+    remedy: 'See why the cloud makes no load balancer; then run the same command again.',
+    exitCode: 3,
+  },
+  MLP4085: {
+    title: 'A load balancer’s name has no address in DNS',
+    meaning:
+      'Cloud DNS checks the health of addresses, and AWS gives load balancers a name. It is looked up, and the name is not known yet.',
+    owner: 'operator',
+    retryable: true,
+    remedy: 'Wait some minutes, then run the same command again.',
+    exitCode: 3,
+  },
 } satisfies Entries<4>

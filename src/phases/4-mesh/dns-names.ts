@@ -1,5 +1,6 @@
 import type { CloudName } from '../../clouds/cloud.ts'
-import type { GatewayAddress } from '../../clouds/dns.ts'
+import type { DnsRecord, GatewayAddress } from '../../clouds/dns.ts'
+import { recordTtl } from '../../clouds/dns.ts'
 import { configuredClouds, homeCloud } from '../../config/configured-clouds.ts'
 import type { Config } from '../../config/schema.ts'
 import { MlpError } from '../../engine/errors.ts'
@@ -16,8 +17,12 @@ export function dnsCloud(config: Config): CloudName {
 }
 
 /** `aws.ml.example.com`: leads to one cloud whether it is healthy or not. */
-function cloudHost(domain: string, cloud: CloudName): string {
+export function cloudHost(domain: string, cloud: CloudName): string {
   return `${cloud}.${domain}`
+}
+
+export function recordOf(name: string, address: GatewayAddress): DnsRecord {
+  return { name, type: address.kind === 'ip' ? 'A' : 'CNAME', ttl: recordTtl, values: [address.value] }
 }
 
 interface GatewayPlace {

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import type { GatewayAddress } from '../../clouds/dns.ts'
+import type { KubeClient } from '../../kube/client.ts'
 import type { KubeObject, ObjectRef } from '../../kube/objects.ts'
 import { istioNamespace } from './mesh.ts'
 
@@ -10,6 +11,8 @@ export const gatewayService: ObjectRef = {
   name: gatewayName,
   namespace: istioNamespace,
 }
+/** Clouds take some minutes for a load balancer. */
+const addressTimeoutMs = 600_000
 
 const serviceSchema = z.looseObject({
   status: z.looseObject({
@@ -28,4 +31,13 @@ export function gatewayAddress(service: KubeObject | undefined): GatewayAddress 
   const [first] = serviceSchema.safeParse(service).data?.status.loadBalancer.ingress ?? []
   if (first?.hostname !== undefined) return { kind: 'hostname', value: first.hostname.toLowerCase() }
   return first?.ip === undefined ? undefined : { kind: 'ip', value: first.ip }
+}
+
+export async function waitForGatewayAddress(client: KubeClient): Promise<GatewayAddress | undefined> {
+  const service = await client.waitFor(gatewayService, {
+    what: 'the address of the gateway’s load balancer',
+    timeoutMs: addressTimeoutMs,
+    done: seen => seen === undefined || gatewayAddress(seen) !== undefined,
+  })
+  return gatewayAddress(service)
 }

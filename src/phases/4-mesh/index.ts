@@ -10,6 +10,7 @@ import { controlPlaneStep, controlPlaneStepId } from './control-plane-step.ts'
 import { meshDeclarations } from './declarations.ts'
 import { dnsChecks } from './dns-checks.ts'
 import { dnsCloud, gatewayPlaces, notTested, recordLines } from './dns-names.ts'
+import { dnsStep } from './dns-step.ts'
 import { gatewayCertificateStep } from './gateway-certificate-step.ts'
 import { otherClouds } from './mesh.ts'
 import { overlayOf } from './overlay.ts'
@@ -33,6 +34,7 @@ export const meshPhase: Phase = {
       ...meshDeclarations(config, cloud).map(declaration => objectStep(cloud, declaration)),
       ...otherClouds(config, cloud).map(other => remoteStep(config, cloud, other)),
       sidecarsStep(cloud),
+      ...(config.dns !== undefined && cloud === dnsCloud(config) ? [dnsStep(config)] : []),
     ]),
   render: async context =>
     (
@@ -46,7 +48,7 @@ export const meshPhase: Phase = {
   checks: (config, clouds) =>
     [...clouds.keys()].flatMap(cloud => [
       ...meshChecks(config, cloud),
-      ...(cloud === dnsCloud(config) ? dnsChecks(config, cloud) : []),
+      ...(cloud === dnsCloud(config) ? dnsChecks(cloud) : []),
     ]),
   async closing(context) {
     const { domain, dns } = context.config

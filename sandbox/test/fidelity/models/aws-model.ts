@@ -15,9 +15,9 @@ import * as s3 from '@aws-sdk/client-s3'
 import * as serviceQuotas from '@aws-sdk/client-service-quotas'
 import * as sts from '@aws-sdk/client-sts'
 import { NormalizedSchema } from '@smithy/core/schema'
+import { parseXml, type XmlElement } from '../../../src/http/xml.ts'
 import type { Exchange, Verdict } from './exchange.ts'
 import { findMistakes, isRecord, type Member, type Shape } from './shape.ts'
-import { parseXml, type XmlElement } from './xml.ts'
 
 type Protocol = 'ec2' | 'query' | 'json' | 'rest-json' | 'rest-xml'
 interface Service {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Refusal } from '../authorise.ts'
 import { type Answer, escapeXml, json, xmlAnswer } from './answer.ts'
 
-export type Protocol = 'ec2' | 'query' | 'json' | 'rest-json' | 's3'
+export type Protocol = 'ec2' | 'query' | 'json' | 'rest-json' | 'rest-xml' | 's3'
 
 const protocols: Readonly<Record<string, Protocol>> = {
   ec2: 'ec2',
@@ -19,6 +19,7 @@ const protocols: Readonly<Record<string, Protocol>> = {
   tagging: 'json',
   eks: 'rest-json',
   s3: 's3',
+  route53: 'rest-xml',
 }
 
 export function protocolOf(service: string): Protocol | undefined {
@@ -35,6 +36,7 @@ export function errorAnswer(protocol: Protocol, code: string, message: string, s
         status,
       )
     case 'query':
+    case 'rest-xml':
       return xmlAnswer(
         `<ErrorResponse><Error><Type>Sender</Type>${inner}</Error><RequestId>${randomUUID()}</RequestId></ErrorResponse>`,
         status,
@@ -60,6 +62,13 @@ const refusals: Readonly<Record<Protocol, Readonly<Record<Refusal, string>>>> = 
     skewed: 'RequestExpired',
   },
   query: {
+    missing: 'MissingAuthenticationToken',
+    'unknown-key': 'InvalidClientTokenId',
+    'wrong-signature': 'SignatureDoesNotMatch',
+    expired: 'ExpiredToken',
+    skewed: 'SignatureDoesNotMatch',
+  },
+  'rest-xml': {
     missing: 'MissingAuthenticationToken',
     'unknown-key': 'InvalidClientTokenId',
     'wrong-signature': 'SignatureDoesNotMatch',

@@ -14,6 +14,7 @@ import { errorAnswer, protocolOf, refusalAnswer } from './errors.ts'
 import { jsonServices } from './json-services.ts'
 import { elasticacheOperations, iamOperations, rdsOperations, stsOperations } from './query-services.ts'
 import { requireRight, requireS3Right } from './rights.ts'
+import { route53Answer } from './route53.ts'
 import { bucketAnswer, forward, pathStyle } from './s3.ts'
 import { webIdentityAnswer } from './web-identity.ts'
 
@@ -64,6 +65,8 @@ function answerOf(service: string, request: SignableRequest, body: string, scope
     case 'rest-json':
       requireRight(eksAction(request.method, path), '*', scope)
       return json(eksAnswer(request.method, path, new URLSearchParams(query), scope), 200, 'application/json')
+    case 'rest-xml':
+      return route53Answer(request.method, request.target, body, scope)
     case 'json': {
       const operation = (request.headers['x-amz-target'] ?? '').split('.').at(-1) ?? ''
       const run = jsonServices[service]?.[operation]

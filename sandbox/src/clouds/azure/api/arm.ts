@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { type BehaviourScope, CloudError } from '../../../behaviour.ts'
+import { dnsStore } from '../../../dns/dns-store.ts'
 import type { World } from '../../../world.ts'
 import { isWithin, lastSegment, sameId } from '../arm-id.ts'
 import { text } from '../attributes.ts'
@@ -8,8 +9,10 @@ import { subscriptionIds } from '../principal.ts'
 import { register, showProvider } from '../resource-providers.ts'
 import { runAction } from './actions.ts'
 import { blobService, isBlobService } from './blob-services.ts'
+import { dnsZones, removeZone, shownZone } from './dns-zones.ts'
 import { type ArmRequest, type ArmResponse, armError, jsonBody } from './exchange.ts'
 import { findResource, listResources, show, trackedResources, typeOf } from './resources.ts'
+import { profilesWithin, trafficManager } from './traffic-manager.ts'
 import { usages } from './usages.ts'
 
 const operations = 'azure/operations'
@@ -43,9 +46,22 @@ export async function arm(request: ArmRequest, world: World): Promise<ArmRespons
     return ok({ value: filtered(listResources(world, 'Microsoft.Resources/resourceGroups', scope), request) })
   const resources = /^(\/resourceGroups\/[^/]+)?\/resources$/i.exec(rest)
   if (resources !== null)
-    return ok({ value: filtered(trackedResources(world, `${scope}${resources[1] ?? ''}`), request) })
+    return ok({ value: filtered(allTracked(world, `${scope}${resources[1] ?? ''}`), request) })
   if (isBlobService(path)) return blobService(request, world)
+  const named = dnsZones(request, world) ?? trafficManager(request, world)
+  if (named !== undefined) return named
   return byId(request, world)
+}
+
+function allTracked(world: World, scope: string) {
+  const zones = dnsStore(world.store)
+    .zones('azure')
+    .filter(({ id }) => isWithin(id, scope.toLowerCase()))
+  return [
+    ...trackedResources(world, scope),
+    ...profilesWithin(world, scope),
+    ...zones.map(zone => shownZone(world, zone)),
+  ]
 }
 
 async function byId(request: ArmRequest, world: World): Promise<ArmResponse> {
@@ -135,10 +151,19 @@ async function removeOne(world: World, path: string): Promise<void> {
       for (const resource of inside) await removeIfPossible(world, resource.type, resource.id, scope)
     }
   }
+  if (/\/resourceGroups\/[^/]+$/i.test(path)) removeNames(world, path)
   const found = findResource(world, path)
   if (found === undefined) return
   await found.shown.type.behaviour.remove?.(found.stored.attributes, scope)
   world.store.delete(found.stored.type, found.stored.id)
+}
+
+/** Zones and profiles of a group that goes. */
+function removeNames(world: World, group: string): void {
+  const store = dnsStore(world.store)
+  for (const profile of store.profiles())
+    if (isWithin(profile.id, group.toLowerCase())) store.deleteProfile(profile)
+  for (const zone of store.zones('azure')) if (isWithin(zone.id, group.toLowerCase())) removeZone(world, zone)
 }
 
 async function removeIfPossible(

@@ -1,6 +1,7 @@
 import type { Attributes, StoredResource } from '../../../store/resource-store.ts'
 import { blocks, requiredText, text, textMap, texts } from '../attributes.ts'
 import { computeLinkBase } from '../google.ts'
+import { healthCheckRoutes } from './health-check-api.ts'
 import { quotaRoutes } from './quota-api.ts'
 import { readRoutes } from './resource-api.ts'
 import type { Call, Route } from './routing.ts'
@@ -113,7 +114,7 @@ const readings: readonly Route[] = kinds.flatMap(kind => {
 })
 
 /** https://cloud.google.com/compute/docs/reference/rest/v1 */
-export const computeRoutes: readonly Route[] = [...readings, ...quotaRoutes]
+export const computeRoutes: readonly Route[] = [...readings, ...healthCheckRoutes, ...quotaRoutes]
 
 function common({ attributes, createdAt }: StoredResource, kind: Kind): object {
   return {
