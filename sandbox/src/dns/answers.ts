@@ -1,6 +1,6 @@
 import { type DnsStore, healthIdOf } from './dns-store.ts'
 
-export interface Answer {
+interface Answer {
   readonly name: string
   readonly type: string
   readonly ttl: number

@@ -240,14 +240,15 @@ export const bucketReadActions = [
   's3:ListBucketVersions',
 ] as const
 
-/** The platform's names, where mlp.yaml names a zone in Route 53: what goes to one zone, and what to no resource. */
-export const zoneActions = ['route53:ChangeResourceRecordSets', 'route53:ListResourceRecordSets'] as const
-export const healthCheckActions = [
-  'route53:ChangeTagsForResource',
+/** The platform's names, where mlp.yaml names a zone in Route 53. */
+export const zoneActions = ['route53:ChangeResourceRecordSets'] as const
+export const healthCheckActions = ['route53:ChangeTagsForResource', 'route53:DeleteHealthCheck'] as const
+/** What cannot be confined to a zone or a health check. */
+export const dnsOpenActions = [
   'route53:CreateHealthCheck',
-  'route53:DeleteHealthCheck',
   'route53:GetChange',
   'route53:GetHealthCheckStatus',
   'route53:GetHostedZone',
   'route53:ListHostedZonesByName',
+  'route53:ListResourceRecordSets',
 ] as const

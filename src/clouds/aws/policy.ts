@@ -4,6 +4,7 @@ import type { AwsPlatform } from './platform.ts'
 import {
   actionsByType,
   bucketReadActions,
+  dnsOpenActions,
   healthCheckActions,
   ownActions,
   readActions,
@@ -107,6 +108,12 @@ function dnsStatements({ dns }: Config): readonly JsonObject[] {
       Action: [...zoneActions],
       Resource: `arn:aws:route53:::hostedzone/${zone}`,
     },
-    { Sid: 'HealthChecks', Effect: 'Allow', Action: [...healthCheckActions], Resource: '*' },
+    {
+      Sid: 'HealthChecks',
+      Effect: 'Allow',
+      Action: [...healthCheckActions],
+      Resource: 'arn:aws:route53:::healthcheck/*',
+    },
+    { Sid: 'Names', Effect: 'Allow', Action: [...dnsOpenActions], Resource: '*' },
   ]
 }

@@ -4,7 +4,7 @@ import type { DnsRecord, DnsService, DnsZone } from '../dns.ts'
 import { globalState, health, putGlobal, removeGlobal } from './dns-global.ts'
 import type { AzurePlatform } from './platform.ts'
 
-export const dnsApi = '2018-05-01'
+const dnsApi = '2018-05-01'
 
 const zoneSchema = z.object({
   id: z.string(),

@@ -17,7 +17,7 @@ export const recordSetSchema = z.object({
   rrdatas: z.array(z.string()).default([]),
   routingPolicy: z.looseObject({}).optional(),
 })
-export type RecordSet = z.infer<typeof recordSetSchema>
+type RecordSet = z.infer<typeof recordSetSchema>
 
 /** Cloud DNS. https://cloud.google.com/dns/docs/reference/rest/v1 */
 export function dnsService(platform: GcpPlatform): DnsService {

@@ -83,7 +83,7 @@ interface Mark {
   readonly isAdopted: boolean
 }
 
-export function markName(name: string): string {
+function markName(name: string): string {
   return `${markPrefix}${name}`
 }
 

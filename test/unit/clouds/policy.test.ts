@@ -12,7 +12,8 @@ import { defaultSandboxConfig } from '../../../src/config/defaults.ts'
 import { platformId } from '../../../src/config/names.ts'
 
 const root = join(import.meta.dirname, '../../..')
-const config = defaultSandboxConfig()
+const dns = { cloud: 'aws', zone: 'Z0123456789ABCDEFGHIJ' } as const
+const config = { ...defaultSandboxConfig(), domain: 'ml.example.com', dns }
 const options = {
   config,
   target: { account: '123456789012', environment: {}, endpoints: {}, backend: {} },
@@ -67,6 +68,7 @@ describe('the AWS policy', () => {
   const services: Readonly<Record<string, string>> = {
     'cloudwatch-logs': 'logs',
     'resource-groups-tagging-api': 'tag',
+    'route-53': 'route53',
     'service-quotas': 'servicequotas',
   }
 
@@ -101,9 +103,11 @@ describe('the AWS policy', () => {
     const open = statements.filter(
       ({ Resource, Condition }) => Resource.includes('*') && Condition === undefined,
     )
-    expect(open.map(({ Sid }) => Sid)).toEqual(['Read'])
+    expect(open.map(({ Sid }) => Sid)).toEqual(['Read', 'Names'])
     const reads = /:(Describe|Get|List)/
-    expect(open.flatMap(({ Action }) => Action).filter(action => !reads.test(action))).toEqual([])
+    // No resource confines it: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonroute53.html
+    const made = ['route53:CreateHealthCheck']
+    expect(open.flatMap(({ Action }) => Action).filter(action => !reads.test(action))).toEqual(made)
   })
 
   test("fits into a role's inline policies, whatever the project is called", () => {
