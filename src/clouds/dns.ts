@@ -1,4 +1,5 @@
-import type { CloudName } from './cloud.ts'
+/** cloud.ts, which says it first, needs this file. */
+type CloudName = 'aws' | 'gcp' | 'azure'
 
 /** A zone of names that is there already: mlp makes none, and removes none. */
 export interface DnsZone {

@@ -10,7 +10,7 @@ import {
   type RemovedThing,
   recordTtl,
 } from '../dns.ts'
-import { changeRecords, plainName, recordSets } from './dns.ts'
+import { changeRecords, plainName, recordSets } from './dns-records.ts'
 import { type AwsPlatform, ask, isOurs } from './platform.ts'
 
 /** Which member a health check is for. */

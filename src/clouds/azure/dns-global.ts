@@ -10,7 +10,7 @@ import {
   type RemovedThing,
   recordTtl,
 } from '../dns.ts'
-import { deleteRecord, putRecord, readRecord } from './dns.ts'
+import { deleteRecord, putRecord, readRecord } from './dns-records.ts'
 import type { AzurePlatform } from './platform.ts'
 
 const profileApi = '2022-04-01'

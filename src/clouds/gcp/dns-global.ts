@@ -12,7 +12,7 @@ import {
   recordTtl,
 } from '../dns.ts'
 import { openResolver } from '../name-servers.ts'
-import { changeRecords, plain, recordSetSchema, zonePath } from './dns.ts'
+import { changeRecords, plain, recordSetSchema, zonePath } from './dns-records.ts'
 import type { GcpPlatform } from './platform.ts'
 
 /** Three, as Cloud DNS wants it of health checks of the internet: one a continent. */
