@@ -52,7 +52,8 @@ export async function compareWithLive(
   }
 }
 
-function settled(object: KubeObject): KubeObject {
+/** Without what nobody declares: a status is the cluster's own, and may change between the two that are compared. */
+function settled({ status: _, ...object }: KubeObject): KubeObject {
   const metadata = Object.fromEntries(
     Object.entries(object.metadata).filter(([key]) => !volatile.includes(key)),
   )
