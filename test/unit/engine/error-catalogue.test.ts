@@ -28,6 +28,7 @@ const shared = {
     'src/cli/print-policy.ts',
     'src/clouds/azure/variables.ts',
   ],
+  MLP1091: ['src/cli/commands/phase.ts', 'src/phases/8-readiness/sign-offs.ts'],
   MLP2012: ['src/tools/toolchain/download.ts', 'src/tools/toolchain/wheel.ts'],
   MLP3001: adapters,
   MLP3002: adapters,
@@ -53,6 +54,7 @@ const shared = {
     'src/phases/6-delivery/pipeline-step.ts',
     'src/phases/6-delivery/repository-step.ts',
   ],
+  MLP5233: ['src/cli/checklist-file.ts', 'src/cli/commands/report.ts'],
   MLP5130: [
     'src/cli/commands/sandbox.ts',
     'src/cli/prompts.ts',
