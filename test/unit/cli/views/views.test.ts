@@ -187,6 +187,7 @@ test('NDJSON keeps to the contract', async () => {
   expect(Object.keys(contractSchemas())).toEqual([
     'status',
     'checks',
+    'checklist',
     'login',
     'plan',
     'render',
