@@ -122,11 +122,10 @@ export const configurationErrors = {
   },
   MLP1091: {
     title: 'This item of the checklist cannot be signed so',
-    meaning:
-      'Items that checks can tell are not signed by anybody; the others are signed with a name. Nothing was done.',
+    meaning: 'It is signed by its id, in phase 8, with a name. Nothing was done.',
     owner: 'operator',
     retryable: false,
-    remedy: 'The message lists the items that are signed.',
+    remedy: 'The message lists the items.',
     exitCode: 2,
   },
 } satisfies Entries<1>

@@ -52,7 +52,9 @@ function powerfulSubjects(objects: readonly KubeObject[]): readonly PowerfulSubj
     const role = keyOf(roleRef.kind, roleRef.kind === 'Role' ? namespace : undefined, roleRef.name)
     for (const power of powersOfRole.get(role) ?? []) {
       for (const { kind, name, namespace: home } of subjects ?? []) {
-        const subject = `${kind} ${home === undefined ? '' : `${home}/`}${name}`
+        // Istio's own bindings leave a service account's namespace out.
+        const place = home ?? (kind === 'ServiceAccount' ? namespace : undefined)
+        const subject = `${kind} ${place === undefined ? '' : `${place}/`}${name}`
         const key = `${subject} ${power}`
         const entry = found.get(key) ?? { subject, power, where: new Set(), by: new Set() }
         entry.where.add(binding.kind === 'ClusterRoleBinding' ? 'everywhere' : (namespace ?? ''))

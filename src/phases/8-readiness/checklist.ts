@@ -6,7 +6,7 @@ export interface ChecklistItem {
   /** One of the guide's own eight. */
   readonly isGuides: boolean
   readonly owner: string
-  /** Ids of checks, `*` for any cloud or name; empty: somebody signs it. */
+  /** Ids of checks, `*` for any cloud; empty: somebody signs it. */
   readonly evidence: readonly string[]
 }
 
@@ -71,15 +71,21 @@ export const checklist: readonly ChecklistItem[] = [
   bound('on-call', 'Somebody is on call, and has been woken by a test alert', 'team lead'),
 ]
 
-/** What of the checklist is done, by what the checks found just now and who signed what. Asks nobody. */
+/**
+ * What of the checklist is done, by what the checks found just now and who signed what. Asks nobody. A warning keeps an
+ * item open until somebody vouches that it may be so; a failure is never signed away.
+ */
 export function stateOfChecklist(
   rows: readonly CheckRow[],
   signOffs: ReadonlyMap<string, SignOff>,
   now: Date,
 ): readonly ItemState[] {
-  return checklist.map(item =>
-    item.evidence.length === 0 ? signedState(item, signOffs.get(item.id), now) : boundState(item, rows),
-  )
+  return checklist.map(item => {
+    const signOff = signOffs.get(item.id)
+    if (item.evidence.length === 0) return signedState(item, signOff, now)
+    const found = boundState(item, rows)
+    return found.state === 'open' && found.remarks ? acceptedState(found, signOff, now) : found
+  })
 }
 
 function signedState(item: ChecklistItem, signOff: SignOff | undefined, now: Date): ItemState {
@@ -102,7 +108,16 @@ function signedState(item: ChecklistItem, signOff: SignOff | undefined, now: Dat
 
 const bad: ReadonlySet<CheckRow['status']> = new Set(['fail', 'error', 'blocked', 'skipped'])
 
-function boundState(item: ChecklistItem, rows: readonly CheckRow[]): ItemState {
+/** Of what only warnings keep open: somebody may take that upon themselves, for as long as a signature holds. */
+function acceptedState(found: ItemState, signOff: SignOff | undefined, now: Date): ItemState {
+  const { item, checks } = found
+  const signed = signedState(item, signOff, now)
+  if (signed.state === 'open')
+    return { ...found, why: `${found.why}; to accept that: mlp phase 8 --sign-off ${item.id}` }
+  return { ...signed, checks, why: `${found.why}; accepted: ${signed.why}` }
+}
+
+function boundState(item: ChecklistItem, rows: readonly CheckRow[]): ItemState & { readonly remarks?: true } {
   const patterns = item.evidence.map(pattern => ({ pattern, matches: matcher(pattern) }))
   const its = rows.filter(({ id }) => patterns.some(({ matches }) => matches(id)))
   const checks = its.map(({ id }) => id)
@@ -118,9 +133,11 @@ function boundState(item: ChecklistItem, rows: readonly CheckRow[]): ItemState {
     const [line = ''] = first.detail.split('\n')
     return { item, state: 'open', why: `${first.id} ${first.status}: ${line}${more}`, checks }
   }
-  const warned = its.filter(({ status }) => status === 'warn')
-  const remark = warned.length === 0 ? '' : `, ${warned.length} with a remark (${warned[0]?.id})`
-  return { item, state: 'done', why: `${its.length} checks passed${remark}`, checks }
+  const [warned, ...others] = its.filter(({ status }) => status === 'warn')
+  if (warned === undefined) return { item, state: 'done', why: `${its.length} checks passed`, checks }
+  const more = others.length > 0 ? `, and ${others.length} more` : ''
+  const [line = ''] = warned.detail.split('\n')
+  return { item, state: 'open', why: `${warned.id} warns: ${line}${more}`, checks, remarks: true }
 }
 
 function matcher(pattern: string): (id: string) => boolean {

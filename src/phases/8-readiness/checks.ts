@@ -150,7 +150,7 @@ async function scalingFinding(client: KubeClient, stands: Finding): Promise<Find
     const active = conditions.find(({ type }) => type === 'ScalingActive')
     if (active?.status === 'True' || active?.reason === 'ScalingDisabled') return []
     const why = active === undefined ? 'not looked at yet' : `${active.reason}: ${active.message}`
-    return [`${describeRef(refOf(scaler))}: ${why}`]
+    return [{ name: describeRef(refOf(scaler)), why }]
   })
   if (blind.length === 0) return stands
   const metrics = await client.get({
@@ -161,10 +161,14 @@ async function scalingFinding(client: KubeClient, stands: Finding): Promise<Find
   return metrics === undefined
     ? {
         status: 'warn',
-        detail: `no pod’s load is known: the cluster has no metrics API\n${blind.join('\n')}`,
+        detail: `no pod’s load is known, since the cluster has no metrics API: ${blind.map(({ name }) => name).join(', ')}`,
         remedy: ['Until it has one, the services keep their least number of pods.'],
       }
-    : { status: 'warn', detail: blind.join('\n'), remedy: ['Wait a moment: mlp verify 8 --wait 2m'] }
+    : {
+        status: 'warn',
+        detail: blind.map(({ name, why }) => `${name}: ${why}`).join('\n'),
+        remedy: ['Wait a moment: mlp verify 8 --wait 2m'],
+      }
 }
 
 const quotaSchema = z.looseObject({
