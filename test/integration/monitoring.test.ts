@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { stringify } from 'yaml'
 import * as z from 'zod'
 import type { Cloud } from '../../src/clouds/cloud.ts'
@@ -123,8 +123,13 @@ beforeAll(async () => {
     token: async () => plane.token(),
     signal: new AbortController().signal,
   })
-  // Nothing listens there: as where the internet is away.
-  process.env['MLP_CHART_SOURCE'] = 'http://127.0.0.1:9'
+  // The chart's repository is not reached: as where the internet is away. Whoever names a mirror gets no stand-in.
+  const reached = globalThis.fetch
+  vi.stubGlobal('fetch', (...[url, init]: Parameters<typeof fetch>) =>
+    String(url).includes('kube-prometheus-stack')
+      ? Promise.reject(new TypeError('fetch failed', { cause: new Error('the repository is away') }))
+      : reached(url, init),
+  )
   const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'played' } }
   await client.apply(node)
   const room = { cpu: '8', memory: '16Gi', pods: '110' }
@@ -155,7 +160,7 @@ beforeAll(async () => {
   await program('helm')
 }, slowMs)
 afterAll(async () => {
-  delete process.env['MLP_CHART_SOURCE']
+  vi.unstubAllGlobals()
   playing.abort()
   await telling
   await plane?.stop()
