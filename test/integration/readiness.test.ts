@@ -211,8 +211,8 @@ describe('phase 8 in a cluster', () => {
       metadata: { name: 'privileged', namespace: 'ml-serving' },
       spec: { containers: [{ name: 'all', image: 'nobody/knows', securityContext: { privileged: true } }] },
     }
-    await client.apply(pod)
-    // The API server judges by the pods that it has heard of, and hears of a new one a moment later.
+    // The API server judges by what it has heard of, and hears of a label, and of a pod, a moment later.
+    await eventually('a privileged pod to be let in', () => client.apply(pod).catch(() => undefined))
     const refused = await eventually('the pod to be refused', async () => {
       try {
         await step('pod-security').apply(context(), progress)
