@@ -254,7 +254,7 @@ test('the commands: status before and after, env for eval, reset only when agree
   await expect(readFile(join(home, 'secrets.json'))).rejects.toThrow(/ENOENT/)
 })
 
-/** What a home holds and docs/sandbox.md does not name, or names in vain; clusters, pods and caches come with the first one. */
+/** What a home holds and docs/sandbox.md does not name, or names in vain; clusters, pods, caches and repositories come with the first one. */
 async function undocumented(): Promise<readonly string[]> {
   const page = await readFile(new URL('../../docs/sandbox.md', import.meta.url), 'utf8')
   const [rows = ''] = page.slice(page.indexOf('| path |')).split('\n\n')
@@ -263,7 +263,7 @@ async function undocumented(): Promise<readonly string[]> {
   return [
     ...there.filter(name => !named.includes(name)),
     ...named.filter(
-      name => !there.includes(name) && !['clusters', 'workloads', 'caches', 'mlp'].includes(name),
+      name => !there.includes(name) && !['clusters', 'workloads', 'caches', 'github', 'mlp'].includes(name),
     ),
   ]
 }
