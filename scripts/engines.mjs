@@ -7,7 +7,7 @@ import { createToolchain } from '../src/tools/toolchain/create-toolchain.ts'
 import { toolNames } from '../src/tools/toolchain/versions.ts'
 
 /** No test runs them yet. */
-const unused = new Set(['k6', 'node-exporter'])
+const unused = new Set(['node-exporter'])
 
 const toolchain = createToolchain({
   packageRoot: join(import.meta.dirname, '..'),
