@@ -52,6 +52,7 @@ describe('before anything changes', () => {
     expect(gates(finished).sort()).toEqual([
       'all budget: warned',
       'all production: passed',
+      'all release: passed',
       'aws credentials: passed',
       'aws quota: refused',
       'azure credentials: passed',
