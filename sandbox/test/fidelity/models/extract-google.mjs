@@ -29,6 +29,8 @@ const computeResources = [
   'firewalls',
   'globalAddresses',
   'globalForwardingRules',
+  'globalOperations',
+  'healthChecks',
   'instances',
   'machineTypes',
   'networks',
