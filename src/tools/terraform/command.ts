@@ -22,6 +22,8 @@ export interface TerraformScope {
 }
 
 interface CommandOptions {
+  /** How long it may take; without it, as long as it takes. */
+  readonly timeoutMs?: number
   readonly acceptExitCodes?: readonly number[]
   readonly onLine?: (line: string) => void
 }
@@ -46,6 +48,7 @@ export async function runTerraform(
       step,
       cloud: workspace.cloud,
       ...(options.acceptExitCodes === undefined ? {} : { acceptExitCodes: options.acceptExitCodes }),
+      ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
       toText: spokenLine,
       onLine: (line, stream) => {
         const message = parseMessage(line)
@@ -144,7 +147,7 @@ function lockedByOthers(lock: StateLock, scope: TerraformScope, cause: unknown):
   })
 }
 
-function environment(scope: TerraformScope): Record<string, string | undefined> {
+export function environment(scope: TerraformScope): Record<string, string | undefined> {
   const foreign = Object.keys(process.env).filter(name =>
     /^TF_(VAR_|CLI_ARGS|WORKSPACE|DATA_DIR|LOG|REATTACH)/.test(name),
   )

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { MlpError } from '../../engine/errors.ts'
 import type { JsonObject } from '../../engine/json.ts'
 import type { Progress } from '../../engine/step.ts'
-import { runLocked, runTerraform, type TerraformScope } from './command.ts'
+import { environment, runLocked, runTerraform, type TerraformScope } from './command.ts'
 import { parseMessage, progressive } from './messages.ts'
 import { outputsSchema, visibleOutputs } from './outputs.ts'
 import { type Plan, parsePlan } from './plan-document.ts'
@@ -12,6 +12,12 @@ import { backendFile, planFile, readIfThere } from './workspace.ts'
 
 const quiet: Progress = { report: () => undefined }
 const initialisedFile = '.terraform/mlp-initialised.json'
+/**
+ * The gcs backend asks a store that cannot be reached again and again, for ever, and hears no signal meanwhile (seen by
+ * its stacks, terraform 1.11.4). Providers are hundreds of MiB; with those that run already nothing is downloaded.
+ */
+const downloadingMs = 1_800_000
+const readingMs = 180_000
 const rescuedStateFile = 'errored.tfstate'
 /** terraform's statemgr.CheckValidImport, and a file that a kill or a full disk cut short. */
 const rejected =
@@ -28,7 +34,9 @@ export async function initialise(scope: TerraformScope, progress: Progress): Pro
   progress.report('terraform init')
   // A killed init can leave an empty backend record that every later init trips over.
   await rm(join(folder, '.terraform', 'terraform.tfstate'), { force: true })
-  await runTerraform(scope, ['init', '-input=false', '-no-color', `-backend-config=${backendFile}`])
+  await runTerraform(scope, ['init', '-input=false', '-no-color', `-backend-config=${backendFile}`], {
+    timeoutMs: environment(scope)['TF_REATTACH_PROVIDERS'] === undefined ? downloadingMs : readingMs,
+  })
   await writeFile(join(folder, initialisedFile), fingerprint, { mode: 0o600 })
   await pushRescuedState(scope, progress)
 }
