@@ -1,5 +1,5 @@
 import type { World } from '../world.ts'
-import type { Records, Repository } from './records.ts'
+import type { Records, Repository, Run } from './records.ts'
 
 /** A change of one ref, as a push makes it; forty zeros for what was not there or is gone. */
 export interface RefChange {
@@ -49,6 +49,23 @@ export interface Hub {
 
 export function now(): string {
   return new Date().toISOString().replace(/\.\d+Z$/, 'Z')
+}
+
+/** The branch or tag without what stands before it. */
+export function branchOf(ref: string): string {
+  return ref.replace(/^refs\/(heads|tags)\//, '')
+}
+
+/** The branches of the pull request that an event is about; empty when it is about none. */
+export function refsOfPull(payload: Run['payload']): { readonly head: string; readonly base: string } {
+  const pull = payload['pull_request']
+  const name = (side: unknown) =>
+    typeof side === 'object' && side !== null && 'ref' in side ? String(side.ref) : ''
+  if (typeof pull !== 'object' || pull === null) return { head: '', base: '' }
+  return {
+    head: name('head' in pull ? pull.head : undefined),
+    base: name('base' in pull ? pull.base : undefined),
+  }
 }
 
 export function findRepository(hub: Hub, owner: string, name: string): Repository | undefined {

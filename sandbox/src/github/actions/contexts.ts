@@ -1,4 +1,5 @@
 import { user } from '../accounts.ts'
+import { refsOfPull } from '../hub.ts'
 import type { Records, Repository, Run } from '../records.ts'
 import { environmentKey } from '../rest/environments.ts'
 import type { ActionsOptions } from './job-request.ts'
@@ -43,20 +44,6 @@ export function githubContext(
     workflow: run.name,
     workflow_ref: `${fullName}/${run.path}@${run.ref}`,
     workflow_sha: run.sha,
-  }
-}
-
-function refsOfPull(payload: Readonly<Record<string, unknown>>): {
-  readonly head: string
-  readonly base: string
-} {
-  const pull = payload['pull_request']
-  if (typeof pull !== 'object' || pull === null) return { head: '', base: '' }
-  const name = (side: unknown) =>
-    typeof side === 'object' && side !== null && 'ref' in side ? String(side.ref) : ''
-  return {
-    head: name('head' in pull ? pull.head : undefined),
-    base: name('base' in pull ? pull.base : undefined),
   }
 }
 

@@ -1,3 +1,4 @@
+import { branchOf } from '../hub.ts'
 import type { Job, Records, Repository, Run } from '../records.ts'
 import { environmentKey, newEnvironment } from '../rest/environments.ts'
 import { chosen } from './triggers.ts'
@@ -22,7 +23,7 @@ export function environmentGate(
   const environment =
     records.environments.get(key) ??
     records.environments.put(key, newEnvironment(job.environment.name, records.nextId))
-  const branch = run.ref.replace(/^refs\/(heads|tags)\//, '')
+  const branch = branchOf(run.ref)
   const policy = environment.branchPolicy
   const kind = run.ref.startsWith('refs/tags/') ? 'tag' : 'branch'
   const allowed =

@@ -1,4 +1,4 @@
-import type { HubEvent } from '../hub.ts'
+import { branchOf, type HubEvent, refsOfPull } from '../hub.ts'
 import type { EventFilter, Workflow } from './workflow.ts'
 
 /** Whether an event starts a workflow. https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows */
@@ -15,7 +15,7 @@ type Filter = NonNullable<EventFilter>
 
 function fitsRef(filter: Filter, ref: string): boolean {
   const isTag = ref.startsWith('refs/tags/')
-  const name = ref.replace(/^refs\/(heads|tags)\//, '')
+  const name = branchOf(ref)
   const { branches, tags } = filter
   const [yes, no] = isTag ? [tags, filter['tags-ignore']] : [branches, filter['branches-ignore']]
   if (yes !== undefined) return chosen(yes, name)
@@ -26,9 +26,7 @@ function fitsRef(filter: Filter, ref: string): boolean {
 }
 
 function fitsBase(filter: Filter, event: HubEvent): boolean {
-  const pull = event.payload['pull_request']
-  const base = typeof pull === 'object' && pull !== null && 'base' in pull ? pull.base : undefined
-  const name = typeof base === 'object' && base !== null && 'ref' in base ? String(base.ref) : ''
+  const name = refsOfPull(event.payload).base
   if (filter.branches !== undefined) return chosen(filter.branches, name)
   return filter['branches-ignore'] === undefined || !chosen(filter['branches-ignore'], name)
 }

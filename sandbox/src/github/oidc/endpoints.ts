@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { user } from '../accounts.ts'
+import { githubContext } from '../actions/contexts.ts'
 import type { Hub } from '../hub.ts'
+import { publicBases } from '../rest/bases.ts'
 import { readToken } from '../tokens.ts'
 import { githubIssuer, publishedKeys, signClaims } from './issuer.ts'
 import { subjectOf } from './subject.ts'
@@ -82,37 +83,19 @@ export function answerIdToken(
       message: 'The token is not valid, or its job has no permission id-token: write.',
     })
   const at = Math.floor(Date.now() / 1000)
-  const fullName = `${repository.owner}/${repository.name}`
-  const workflowRef = `${fullName}/${run.path}@${run.ref}`
-  const pull = run.event === 'pull_request' ? pullRefs(run.payload) : { head: '', base: '' }
-  const branch = run.ref.replace(/^refs\/heads\//, '')
-  const claims: Record<string, string> = {
-    actor: run.actor,
-    actor_id: String(user(records, run.actor)?.id ?? 0),
-    base_ref: pull.base,
-    check_run_id: String(job.id),
-    ...(job.environment === null ? {} : { environment: job.environment.name }),
-    event_name: run.event,
-    head_ref: pull.head,
-    job_workflow_ref: workflowRef,
-    job_workflow_sha: run.sha,
-    ref: run.ref,
-    ref_protected: String(records.protections.get(`${repository.id}/${branch}`) !== undefined),
-    ref_type: run.ref.startsWith('refs/tags/') ? 'tag' : 'branch',
-    repository: fullName,
-    repository_id: String(repository.id),
-    repository_owner: repository.owner,
-    repository_owner_id: String(user(records, repository.owner)?.id ?? 0),
+  const context = githubContext({ records, bases: publicBases }, repository, run)
+  const known: Readonly<Record<string, unknown>> = {
+    ...context,
+    check_run_id: job.id,
+    environment: job.environment?.name,
+    job_workflow_ref: context['workflow_ref'],
+    job_workflow_sha: context['workflow_sha'],
     repository_visibility: repository.private ? 'private' : 'public',
-    run_attempt: String(run.attempt),
-    run_id: String(run.id),
-    run_number: String(run.number),
     runner_environment: 'github-hosted',
-    sha: run.sha,
-    workflow: run.name,
-    workflow_ref: workflowRef,
-    workflow_sha: run.sha,
   }
+  const claims: Record<string, string> = Object.fromEntries(
+    claimNames.flatMap(name => (known[name] === undefined ? [] : [[name, String(known[name])]])),
+  )
   const value = signClaims(hub.world.store, {
     jti: randomUUID(),
     sub: subjectOf(records, repository, claims),
@@ -124,20 +107,6 @@ export function answerIdToken(
     exp: at + lifetimeSeconds,
   })
   return json(response, 200, { count: 1, value })
-}
-
-function pullRefs(payload: Readonly<Record<string, unknown>>): {
-  readonly head: string
-  readonly base: string
-} {
-  const pull = payload['pull_request']
-  const name = (side: unknown) =>
-    typeof side === 'object' && side !== null && 'ref' in side ? String(side.ref) : ''
-  if (typeof pull !== 'object' || pull === null) return { head: '', base: '' }
-  return {
-    head: name('head' in pull ? pull.head : undefined),
-    base: name('base' in pull ? pull.base : undefined),
-  }
 }
 
 function json(response: ServerResponse, status: number, body: object): ServerResponse {

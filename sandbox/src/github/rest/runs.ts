@@ -3,7 +3,7 @@ import { accountById, user } from '../accounts.ts'
 import { GithubError, notFound } from '../errors.ts'
 import { gitFolder, readCommit, resolveCommit } from '../git/git.ts'
 import { shownInEvent } from '../git/pushed.ts'
-import { now } from '../hub.ts'
+import { branchOf, now } from '../hub.ts'
 import type { Job, Repository, Run, WorkflowRecord } from '../records.ts'
 import {
   type Answer,
@@ -22,7 +22,7 @@ import {
 import { environmentKey } from './environments.ts'
 import { nodeId, showAccount, showLogin } from './show-account.ts'
 import { repositoryPage, repositoryUrl } from './show-repository.ts'
-import { branchOf, showArtifact, showCheck, showJob, showRun, showWorkflow, signature } from './show-run.ts'
+import { headBranch, showArtifact, showCheck, showJob, showRun, showWorkflow, signature } from './show-run.ts'
 
 const root = '/repos/{owner}/{repo}/actions'
 const reads = { permission: 'actions', access: 'read' } as const
@@ -68,7 +68,7 @@ function listRuns(call: Call, workflow?: WorkflowRecord): Answer {
     .filter(
       run =>
         (workflow === undefined || run.workflowId === workflow.id) &&
-        (branch == null || showRun(call.hub, run, repository, call.bases).head_branch === branch) &&
+        (branch == null || headBranch(run) === branch) &&
         (event == null || run.event === event) &&
         (status == null || run.status === status || run.conclusion === status) &&
         (actor == null || run.actor === actor) &&
@@ -142,7 +142,7 @@ async function dispatch(call: Call): Promise<Answer> {
   if (workflow.state === 'disabled_manually')
     throw new GithubError(422, "Cannot trigger a 'workflow_dispatch' on a disabled workflow")
   const folder = gitFolder(call.hub, repository)
-  const sha = await resolveCommit(folder, asked.ref.replace(/^refs\/(heads|tags)\//, ''))
+  const sha = await resolveCommit(folder, branchOf(asked.ref))
   if (sha === undefined) throw new GithubError(422, `No ref found for: ${asked.ref}`)
   const isTag =
     !asked.ref.startsWith('refs/heads/') &&

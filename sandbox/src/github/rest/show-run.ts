@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { user } from '../accounts.ts'
-import type { Hub } from '../hub.ts'
+import { branchOf, type Hub, refsOfPull } from '../hub.ts'
 import type { Artifact, Job, Repository, Run, WorkflowRecord } from '../records.ts'
 import type { Bases } from './bases.ts'
 import type { Schema } from './schemas.ts'
@@ -27,11 +27,6 @@ export function showWorkflow(
   }
 }
 
-/** The branch or tag without what stands before it. */
-export function branchOf(ref: string): string {
-  return ref.replace(/^refs\/(heads|tags)\//, '')
-}
-
 export function showRun(hub: Hub, run: Run, repository: Repository, bases: Bases): Schema<'workflow-run'> {
   const url = `${repositoryUrl(repository, bases)}/actions/runs/${run.id}`
   const owner = user(hub.records, repository.owner)
@@ -43,7 +38,7 @@ export function showRun(hub: Hub, run: Run, repository: Repository, bases: Bases
     node_id: nodeId('WFR', run.id),
     check_suite_id: run.id + 1,
     check_suite_node_id: nodeId('CS', run.id + 1),
-    head_branch: run.event === 'pull_request' ? headOf(run) : branchOf(run.ref),
+    head_branch: headBranch(run),
     head_sha: run.sha,
     path: run.path,
     run_number: run.number,
@@ -75,10 +70,9 @@ export function showRun(hub: Hub, run: Run, repository: Repository, bases: Bases
   }
 }
 
-function headOf(run: Run): string {
-  const pull = run.payload['pull_request']
-  const head = typeof pull === 'object' && pull !== null && 'head' in pull ? pull.head : undefined
-  return typeof head === 'object' && head !== null && 'ref' in head ? String(head.ref) : branchOf(run.ref)
+/** What a run is of: of a pull request the branch that it would merge. */
+export function headBranch(run: Run): string {
+  return (run.event === 'pull_request' && refsOfPull(run.payload).head) || branchOf(run.ref)
 }
 
 function headCommit(run: Run): Schema<'nullable-simple-commit'> {
@@ -103,7 +97,7 @@ export function showJob(run: Run, job: Job, repository: Repository, bases: Bases
     run_attempt: job.attempt,
     node_id: nodeId('CR', job.id),
     head_sha: run.sha,
-    head_branch: run.event === 'pull_request' ? headOf(run) : branchOf(run.ref),
+    head_branch: headBranch(run),
     url: `${url}/actions/jobs/${job.id}`,
     html_url: `${repositoryPage(repository, bases)}/actions/runs/${run.id}/job/${job.id}`,
     status: job.status,
