@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { now } from './hub.ts'
 import type { Account, Records } from './records.ts'
 
 /** Whom the sandbox's own token belongs to: owner of every organization but the one below. */
@@ -32,7 +33,7 @@ function account(records: Records, login: string, type: Account['type']): Accoun
     id: idOf(login),
     login,
     type: login === foreignOrganization ? 'Organization' : login === operatorLogin ? 'User' : type,
-    createdAt: new Date().toISOString().replace(/\.\d+/, ''),
+    createdAt: now(),
   }
   return records.accounts.put(login.toLowerCase(), created)
 }

@@ -45,7 +45,8 @@ export function scopeHeaders(token: TokenRecord | undefined, need: Need | undefi
   }
 }
 
-function hasScope(token: TokenRecord, repository: Repository): boolean {
+/** Whether a classic token's scopes are for a repository of that kind. */
+export function hasScope(token: TokenRecord, repository: Repository): boolean {
   return token.scopes.includes('repo') || (!repository.private && token.scopes.includes('public_repo'))
 }
 

@@ -13,6 +13,9 @@ export const gitEnvironment: NodeJS.ProcessEnv = {
   LC_ALL: 'C',
 }
 
+/** What git says for the commit of a ref that is not there. */
+export const noCommit = '0'.repeat(40)
+
 export function gitFolder(hub: Pick<Hub, 'folder'>, repository: Pick<Repository, 'id'>): string {
   return join(hub.folder, 'repositories', `${repository.id}.git`)
 }

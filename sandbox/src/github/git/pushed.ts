@@ -1,9 +1,7 @@
 import { user } from '../accounts.ts'
 import { type Hub, now, type RefChange } from '../hub.ts'
 import type { Repository, TokenRecord } from '../records.ts'
-import { changedFiles, gitFolder, readCommit } from './git.ts'
-
-const zero = '0'.repeat(40)
+import { changedFiles, gitFolder, noCommit, readCommit } from './git.ts'
 
 /** What follows a push, by git or by the API: the repository's own times, pull requests, and workflows. */
 export async function announce(
@@ -24,7 +22,7 @@ export async function announce(
   if (token.kind === 'job') return
   const folder = gitFolder(hub, repository)
   for (const change of changes) {
-    if (change.after === zero) continue
+    if (change.after === noCommit) continue
     const head = await readCommit(folder, change.after)
     if (head === undefined) continue
     const sender = user(hub.records, token.login)
@@ -39,7 +37,7 @@ export async function announce(
         ref: change.ref,
         before: change.before,
         after: change.after,
-        created: change.before === zero,
+        created: change.before === noCommit,
         deleted: false,
         forced: false,
         head_commit: {

@@ -3,9 +3,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { findRepository, type Hub } from '../hub.ts'
 import type { Repository, TokenRecord } from '../records.ts'
-import { atLeast, maySee, roleOf } from '../rights.ts'
+import { atLeast, hasScope, maySee, roleOf } from '../rights.ts'
 import { readToken } from '../tokens.ts'
-import { git, gitEnvironment, gitFolder, refsOf } from './git.ts'
+import { git, gitEnvironment, gitFolder, noCommit, refsOf } from './git.ts'
 import { announce } from './pushed.ts'
 import { pushRules } from './rules.ts'
 
@@ -78,8 +78,7 @@ function mayUseGit(repository: Repository, token: TokenRecord, writes: boolean):
   const role = roleOf(repository, token.login)
   if (!atLeast(role, writes ? 'write' : 'read')) return false
   if (!writes && !repository.private) return true
-  if (token.kind === 'classic')
-    return token.scopes.includes('repo') || (!repository.private && token.scopes.includes('public_repo'))
+  if (token.kind === 'classic') return hasScope(token, repository)
   return token.permissions['contents'] === 'write' || (!writes && token.permissions['contents'] === 'read')
 }
 
@@ -123,9 +122,8 @@ async function follow(
 ): Promise<void> {
   const folder = gitFolder(hub, repository)
   const after = await refsOf(folder)
-  const zero = '0'.repeat(40)
   const changes = [...new Set([...before.keys(), ...after.keys()])]
-    .map(ref => ({ ref, before: before.get(ref) ?? zero, after: after.get(ref) ?? zero }))
+    .map(ref => ({ ref, before: before.get(ref) ?? noCommit, after: after.get(ref) ?? noCommit }))
     .filter(change => change.before !== change.after)
   // The first branch that is pushed to an empty repository becomes its default, where that was not among them.
   const current = hub.records.repositories.get(String(repository.id))

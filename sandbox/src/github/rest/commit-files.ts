@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { GithubError } from '../errors.ts'
-import { git, gitFolder, tryGit } from '../git/git.ts'
+import { git, gitFolder, noCommit, tryGit } from '../git/git.ts'
 import { announce } from '../git/pushed.ts'
 import type { Hub } from '../hub.ts'
 import type { Repository, TokenRecord } from '../records.ts'
@@ -12,8 +12,6 @@ interface FileChange {
   /** Undefined takes it away. */
   readonly content: Buffer | undefined
 }
-
-const zero = '0'.repeat(40)
 
 /** Commits files to a branch as the API does, without a work tree, and tells everybody; the commit's hash. */
 export async function commitFiles(
@@ -29,7 +27,7 @@ export async function commitFiles(
 ): Promise<string> {
   const folder = gitFolder(hub, repository)
   const ref = `refs/heads/${change.branch}`
-  const before = (await tryGit(folder, ['rev-parse', '--verify', '--quiet', ref]))?.trim() ?? zero
+  const before = (await tryGit(folder, ['rev-parse', '--verify', '--quiet', ref]))?.trim() ?? noCommit
   const temporary = await mkdtemp(join(tmpdir(), 'mlp-github-'))
   try {
     const who = change.author ?? { name: token.login, email: `${token.login}@users.noreply.github.com` }
@@ -44,7 +42,7 @@ export async function commitFiles(
       git(folder, args, { environment, ...(input === undefined ? {} : { input }) }).then(out =>
         out.toString('utf8').trim(),
       )
-    if (before !== zero) await run(['read-tree', before])
+    if (before !== noCommit) await run(['read-tree', before])
     for (const { path, content } of change.files) {
       if (content === undefined) await run(['update-index', '--force-remove', '--', path])
       else {
@@ -53,7 +51,7 @@ export async function commitFiles(
       }
     }
     const tree = await run(['write-tree'])
-    const parents = before === zero ? [] : ['-p', before]
+    const parents = before === noCommit ? [] : ['-p', before]
     const commit = await run(['commit-tree', tree, ...parents, '-F', '-'], Buffer.from(change.message))
     await git(folder, ['update-ref', ref, commit, before]).catch(() => {
       throw new GithubError(409, 'is at another commit than expected')

@@ -7,6 +7,7 @@ import {
   changedFiles,
   git,
   gitFolder,
+  noCommit,
   readCommit,
   readFile,
   refsOf,
@@ -161,8 +162,6 @@ async function updateRef(
   await git(gitFolder(call.hub, repository), ['update-ref', ref, after, before])
   await announce(call.hub, repository, [{ ref, before, after }], signedIn(call))
 }
-
-const zero = '0'.repeat(40)
 
 async function getContents(call: Call, path: string) {
   const repository = repositoryOf(call)
@@ -336,7 +335,7 @@ export const contentRoutes: readonly Route[] = [
         }
       const commit = await readCommit(folder, found)
       if (commit === undefined) throw notFound()
-      const files = await changedFiles(folder, commit.parents[0] ?? zero, found)
+      const files = await changedFiles(folder, commit.parents[0] ?? noCommit, found)
       return ok({
         ...showCommit(call, repository, commit),
         stats: { total: files.length },
@@ -390,7 +389,7 @@ export const contentRoutes: readonly Route[] = [
         throw new GithubError(422, 'Reference already exists')
       if ((await resolveCommit(gitFolder(call.hub, repository), sha)) !== sha)
         throw new GithubError(422, 'Object does not exist')
-      await updateRef(call, repository, ref, sha, zero)
+      await updateRef(call, repository, ref, sha, noCommit)
       return created(await refAnswer(call, repository, ref))
     },
   },
