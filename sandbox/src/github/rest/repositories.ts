@@ -21,7 +21,7 @@ import {
 } from './call.ts'
 import { commitFiles } from './commit-files.ts'
 import { showAccount } from './show-account.ts'
-import { showRepository } from './show-repository.ts'
+import { permissionsOf, showRepository } from './show-repository.ts'
 
 const settings = {
   description: z.string().nullable().optional(),
@@ -343,12 +343,6 @@ function collaborator(call: Call, repository: Repository, login: string): object
   return {
     ...(account === undefined ? { login } : showAccount(account, call.bases)),
     role_name: role,
-    permissions: {
-      admin: role === 'admin',
-      maintain: role === 'admin' || role === 'maintain',
-      push: role === 'admin' || role === 'maintain' || role === 'write',
-      triage: role !== 'read' && role !== undefined,
-      pull: role !== undefined,
-    },
+    permissions: permissionsOf(role),
   }
 }

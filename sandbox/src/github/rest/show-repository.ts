@@ -1,5 +1,5 @@
 import type { Account, Repository } from '../records.ts'
-import type { Role } from '../rights.ts'
+import { atLeast, type Role } from '../rights.ts'
 import type { Bases } from './bases.ts'
 import type { Schema } from './schemas.ts'
 import { nodeId, showAccount } from './show-account.ts'
@@ -51,12 +51,8 @@ export function repositoryPage(repository: Repository, { web }: Bases): string {
   return `${web}/${repository.owner}/${repository.name}`
 }
 
-/** What many answers hold of a repository. */
-export function showMinimal(
-  repository: Repository,
-  owner: Account,
-  bases: Bases,
-): Schema<'minimal-repository'> {
+/** What every answer about a repository begins with. */
+function common(repository: Repository, owner: Account, bases: Bases) {
   const url = repositoryUrl(repository, bases)
   const made: Record<keyof typeof urls, string> = {
     ...urls,
@@ -77,6 +73,26 @@ export function showMinimal(
   }
 }
 
+/** What many answers hold of a repository. */
+export function showMinimal(
+  repository: Repository,
+  owner: Account,
+  bases: Bases,
+): Schema<'minimal-repository'> {
+  return common(repository, owner, bases)
+}
+
+/** A role as the five permissions that it holds. */
+export function permissionsOf(role: Role | undefined) {
+  return {
+    admin: atLeast(role, 'admin'),
+    maintain: atLeast(role, 'maintain'),
+    push: atLeast(role, 'write'),
+    triage: atLeast(role, 'triage'),
+    pull: atLeast(role, 'read'),
+  }
+}
+
 export function showRepository(
   repository: Repository,
   owner: Account,
@@ -84,23 +100,8 @@ export function showRepository(
   bases: Bases,
 ): Schema<'full-repository'> {
   const page = repositoryPage(repository, bases)
-  const minimal = showMinimal(repository, owner, bases)
-  const made: Record<keyof typeof urls, string> = {
-    ...urls,
-    ...Object.fromEntries(Object.entries(urls).map(([name, rest]) => [name, `${minimal.url}${rest}`])),
-  }
   return {
-    id: repository.id,
-    node_id: minimal.node_id,
-    name: repository.name,
-    full_name: minimal.full_name,
-    private: repository.private,
-    owner: minimal.owner,
-    html_url: minimal.html_url,
-    description: repository.description,
-    fork: false,
-    url: minimal.url,
-    ...made,
+    ...common(repository, owner, bases),
     git_url: `git://${new URL(page).host}/${repository.owner}/${repository.name}.git`,
     ssh_url: `git@${new URL(page).host}:${repository.owner}/${repository.name}.git`,
     clone_url: `${page}.git`,
@@ -131,13 +132,7 @@ export function showRepository(
     pushed_at: repository.pushedAt,
     created_at: repository.createdAt,
     updated_at: repository.updatedAt,
-    permissions: {
-      admin: role === 'admin',
-      maintain: role === 'admin' || role === 'maintain',
-      push: role === 'admin' || role === 'maintain' || role === 'write',
-      triage: role !== undefined && role !== 'read',
-      pull: role !== undefined,
-    },
+    permissions: permissionsOf(role),
     allow_squash_merge: repository.merges.squash,
     allow_merge_commit: repository.merges.merge,
     allow_rebase_merge: repository.merges.rebase,
