@@ -14,8 +14,6 @@ export interface Call {
   readonly query: URLSearchParams
   readonly body: unknown
   readonly token: TokenRecord | undefined
-  /** The token itself, for what is done in its name. */
-  readonly secret: string | undefined
   readonly bases: Bases
   readonly need: Need | undefined
   /** `application/vnd.github.raw+json` and such. */
@@ -34,8 +32,6 @@ export interface Route {
   readonly path: string
   /** What it takes; routes below /repos/{owner}/{repo} are asked for it before they run. */
   readonly needs?: Need
-  /** Without any token, whatever it is about. */
-  readonly open?: boolean
   run(call: Call): Answer | Promise<Answer>
 }
 

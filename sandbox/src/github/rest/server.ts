@@ -58,18 +58,16 @@ export async function answerRest(
       path,
       params: found.params,
       query,
-      body: undefined,
+      body: parse(await readBody(request)),
       token,
-      secret,
       bases,
       need,
       accept: request.headers.accept ?? '',
     }
-    const whole = { ...call, body: parse(await readBody(request)) }
     // Whoever may not do it learns nothing of what else is wrong.
     if (found.route.needs !== undefined && found.route.path.startsWith('/repos/{owner}/{repo}'))
-      repositoryOf(whole)
-    return found.route.run(whole)
+      repositoryOf(call)
+    return found.route.run(call)
   }
 }
 

@@ -69,7 +69,6 @@ export const userRoutes: readonly Route[] = [
   {
     method: 'GET',
     path: '/rate_limit',
-    open: true,
     run(call) {
       const core = {
         limit: call.token === undefined ? 60 : 5000,
@@ -83,7 +82,6 @@ export const userRoutes: readonly Route[] = [
   {
     method: 'GET',
     path: '/meta',
-    open: true,
     run: () =>
       ok({
         verifiable_password_authentication: false,
@@ -95,7 +93,6 @@ export const userRoutes: readonly Route[] = [
   {
     method: 'GET',
     path: '/',
-    open: true,
     run: call =>
       ok({
         current_user_url: `${call.bases.api}/user`,
