@@ -1,5 +1,5 @@
 import type { World } from '../world.ts'
-import type { Records, Repository, Run } from './records.ts'
+import type { Job, Records, Repository, Run } from './records.ts'
 
 /** A change of one ref, as a push makes it; forty zeros for what was not there or is gone. */
 export interface RefChange {
@@ -73,4 +73,16 @@ export function findRepository(hub: Hub, owner: string, name: string): Repositor
   return hub.records.repositories
     .list()
     .find(one => one.owner.toLowerCase() === wantedOwner && one.name.toLowerCase() === wantedName)
+}
+
+/** A job by its id alone, and its run. */
+export function findJob(
+  records: Records,
+  repositoryId: number,
+  id: number,
+): { readonly run: Run; readonly job: Job } | undefined {
+  const key = records.jobs.keys(`${repositoryId}/`).find(one => one.endsWith(`/${id}`))
+  const job = key === undefined ? undefined : records.jobs.get(key)
+  const run = job === undefined ? undefined : records.runs.get(`${repositoryId}/${job.runId}`)
+  return job === undefined || run === undefined ? undefined : { run, job }
 }

@@ -1,8 +1,6 @@
 import { once } from 'node:events'
-import { createReadStream, existsSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
-import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { certifiedHosts } from '../http/certified-hosts.ts'
 import type { KeyPair } from '../kubernetes/pki.ts'
@@ -10,8 +8,8 @@ import { answerGit } from './git/smart-http.ts'
 import type { Hub } from './hub.ts'
 import { answerIdToken, answerIssuer, issuerHost } from './oidc/endpoints.ts'
 import { type Bases, loopbackBases, publicBases } from './rest/bases.ts'
+import { answerFile } from './rest/links.ts'
 import { answerRest } from './rest/server.ts'
-import { signature } from './rest/show-run.ts'
 
 const hosts = ['github.com', 'api.github.com', issuerHost]
 
@@ -93,29 +91,4 @@ async function answer(
   if (await answerGit(request, response, url, hub)) return
   if (answerFile(url, response, hub)) return
   response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end('Not Found\n')
-}
-
-/** Logs and artifacts by the links that the API gives: false when the path is none of them. */
-function answerFile(url: URL, response: ServerResponse, hub: Hub): boolean {
-  const found = /^\/_(logs|artifacts)\/(\d+(?:\/\d+)?\.(?:txt|zip))$/.exec(url.pathname)
-  if (found === null) return false
-  const expires = Number(url.searchParams.get('se'))
-  if (
-    !(expires * 1000 > Date.now()) ||
-    url.searchParams.get('sig') !== signature(hub, url.pathname, expires)
-  ) {
-    response
-      .writeHead(403, { 'content-type': 'text/plain' })
-      .end('Server failed to authenticate the request.\n')
-    return true
-  }
-  const file = join(hub.folder, found[1] ?? '', found[2] ?? '')
-  if (!existsSync(file)) response.writeHead(404).end()
-  else {
-    response.writeHead(200, {
-      'content-type': file.endsWith('.zip') ? 'application/zip' : 'text/plain; charset=utf-8',
-    })
-    createReadStream(file).pipe(response)
-  }
-  return true
 }

@@ -102,7 +102,6 @@ const variableSchema = z.object({
 })
 export type Variable = z.output<typeof variableSchema>
 
-/** How long a deployment's life is: `success` shows it as active. */
 const statusSchema = z.object({
   id: z.int(),
   sha: z.string(),
@@ -290,17 +289,7 @@ const jobSchema = z.object({
 })
 export type Job = z.output<typeof jobSchema>
 
-const artifactSchema = z.object({
-  id: z.int(),
-  runId: z.int(),
-  name: z.string(),
-  sizeBytes: z.int(),
-  digest: z.string(),
-  createdAt: z.string(),
-  expiresAt: z.string(),
-})
-export type Artifact = z.output<typeof artifactSchema>
-
+/** A job that is about an environment; `success` is shown as active. */
 const deploymentSchema = z.object({
   id: z.int(),
   runId: z.int(),
@@ -369,7 +358,6 @@ export function openRecords(store: ResourceStore) {
     workflows: of('workflows', workflowSchema),
     runs: of('runs', runSchema),
     jobs: of('jobs', jobSchema),
-    artifacts: of('artifacts', artifactSchema),
     deployments: of('deployments', deploymentSchema),
     /** Small texts: keys of the issuer, key pairs of secrets. */
     texts: of('texts', text),
@@ -397,6 +385,5 @@ export const ofRepository = [
   'workflows',
   'runs',
   'jobs',
-  'artifacts',
   'deployments',
 ] as const

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { githubContext } from '../actions/contexts.ts'
-import type { Hub } from '../hub.ts'
+import { findJob, type Hub } from '../hub.ts'
 import { publicBases } from '../rest/bases.ts'
 import { readToken } from '../tokens.ts'
 import { githubIssuer, publishedKeys, signClaims } from './issuer.ts'
@@ -67,21 +67,15 @@ export function answerIdToken(
   const { records } = hub
   const [repositoryId] = token?.repositoryIds ?? []
   const repository = repositoryId === undefined ? undefined : records.repositories.get(String(repositoryId))
-  const key =
-    token?.jobId == null
+  const found =
+    repository === undefined || token?.jobId == null
       ? undefined
-      : records.jobs.keys(`${repositoryId}/`).find(one => one.endsWith(`/${token.jobId}`))
-  const job = key === undefined ? undefined : records.jobs.get(key)
-  const run = job === undefined ? undefined : records.runs.get(`${repositoryId}/${job.runId}`)
-  if (
-    token?.permissions['id-token'] !== 'write' ||
-    repository === undefined ||
-    job === undefined ||
-    run === undefined
-  )
+      : findJob(records, repository.id, token.jobId)
+  if (token?.permissions['id-token'] !== 'write' || repository === undefined || found === undefined)
     return json(response, 401, {
       message: 'The token is not valid, or its job has no permission id-token: write.',
     })
+  const { run, job } = found
   const at = Math.floor(Date.now() / 1000)
   const context = githubContext({ records, bases: publicBases }, repository, run)
   const known: Readonly<Record<string, unknown>> = {

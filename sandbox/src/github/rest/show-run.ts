@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto'
 import { user } from '../accounts.ts'
 import { branchOf, type Hub, refsOfPull } from '../hub.ts'
-import type { Artifact, Job, Repository, Run, WorkflowRecord } from '../records.ts'
+import type { Job, Repository, Run, WorkflowRecord } from '../records.ts'
 import type { Bases } from './bases.ts'
 import type { Schema } from './schemas.ts'
 import { nodeId, showLogin } from './show-account.ts'
@@ -153,29 +152,4 @@ export function showCheck(run: Run, job: Job, repository: Repository, bases: Bas
       annotations_url: `${url}/annotations`,
     },
   }
-}
-
-export function showArtifact(artifact: Artifact, repository: Repository, bases: Bases): object {
-  const url = `${repositoryUrl(repository, bases)}/actions/artifacts/${artifact.id}`
-  return {
-    id: artifact.id,
-    node_id: nodeId('A', artifact.id),
-    name: artifact.name,
-    size_in_bytes: artifact.sizeBytes,
-    url,
-    archive_download_url: `${url}/zip`,
-    expired: false,
-    digest: artifact.digest,
-    created_at: artifact.createdAt,
-    expires_at: artifact.expiresAt,
-    updated_at: artifact.createdAt,
-    workflow_run: { id: artifact.runId, repository_id: repository.id, head_repository_id: repository.id },
-  }
-}
-
-/** A part of a link that only the sandbox can have made, and that is good for a while. */
-export function signature(hub: Hub, path: string, expires: number): string {
-  return createHash('sha256')
-    .update(`${hub.world.secrets.tokenSigningKeyPem}:github:${path}:${expires}`)
-    .digest('base64url')
 }
