@@ -1,9 +1,8 @@
 import * as z from 'zod'
-import { GithubError } from '../errors.ts'
-import { gitFolder, resolveCommit } from '../git/git.ts'
 import { now } from '../hub.ts'
 import type { CommitStatus, Repository } from '../records.ts'
-import { bodyOf, type Call, created, ok, page, param, type Route, repositoryOf, signedIn } from './call.ts'
+import { bodyOf, type Call, created, ok, page, type Route, repositoryOf, signedIn } from './call.ts'
+import { requireCommit } from './commits.ts'
 import { nodeId, showLogin } from './show-account.ts'
 import { repositoryUrl } from './show-repository.ts'
 
@@ -31,8 +30,7 @@ async function statusesOf(
   call: Call,
   repository: Repository,
 ): Promise<{ readonly sha: string; readonly all: readonly CommitStatus[] }> {
-  const sha = await resolveCommit(gitFolder(call.hub, repository), param(call, 'ref'))
-  if (sha === undefined) throw new GithubError(422, `No commit found for SHA: ${param(call, 'ref')}`)
+  const sha = await requireCommit(call, repository, 'ref')
   const all = call.hub.records.statuses.list(`${repository.id}/${sha}/`)
   return { sha, all: [...all].sort((one, other) => other.id - one.id) }
 }
@@ -44,8 +42,7 @@ export const commitStatusRoutes: readonly Route[] = [
     needs: writes,
     async run(call) {
       const repository = repositoryOf(call)
-      const sha = await resolveCommit(gitFolder(call.hub, repository), param(call, 'sha'))
-      if (sha === undefined) throw new GithubError(422, `No commit found for SHA: ${param(call, 'sha')}`)
+      const sha = await requireCommit(call, repository, 'sha')
       const asked = bodyOf(
         call,
         z.looseObject({

@@ -28,6 +28,17 @@ export async function commitOf(call: Call, repository: Repository, name: string 
   return found
 }
 
+/** The commit that a part of the path names. */
+export async function requireCommit(
+  call: Call,
+  repository: Repository,
+  name: 'ref' | 'sha',
+): Promise<string> {
+  const found = await resolveCommit(gitFolder(call.hub, repository), param(call, name))
+  if (found === undefined) throw new GithubError(422, `No commit found for SHA: ${param(call, name)}`)
+  return found
+}
+
 export function showCommit(call: Call, repository: Repository, commit: Commit): object {
   const url = repositoryUrl(repository, call.bases)
   const page = repositoryPage(repository, call.bases)
@@ -104,8 +115,7 @@ export const commitRoutes: readonly Route[] = [
     async run(call) {
       const repository = repositoryOf(call)
       const folder = gitFolder(call.hub, repository)
-      const found = await resolveCommit(folder, param(call, 'ref'))
-      if (found === undefined) throw new GithubError(422, `No commit found for SHA: ${param(call, 'ref')}`)
+      const found = await requireCommit(call, repository, 'ref')
       if (call.accept.includes('sha'))
         return {
           status: 200,

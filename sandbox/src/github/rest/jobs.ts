@@ -1,5 +1,4 @@
-import { GithubError, notFound } from '../errors.ts'
-import { gitFolder, resolveCommit } from '../git/git.ts'
+import { notFound } from '../errors.ts'
 import {
   type Answer,
   type Call,
@@ -7,11 +6,11 @@ import {
   numberParam,
   ok,
   page,
-  param,
   type Route,
   repositoryOf,
   signedIn,
 } from './call.ts'
+import { requireCommit } from './commits.ts'
 import { jobOf, jobsOf, requireFinished, runOf } from './known-runs.ts'
 import { link } from './links.ts'
 import { showCheck, showJob } from './show-run.ts'
@@ -82,8 +81,7 @@ export const jobRoutes: readonly Route[] = [
     needs: readsChecks,
     async run(call) {
       const repository = repositoryOf(call)
-      const sha = await resolveCommit(gitFolder(call.hub, repository), param(call, 'ref'))
-      if (sha === undefined) throw new GithubError(422, `No commit found for SHA: ${param(call, 'ref')}`)
+      const sha = await requireCommit(call, repository, 'ref')
       const all = call.hub.records.runs
         .list(`${repository.id}/`)
         .filter(run => run.sha === sha)
