@@ -1,8 +1,8 @@
 import type * as z from 'zod'
 import { GithubError, notFound } from '../errors.ts'
-import { findRepository, type Hub } from '../hub.ts'
+import type { Hub } from '../hub.ts'
 import type { Repository, TokenRecord } from '../records.ts'
-import { type Need, requireRight } from '../rights.ts'
+import type { Need } from '../rights.ts'
 import type { Bases } from './bases.ts'
 
 /** One request, understood as far as all routes need it. */
@@ -15,7 +15,8 @@ export interface Call {
   readonly body: unknown
   readonly token: TokenRecord | undefined
   readonly bases: Bases
-  readonly need: Need | undefined
+  /** Of routes below /repos/{owner}/{repo}. */
+  readonly repository: Repository | undefined
   /** `application/vnd.github.raw+json` and such. */
   readonly accept: string
 }
@@ -30,7 +31,7 @@ export interface Route {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** `/repos/{owner}/{repo}/actions/runs/{run_id}`; `{path+}` takes slashes too. */
   readonly path: string
-  /** What it takes; routes below /repos/{owner}/{repo} are asked for it before they run. */
+  /** What it takes of the repository, asked before it runs: of every route below /repos/{owner}/{repo}, and of no other. */
   readonly needs?: Need
   run(call: Call): Answer | Promise<Answer>
 }
@@ -63,12 +64,10 @@ export function signedIn(call: Call): TokenRecord {
   return call.token
 }
 
-/** The repository of the path, when the token may do with it what the route needs. */
+/** The repository of the path: the token may do with it what the route needs. */
 export function repositoryOf(call: Call): Repository {
-  const found = findRepository(call.hub, param(call, 'owner'), param(call, 'repo'))
-  if (found === undefined) throw notFound()
-  requireRight(found, call.token, call.need ?? { permission: 'metadata', access: 'read' })
-  return found
+  if (call.repository === undefined) throw new Error(`the path of ${call.path} has no repository`)
+  return call.repository
 }
 
 /** The body as this route takes it; GitHub's 422 when it is otherwise. */

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { GithubError, notFound } from '../errors.ts'
-import type { Hub } from '../hub.ts'
-import { scopeHeaders } from '../rights.ts'
+import { findRepository, type Hub } from '../hub.ts'
+import type { Repository, TokenRecord } from '../records.ts'
+import { type Need, requireRight, scopeHeaders } from '../rights.ts'
 import { readToken } from '../tokens.ts'
 import type { Bases } from './bases.ts'
-import { type Answer, type Call, type Route, repositoryOf } from './call.ts'
+import type { Answer, Call, Route } from './call.ts'
 import { routes } from './routes.ts'
 
 const documentation = 'https://docs.github.com/rest'
@@ -52,23 +53,35 @@ export async function answerRest(
         'Request forbidden by administrative rules. Please make sure your request has a User-Agent header.',
       )
     if (found === undefined) throw notFound()
+    const body = parse(await readBody(request))
     const call: Call = {
       hub,
       method,
       path,
       params: found.params,
       query,
-      body: parse(await readBody(request)),
+      body,
       token,
       bases,
-      need,
+      // Whoever may not do it learns nothing of what else is wrong.
+      repository: need === undefined ? undefined : allowed(hub, found.params, token, need),
       accept: request.headers.accept ?? '',
     }
-    // Whoever may not do it learns nothing of what else is wrong.
-    if (found.route.needs !== undefined && found.route.path.startsWith('/repos/{owner}/{repo}'))
-      repositoryOf(call)
     return found.route.run(call)
   }
+}
+
+/** The repository that a path names, when the token may do with it what the route needs. */
+function allowed(
+  hub: Hub,
+  { owner = '', repo = '' }: Readonly<Record<string, string>>,
+  token: TokenRecord | undefined,
+  need: Need,
+): Repository {
+  const found = findRepository(hub, owner, repo)
+  if (found === undefined) throw notFound()
+  requireRight(found, token, need)
+  return found
 }
 
 function secretOf(request: IncomingMessage): string | undefined {
