@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { Duplex } from 'node:stream'
-import { certifiedHosts } from '../http/certified-hosts.ts'
+import { acceptTunnel, certificateByName } from '../http/certified-hosts.ts'
 import type { KeyPair } from '../kubernetes/pki.ts'
 import { answerGit } from './git/smart-http.ts'
 import type { Hub } from './hub.ts'
@@ -29,19 +29,16 @@ export async function openHubListener(
   certificate: KeyPair,
   authority: KeyPair,
 ): Promise<HubListener> {
-  const contextFor = certifiedHosts(authority)
   const server = createServer(
     {
       cert: certificate.certificatePem,
       key: certificate.keyPem,
       minVersion: 'TLSv1.2',
-      SNICallback(host, callback) {
-        if (!hosts.includes(host)) return callback(null)
-        contextFor([host]).then(
-          context => callback(null, context),
-          (error: unknown) => callback(error instanceof Error ? error : new Error(String(error))),
-        )
-      },
+      SNICallback: certificateByName(
+        authority,
+        host => hosts.includes(host),
+        () => null,
+      ),
     },
     (request, response) => {
       answer(request, response, hub, port).catch((error: unknown) => {
@@ -64,8 +61,7 @@ export async function openHubListener(
     server,
     accept(host, client) {
       if (!hosts.includes(host)) return false
-      client.write('HTTP/1.1 200 Connection Established\r\n\r\n')
-      server.emit('connection', client)
+      acceptTunnel(server, client)
       return true
     },
   }

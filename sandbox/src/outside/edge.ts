@@ -3,7 +3,7 @@ import { createServer as createHttpsServer } from 'node:https'
 import { createServer, type Server } from 'node:net'
 import { answerBlob } from '../clouds/azure/blob-front.ts'
 import { serviceNames } from '../clouds/gcp/api/handle.ts'
-import { certifiedHosts } from '../http/certified-hosts.ts'
+import { certificateByName } from '../http/certified-hosts.ts'
 import { listenOnSocket } from '../http/listen-on-socket.ts'
 import type { KeyPair } from '../kubernetes/pki.ts'
 import type { World } from '../world.ts'
@@ -35,7 +35,6 @@ const blobHost = /^([a-z0-9]{3,24})\.blob\.core\.windows\.net$/
  */
 export async function openEdge(options: EdgeOptions): Promise<Server> {
   const { authority, world } = options
-  const contextOf = certifiedHosts(authority)
   const isPublic = (host: string) =>
     publicNames.some(name => name === host) ||
     publicSuffixes.some(suffix => host.endsWith(suffix)) ||
@@ -43,13 +42,7 @@ export async function openEdge(options: EdgeOptions): Promise<Server> {
   const https = createHttpsServer(
     {
       minVersion: 'TLSv1.2',
-      SNICallback(host, callback) {
-        if (!isPublic(host)) return callback(new Error(`nothing is called ${host}`))
-        contextOf([host]).then(
-          context => callback(null, context),
-          (error: unknown) => callback(error instanceof Error ? error : new Error(String(error))),
-        )
-      },
+      SNICallback: certificateByName(authority, isPublic, host => new Error(`nothing is called ${host}`)),
     },
     (request, response) => {
       answer(request, response, options).catch((error: unknown) => {

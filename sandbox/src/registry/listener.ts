@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { Duplex } from 'node:stream'
-import { certifiedHosts } from '../http/certified-hosts.ts'
+import { acceptTunnel, certificateByName } from '../http/certified-hosts.ts'
 import type { KeyPair } from '../kubernetes/pki.ts'
 import type { World } from '../world.ts'
 import { acrRegistry } from './acr.ts'
@@ -28,17 +28,14 @@ export interface RegistryListener {
 
 /** All clouds' registries, without a port: connections come through the proxy that knows their names. */
 export function openRegistryListener(world: World, authority: KeyPair, images: ImageStore): RegistryListener {
-  const contextFor = certifiedHosts(authority)
   const server = createServer(
     {
       minVersion: 'TLSv1.2',
-      SNICallback(host, callback) {
-        if (findRegistry(host, world) === undefined) return callback(new Error(`no registry ${host}`))
-        contextFor([host]).then(
-          context => callback(null, context),
-          (error: unknown) => callback(error instanceof Error ? error : new Error(String(error))),
-        )
-      },
+      SNICallback: certificateByName(
+        authority,
+        host => findRegistry(host, world) !== undefined,
+        host => new Error(`no registry ${host}`),
+      ),
     },
     (request, response) => {
       answer(request, response, world, images).catch((error: unknown) => {
@@ -62,8 +59,7 @@ export function openRegistryListener(world: World, authority: KeyPair, images: I
     },
     accept(host, client) {
       if (findRegistry(host, world) === undefined) return false
-      client.write('HTTP/1.1 200 Connection Established\r\n\r\n')
-      server.emit('connection', client)
+      acceptTunnel(server, client)
       return true
     },
   }
