@@ -68,9 +68,13 @@ export function refsOfPull(payload: Run['payload']): { readonly head: string; re
   }
 }
 
-export function findRepository(hub: Hub, owner: string, name: string): Repository | undefined {
+export function findRepository(
+  { records }: Pick<Hub, 'records'>,
+  owner: string,
+  name: string,
+): Repository | undefined {
   const [wantedOwner, wantedName] = [owner.toLowerCase(), name.toLowerCase().replace(/\.git$/, '')]
-  return hub.records.repositories
+  return records.repositories
     .list()
     .find(one => one.owner.toLowerCase() === wantedOwner && one.name.toLowerCase() === wantedName)
 }

@@ -1,21 +1,22 @@
 import { copyFileSync, existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { gitFolder, readCommit, readFile, resolveCommit, tryGit } from '../git/git.ts'
+import { gitFolder, readCommit, resolveCommit } from '../git/git.ts'
 import { shownInEvent } from '../git/pushed.ts'
-import { type Actions, type HubEvent, now } from '../hub.ts'
-import type { Job, Repository, Run, WorkflowRecord } from '../records.ts'
-import { blockedBy, groupOf, settleConcurrency } from './concurrency.ts'
-import { githubContext, valuesOf } from './contexts.ts'
+import { type Actions, findRepository, type HubEvent, now } from '../hub.ts'
+import type { Job, Repository, Run } from '../records.ts'
+import { blockedBy, settleConcurrency } from './concurrency.ts'
+import { valuesOf } from './contexts.ts'
 import { environmentGate } from './environment-gate.ts'
-import { interpolate } from './expressions.ts'
-import { readInputs } from './inputs.ts'
 import { runJob } from './job.ts'
 import type { ActionsOptions } from './job-request.ts'
+import { newRun } from './new-run.ts'
 import { endTracked, trackingId } from './process.ts'
 import { conclusionOf, expandJobs, needsOf } from './progress.ts'
+import { brokenOff, runRecords } from './run-records.ts'
 import { isTriggered } from './triggers.ts'
-import { type ReadWorkflow, readWorkflow } from './workflow.ts'
+import type { ReadWorkflow } from './workflow.ts'
+import { openWorkflowFiles } from './workflow-files.ts'
 
 /** Two: a matrix shows that it runs side by side, and a small machine has something left. */
 const mostJobs = 2
@@ -38,162 +39,33 @@ interface Working {
 export async function openActions(options: ActionsOptions): Promise<RunningActions> {
   const { records, world } = options
   const working = new Map<number, Working>()
-  const files = new Map<string, ReadWorkflow>()
+  const files = openWorkflowFiles(options)
+  const { save, saveJob, jobsOf, note } = runRecords(records)
   let closing = false
-
-  const folderOf = (repository: Repository) => gitFolder(options, repository)
-
-  async function workflowAt(
-    repository: Repository,
-    sha: string,
-    path: string,
-  ): Promise<ReadWorkflow | undefined> {
-    const key = `${repository.id} ${sha} ${path}`
-    const known = files.get(key)
-    if (known !== undefined) return known
-    const content = await readFile(folderOf(repository), sha, path)
-    if (content === undefined) return undefined
-    const read = readWorkflow(path, content.toString('utf8'))
-    files.set(key, read)
-    return read
-  }
-
-  async function pathsAt(repository: Repository, sha: string): Promise<readonly string[]> {
-    const listed = await tryGit(folderOf(repository), [
-      'ls-tree',
-      '-z',
-      '--name-only',
-      sha,
-      '.github/workflows/',
-    ])
-    return (listed ?? '').split('\0').filter(path => /\.ya?ml$/.test(path))
-  }
-
-  function recordOf(repository: Repository, path: string, read: ReadWorkflow): WorkflowRecord {
-    const known = records.workflows.list(`${repository.id}/`).find(one => one.path === path)
-    const name = read.valid ? (read.workflow.name ?? path) : path
-    const at = now()
-    const state = known === undefined || known.state === 'deleted' ? 'active' : known.state
-    if (known !== undefined && known.name === name && known.state === state) return known
-    const id = known?.id ?? records.nextId()
-    return records.workflows.put(`${repository.id}/${id}`, {
-      id,
-      path,
-      name,
-      state,
-      createdAt: known?.createdAt ?? at,
-      updatedAt: at,
-    })
-  }
-
-  async function refresh(repository: Repository): Promise<void> {
-    const sha = await resolveCommit(folderOf(repository), repository.defaultBranch)
-    if (sha === undefined) return
-    const paths = await pathsAt(repository, sha)
-    for (const path of paths) {
-      const read = await workflowAt(repository, sha, path)
-      if (read !== undefined) recordOf(repository, path, read)
-    }
-    for (const known of records.workflows.list(`${repository.id}/`))
-      if (!paths.includes(known.path) && known.state !== 'deleted')
-        records.workflows.put(`${repository.id}/${known.id}`, {
-          ...known,
-          state: 'deleted',
-          updatedAt: now(),
-        })
-  }
 
   async function trigger(repository: Repository, event: HubEvent): Promise<readonly number[]> {
     if (!repository.actions.enabled) return []
     const made: number[] = []
-    const head = await readCommit(folderOf(repository), event.sha)
+    const head = await readCommit(gitFolder(options, repository), event.sha)
     if (
       event.name === 'push' &&
       /\[(skip ci|ci skip|no ci|skip actions|actions skip)\]/.test(head?.message ?? '')
     )
       return []
-    for (const path of await pathsAt(repository, event.sha)) {
+    for (const path of await files.pathsAt(repository, event.sha)) {
       if (event.workflowPath !== undefined && event.workflowPath !== path) continue
-      const read = await workflowAt(repository, event.sha, path)
+      const read = await files.at(repository, event.sha, path)
       if (read === undefined) continue
       // What cannot be read cannot say what it wants to be started by: a push shows it.
       if (read.valid ? !isTriggered(read.workflow, event) : event.name !== 'push') continue
-      const record = recordOf(repository, path, read)
+      const record = files.recordOf(repository, path, read)
       if (record.state === 'disabled_manually') continue
-      made.push(start(repository, event, record, read, head?.message.split('\n')[0] ?? event.sha))
+      const title = head?.message.split('\n')[0] ?? event.sha
+      made.push(save(newRun(options, repository, event, record, read, title)).id)
+      schedule()
     }
     return made
   }
-
-  function start(
-    repository: Repository,
-    event: HubEvent,
-    record: WorkflowRecord,
-    read: ReadWorkflow,
-    title: string,
-  ): number {
-    const at = now()
-    const id = records.nextId()
-    const inputs = read.valid ? readInputs(read.workflow, event) : {}
-    const earlier = records.runs.list(`${repository.id}/`).filter(one => one.workflowId === record.id)
-    const plain: Run = {
-      id,
-      repositoryId: repository.id,
-      workflowId: record.id,
-      path: record.path,
-      name: record.name,
-      title: event.name === 'push' ? title : record.name,
-      number: earlier.length + 1,
-      attempt: 1,
-      event: event.name,
-      payload: { ...event.payload },
-      inputs,
-      ref: event.ref,
-      sha: event.sha,
-      actor: event.actor,
-      triggeringActor: event.actor,
-      status: 'queued',
-      conclusion: null,
-      createdAt: at,
-      startedAt: at,
-      updatedAt: at,
-      concurrency: null,
-      problem: null,
-      approvals: [],
-      cancelling: false,
-    }
-    if (!read.valid) {
-      save({ ...plain, status: 'completed', conclusion: 'startup_failure', problem: read.problem })
-      return id
-    }
-    const scope = {
-      contexts: {
-        github: githubContext(options, repository, plain),
-        inputs,
-        vars: valuesOf(records, 'variables', repository, undefined),
-      },
-      status: { success: true, failure: false, cancelled: false },
-    }
-    try {
-      const runName = read.workflow['run-name']
-      const title = runName === undefined ? plain.title : interpolate(runName, scope) || plain.title
-      const concurrency =
-        read.workflow.concurrency === undefined ? null : groupOf(read.workflow.concurrency, scope)
-      save({ ...plain, title, concurrency })
-    } catch (error) {
-      save({ ...plain, status: 'completed', conclusion: 'startup_failure', problem: explain(error) })
-    }
-    schedule()
-    return id
-  }
-
-  const save = (run: Run) => records.runs.put(`${run.repositoryId}/${run.id}`, { ...run, updatedAt: now() })
-  const saveJob = (job: Job) => records.jobs.put(`${job.repositoryId}/${job.runId}/${job.id}`, job)
-  const jobsOf = (run: Run) =>
-    records.jobs
-      .list(`${run.repositoryId}/${run.id}/`)
-      .filter(job => job.attempt === run.attempt)
-      .sort((one, other) => one.id - other.id)
 
   let again = false
   let scheduling: Promise<void> | undefined
@@ -219,7 +91,7 @@ export async function openActions(options: ActionsOptions): Promise<RunningActio
   }
 
   async function advance(repository: Repository, given: Run): Promise<void> {
-    const read = await workflowAt(repository, given.sha, given.path)
+    const read = await files.at(repository, given.sha, given.path)
     let run = records.runs.get(`${repository.id}/${given.id}`)
     if (run === undefined || run.status === 'completed') return
     if (read === undefined || !read.valid) throw new Error(`${given.path} is not there any more`)
@@ -294,28 +166,10 @@ export async function openActions(options: ActionsOptions): Promise<RunningActio
     again = true
   }
 
-  function note(
-    job: Job,
-    state: 'waiting' | 'queued' | 'in_progress' | 'success' | 'failure' | 'inactive',
-  ): void {
-    if (job.environment === null) return
-    const run = records.runs.get(`${job.repositoryId}/${job.runId}`)
-    const known = records.deployments.list(`${job.repositoryId}/`).find(one => one.jobId === job.id)
-    const at = now()
-    const id = known?.id ?? records.nextId()
-    if (run === undefined || known?.state === state) return
-    records.deployments.put(`${job.repositoryId}/${id}`, {
-      id,
-      runId: job.runId,
-      jobId: job.id,
-      environment: job.environment.name,
-      ref: run.ref,
-      sha: run.sha,
-      creator: run.actor,
-      createdAt: known?.createdAt ?? at,
-      updatedAt: at,
-      state,
-    })
+  function cancelJob(job: Job, why?: string): void {
+    const atWork = working.get(job.id)
+    if (atWork === undefined) endUnstarted(job, 'cancelled', why)
+    else atWork.abort.abort()
   }
 
   function beginWhenFree(
@@ -344,11 +198,7 @@ export async function openActions(options: ActionsOptions): Promise<RunningActio
       return
     }
     const blocked = blockedBy(job, records.jobs.list(`${repository.id}/`))
-    for (const one of blocked.cancel) {
-      const other = working.get(one.id)
-      if (other === undefined) endUnstarted(one, 'cancelled')
-      else other.abort.abort()
-    }
+    for (const one of blocked.cancel) cancelJob(one)
     if (blocked.waits) {
       if (job.status !== 'pending') saveJob({ ...job, status: 'pending' })
       return
@@ -394,14 +244,7 @@ export async function openActions(options: ActionsOptions): Promise<RunningActio
     if (definition.strategy['fail-fast'] === false || definition['continue-on-error'] === true) return
     for (const sibling of jobsOf(run)) {
       if (sibling.key !== job.key || sibling.status === 'completed') continue
-      const other = working.get(sibling.id)
-      if (other === undefined)
-        endUnstarted(
-          sibling,
-          'cancelled',
-          'The strategy configuration was canceled because one of its jobs failed',
-        )
-      else other.abort.abort()
+      cancelJob(sibling, 'The strategy configuration was canceled because one of its jobs failed')
     }
   }
 
@@ -417,8 +260,12 @@ export async function openActions(options: ActionsOptions): Promise<RunningActio
 
   /** What was running when a daemon was killed has ended with it, and says so. */
   async function takeUp(): Promise<void> {
-    await endTracked(trackingId(world.home, ''))
-    await rm(join(options.folder, 'work'), { recursive: true, force: true })
+    const work = join(options.folder, 'work')
+    // Without it no job ever began, and there is nothing to look for among all processes.
+    if (existsSync(work)) {
+      await endTracked(trackingId(world.home, ''))
+      await rm(work, { recursive: true, force: true })
+    }
     for (const repository of records.repositories.list())
       for (const job of records.jobs.list(`${repository.id}/`))
         if (job.status === 'in_progress') interrupt(job)
@@ -426,32 +273,15 @@ export async function openActions(options: ActionsOptions): Promise<RunningActio
   }
 
   function interrupt(job: Job): void {
-    const at = now()
-    const message = 'The runner has received a shutdown signal: the sandbox ended while this job ran.'
-    saveJob({
-      ...job,
-      status: 'completed',
-      conclusion: 'failure',
-      completedAt: at,
-      annotations: [...job.annotations, { level: 'failure', message, title: 'Interrupted' }],
-      steps: job.steps.map(step =>
-        step.status === 'completed'
-          ? step
-          : {
-              ...step,
-              status: 'completed',
-              conclusion: step.status === 'in_progress' ? 'cancelled' : 'skipped',
-              completedAt: at,
-            },
-      ),
-    })
+    const why = 'The runner has received a shutdown signal: the sandbox ended while this job ran.'
+    saveJob(brokenOff(job, 'cancelled', why, 'Interrupted'))
     note(job, 'failure')
   }
 
   await takeUp()
   return {
     trigger,
-    refresh,
+    refresh: files.refresh,
     cancel,
     rerun(repository, runId, which, login) {
       const run = records.runs.get(`${repository.id}/${runId}`)
@@ -503,13 +333,12 @@ export async function openActions(options: ActionsOptions): Promise<RunningActio
       for (const { job, abort } of working.values()) if (job.repositoryId === repository.id) abort.abort()
     },
     async runSchedules(name) {
-      const repository = records.repositories
-        .list()
-        .find(one => `${one.owner}/${one.name}`.toLowerCase() === name.toLowerCase())
+      const [owner = '', own = ''] = name.split('/')
+      const repository = findRepository(options, owner, own)
       const sha =
         repository === undefined
           ? undefined
-          : await resolveCommit(folderOf(repository), repository.defaultBranch)
+          : await resolveCommit(gitFolder(options, repository), repository.defaultBranch)
       if (repository === undefined || sha === undefined) return { runs: [] }
       const runs = await trigger(repository, {
         name: 'schedule',
@@ -532,7 +361,7 @@ export async function openActions(options: ActionsOptions): Promise<RunningActio
       await Promise.all(ending.map(({ done }) => done))
       for (const { job } of ending) {
         const ended = records.jobs.get(`${job.repositoryId}/${job.runId}/${job.id}`)
-        if (ended !== undefined && ended.conclusion === 'cancelled') interrupt({ ...ended, conclusion: null })
+        if (ended !== undefined && ended.conclusion === 'cancelled') interrupt(ended)
       }
     },
   }
