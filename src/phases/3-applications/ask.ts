@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { KubeClient } from '../../kube/client.ts'
 import type { PodAnswer, PodRequest } from '../../kube/port-forward.ts'
 import { newestPods } from '../../kube/revisions.ts'
@@ -40,6 +41,26 @@ export async function ask(
   const [pod] = newest?.pods ?? []
   const { namespace } = deploymentOf(name)
   return client.askPod({ namespace, pod: pod?.metadata.name ?? name, port: ports[name] }, request)
+}
+
+/** How long a service that is busy, or asks something that is, may take until it says that it is ready. */
+const readyWithinMs = 15_000
+const betweenAsksMs = 500
+
+/**
+ * Asks for `/ready` until it is no "not now" (503) any more; the last answer when it stays one. A service gives what it
+ * needs less than a second, as a kubelet asks of it, so that one slow answer says nothing yet.
+ */
+export async function untilReady(
+  askOnce: () => Promise<PodAnswer | 'simulated'>,
+  { signal, withinMs = readyWithinMs }: { readonly signal: AbortSignal; readonly withinMs?: number },
+): Promise<PodAnswer | 'simulated'> {
+  const deadline = performance.now() + withinMs
+  for (;;) {
+    const answered = await askOnce()
+    if (answered === 'simulated' || answered.status !== 503 || performance.now() >= deadline) return answered
+    await delay(betweenAsksMs, undefined, { signal })
+  }
 }
 
 /** The pods of the newest revision, and whether a simulator plays them; undefined where there is no Deployment. */

@@ -12,7 +12,7 @@ import { requireCluster } from '../2-kubernetes/cluster.ts'
 import { fail, orError, pass, simulatedFinding } from '../findings.ts'
 import type { Context, PlatformCheck } from '../phase.ts'
 import { applicationsOf, deploymentOf } from './applications.ts'
-import { ask, infer, newestOf, rightAnswer } from './ask.ts'
+import { ask, infer, newestOf, rightAnswer, untilReady } from './ask.ts'
 import { databaseUsersJob } from './database-users.ts'
 import { findImages } from './images-step.ts'
 import { operatorKeyRef } from './keys-step.ts'
@@ -175,14 +175,14 @@ export function applicationChecks(config: Config, cloud: Cloud): readonly Platfo
       'Records are kept in the database of phase 1',
       'What was copied, and what was not, is forgotten with the pod.',
       [id('rollouts')],
-      async (_context, client) => {
+      async (context, client) => {
         const users = await readJob(client, databaseUsersJob)
         if (users.state !== 'complete') return fail(users.why, [bootstrap])
         const deployment = JSON.stringify(await client.get(deploymentOf('data-sync')))
         const server = /"(?:postgres|mssql):\/\/[^"@]*@([^":/]+)/.exec(deployment)?.[1]
         if (server === undefined) return fail('data-sync is told of no database', [bootstrap])
         // It is ready when its own user has just asked the database something.
-        const answered = await ask(client, 'data-sync', { path: '/ready' })
+        const answered = await untilReady(() => ask(client, 'data-sync', { path: '/ready' }), context)
         if (answered === 'simulated') return simulatedFinding('data-sync')
         const { status, text } = answered
         return status === 200
