@@ -1,7 +1,7 @@
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Event } from '../engine/events.ts'
-import { escapedXml } from './views/junit.ts'
+import { suitesXml } from './views/junit.ts'
 
 type TestFinished = Extract<Event, { type: 'test-finished' }>
 
@@ -31,34 +31,17 @@ function testJson({ type: _, ...test }: TestFinished) {
 }
 
 function testsXml(results: readonly TestFinished[]): string {
-  const suites = [...Map.groupBy(results, ({ step }) => step)].map(([step, members]) => {
-    const count = (outcome: TestFinished['outcome']) =>
-      members.filter(each => each.outcome === outcome).length
-    const skipped = count('skipped') + count('simulated')
-    const counts = `tests="${members.length}" failures="${count('failed')}" errors="0" skipped="${skipped}"`
-    return [
-      `  <testsuite name="${escapedXml(step)}" ${counts} time="${seconds(members)}">`,
-      ...members.map(testCase),
-      '  </testsuite>',
-    ].join('\n')
-  })
-  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n${suites.join('\n')}\n</testsuites>\n`
-}
-
-function testCase(test: TestFinished): string {
-  const detail = escapedXml(test.detail)
-  const name = escapedXml(`${test.test}: ${test.title}`)
-  const open = `    <testcase classname="${escapedXml(test.cloud)}" name="${name}" time="${seconds([test])}">`
-  const inner = {
-    passed: `<system-out>${detail}</system-out>`,
-    failed: `<failure message="${detail}">${detail}</failure>`,
-    // Not proved is not passed.
-    simulated: `<skipped message="simulated: ${detail}"/>`,
-    skipped: `<skipped message="${detail}"/>`,
-  }[test.outcome]
-  return `${open}${inner}</testcase>`
-}
-
-function seconds(tests: readonly TestFinished[]): string {
-  return (tests.reduce((sum, { durationMs }) => sum + durationMs, 0) / 1000).toFixed(3)
+  return suitesXml(
+    Map.groupBy(results, ({ step }) => step),
+    ({ cloud, test, title, outcome, detail, durationMs }) => {
+      const ends = {
+        passed: { as: 'passed', output: detail },
+        failed: { as: 'failure', message: detail, output: detail },
+        // Not proved is not passed.
+        simulated: { as: 'skipped', message: `simulated: ${detail}` },
+        skipped: { as: 'skipped', message: detail },
+      } as const
+      return { classname: cloud, name: `${test}: ${title}`, durationMs, end: ends[outcome] }
+    },
+  )
 }

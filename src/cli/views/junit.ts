@@ -22,39 +22,74 @@ export async function writeJunit(file: string, rows: readonly CheckRow[]): Promi
 }
 
 export function junitXml(rows: readonly CheckRow[]): string {
-  const suites = [...Map.groupBy(rows, ({ phase }) => phase)].map(([phase, members]) => {
-    const count = (...states: readonly CheckRow['status'][]): number =>
-      members.filter(({ status }) => states.includes(status)).length
-    const counts = `tests="${members.length}" failures="${count('fail')}" errors="${count('error')}" skipped="${count('blocked', 'skipped')}"`
+  return suitesXml(
+    Map.groupBy(rows, ({ phase }) => `phase ${phase}`),
+    row => {
+      const { cloud, id, title, status, detail: message, durationMs } = row
+      const output = [message, ...row.remedy].join('\n')
+      const ends = {
+        pass: { as: 'passed' },
+        warn: { as: 'passed', output },
+        fail: { as: 'failure', message, output },
+        error: { as: 'error', message, output },
+        blocked: { as: 'skipped', message },
+        skipped: { as: 'skipped', message },
+      } as const
+      return { classname: cloud, name: `${id} ${title}`, durationMs, end: ends[status] }
+    },
+  )
+}
+
+interface JunitCase {
+  readonly classname: string
+  readonly name: string
+  readonly durationMs: number
+  readonly end:
+    | { readonly as: 'passed'; readonly output?: string }
+    | { readonly as: 'failure' | 'error'; readonly message: string; readonly output: string }
+    | { readonly as: 'skipped'; readonly message: string }
+}
+
+/** JUnit XML of groups of whatever is one test case each, by the name of their suite. */
+export function suitesXml<Row>(
+  groups: ReadonlyMap<string, readonly Row[]>,
+  caseOf: (row: Row) => JunitCase,
+): string {
+  const suites = [...groups].map(([name, rows]) => {
+    const cases = rows.map(caseOf)
+    const count = (as: JunitCase['end']['as']): number => cases.filter(({ end }) => end.as === as).length
+    const counts = `tests="${cases.length}" failures="${count('failure')}" errors="${count('error')}" skipped="${count('skipped')}"`
     return [
-      `  <testsuite name="phase ${phase}" ${counts} time="${seconds(members)}">`,
-      ...members.map(testCase),
+      `  <testsuite name="${escapedXml(name)}" ${counts} time="${seconds(cases)}">`,
+      ...cases.map(caseXml),
       '  </testsuite>',
     ].join('\n')
   })
   return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n${suites.join('\n')}\n</testsuites>\n`
 }
 
-function testCase(row: CheckRow): string {
-  const body = escapedXml([row.detail, ...row.remedy].join('\n'))
-  const open = `    <testcase classname="${escapedXml(row.cloud)}" name="${escapedXml(`${row.id} ${row.title}`)}" time="${seconds([row])}">`
-  const inner = {
-    pass: '',
-    warn: `<system-out>${body}</system-out>`,
-    fail: `<failure message="${escapedXml(row.detail)}">${body}</failure>`,
-    error: `<error message="${escapedXml(row.detail)}">${body}</error>`,
-    blocked: `<skipped message="${escapedXml(row.detail)}"/>`,
-    skipped: `<skipped message="${escapedXml(row.detail)}"/>`,
-  }[row.status]
-  return `${open}${inner}</testcase>`
+function caseXml(row: JunitCase): string {
+  const open = `    <testcase classname="${escapedXml(row.classname)}" name="${escapedXml(row.name)}" time="${seconds([row])}">`
+  return `${open}${endXml(row.end)}</testcase>`
 }
 
-function seconds(rows: readonly CheckRow[]): string {
-  return (rows.reduce((sum, { durationMs }) => sum + durationMs, 0) / 1000).toFixed(3)
+function endXml(end: JunitCase['end']): string {
+  switch (end.as) {
+    case 'passed':
+      return end.output === undefined ? '' : `<system-out>${escapedXml(end.output)}</system-out>`
+    case 'skipped':
+      return `<skipped message="${escapedXml(end.message)}"/>`
+    default:
+      return `<${end.as} message="${escapedXml(end.message)}">${escapedXml(end.output)}</${end.as}>`
+  }
+}
+
+function seconds(cases: readonly JunitCase[]): string {
+  return (cases.reduce((sum, { durationMs }) => sum + durationMs, 0) / 1000).toFixed(3)
 }
 
 /** XML 1.0 has no way to write most control characters, so they are left out. */
-export function escapedXml(text: string): string {
+function escapedXml(text: string): string {
   return plainText(text)
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
