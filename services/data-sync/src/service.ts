@@ -14,7 +14,7 @@ import { createMetrics } from './metrics.ts'
 import { leadWhileHeld } from './runs/leader.ts'
 import { startWorker } from './runs/worker.ts'
 import { createSemaphore } from './semaphore.ts'
-import type { Settings } from './settings.ts'
+import { type Settings, storesOptions } from './settings.ts'
 import { openStores } from './stores/open-stores.ts'
 
 const mebibyte = 1_048_576
@@ -44,18 +44,7 @@ export const dataSync: ServiceDefinition<Settings> = {
     const leases = createLeases(database, dialect, holder, settings.LEASE_TTL_MS)
     const jobs = createJobs(database, dialect)
     const runs = createRuns(database, dialect, leases)
-    const stores = openStores({
-      connections: settings.STORE_CONNECTIONS,
-      s3: {
-        endpoint: settings.AWS_ENDPOINT_URL_S3,
-        forcePathStyle: settings.S3_FORCE_PATH_STYLE === 'true',
-      },
-      gcs: {
-        endpoint: settings.STORAGE_EMULATOR_HOST ?? settings.GCS_ENDPOINT,
-        anonymous: settings.STORAGE_EMULATOR_HOST !== undefined,
-      },
-      azure: { endpoint: settings.AZURE_STORAGE_ENDPOINT, accountKey: settings.AZURE_STORAGE_KEY },
-    })
+    const stores = openStores(storesOptions(settings, settings.STORE_CONNECTIONS))
 
     const beatMs = Math.min(1_000, settings.LEASE_TTL_MS / 3)
     const worker = startWorker({

@@ -2,6 +2,7 @@ import { sharedSettings, wholeNumber } from '@mlp/service-kit/settings'
 import * as z from 'zod'
 import { smallestPartBytes } from './copy/parts.ts'
 import { databaseSettings } from './database/settings.ts'
+import type { StoresOptions } from './stores/open-stores.ts'
 
 const mebibyte = 1_048_576
 const hourMs = 3_600_000
@@ -28,6 +29,20 @@ export const storeSettings = {
     .default('https://{account}.blob.core.windows.net'),
   /** For accounts without Entra ID; otherwise the pod's identity. */
   AZURE_STORAGE_KEY: z.string().optional(),
+}
+
+type StoreSettings = z.output<z.ZodObject<typeof storeSettings>>
+
+export function storesOptions(settings: StoreSettings, connections: number): StoresOptions {
+  return {
+    connections,
+    s3: { endpoint: settings.AWS_ENDPOINT_URL_S3, forcePathStyle: settings.S3_FORCE_PATH_STYLE === 'true' },
+    gcs: {
+      endpoint: settings.STORAGE_EMULATOR_HOST ?? settings.GCS_ENDPOINT,
+      anonymous: settings.STORAGE_EMULATOR_HOST !== undefined,
+    },
+    azure: { endpoint: settings.AZURE_STORAGE_ENDPOINT, accountKey: settings.AZURE_STORAGE_KEY },
+  }
 }
 
 const settingsShape = sharedSettings(8081).extend({

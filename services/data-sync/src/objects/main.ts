@@ -4,6 +4,7 @@ import { readSettings, SettingsError } from '@mlp/service-kit/settings'
 import { digest } from '../copy/digests.ts'
 import { listAll } from '../plan/list-all.ts'
 import { type RetryPolicy, retry } from '../retry.ts'
+import { storesOptions } from '../settings.ts'
 import { openStores } from '../stores/open-stores.ts'
 import { objectsSettings } from './settings.ts'
 
@@ -19,15 +20,7 @@ const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`)
 
 try {
   const settings = readSettings(objectsSettings, process.env)
-  const stores = openStores({
-    connections: 4,
-    s3: { endpoint: settings.AWS_ENDPOINT_URL_S3, forcePathStyle: settings.S3_FORCE_PATH_STYLE === 'true' },
-    gcs: {
-      endpoint: settings.STORAGE_EMULATOR_HOST ?? settings.GCS_ENDPOINT,
-      anonymous: settings.STORAGE_EMULATOR_HOST !== undefined,
-    },
-    azure: { endpoint: settings.AZURE_STORAGE_ENDPOINT, accountKey: settings.AZURE_STORAGE_KEY },
-  })
+  const stores = openStores(storesOptions(settings, 4))
   const { signal } = new AbortController()
   for (const location of settings.OBJECTS_REMOVE) {
     const store = stores.open(location)
