@@ -13,7 +13,7 @@ export function isGitHubJob(
 
 /**
  * A token that says which repository and environment this job is of, for `audience`. It lives for minutes, so each use
- * asks for one of its own. Throws MLP3001 when GitHub gives none.
+ * asks for one of its own. Throws MLP3013 when GitHub gives none.
  */
 export async function gitHubToken(audience: string): Promise<string> {
   const url = new URL(process.env['ACTIONS_ID_TOKEN_REQUEST_URL'] ?? '')

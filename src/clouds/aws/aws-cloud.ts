@@ -6,7 +6,6 @@ import {
   type WorkloadIdentity,
 } from '../cloud.ts'
 import type { CloudOptions } from '../cloud-options.ts'
-import { isGitHubJob } from '../github-identity.ts'
 import { sharedWhilePending } from '../while-pending.ts'
 import { infrastructureChecks } from './checks.ts'
 import { cluster, identity, token } from './cluster.ts'
@@ -90,10 +89,9 @@ export function createAwsCloud(options: CloudOptions): Cloud {
 /** A job of GitHub's has what terraform cannot ask for by itself. */
 async function terraformEnvironment({ aws, target }: AwsPlatform): Promise<Readonly<Record<string, string>>> {
   const plain = { ...target.environment, AWS_REGION: aws.region }
-  const role = process.env['AWS_ROLE_ARN']
-  if (target.environment['AWS_ACCESS_KEY_ID'] !== undefined || !isGitHubJob() || !role) return plain
-  const endpoint = target.endpoints['aws'] === undefined ? {} : { endpoint: target.endpoints['aws'] }
-  const { accessKeyId, secretAccessKey, sessionToken } = await webIdentity(role, aws.region, endpoint)()
+  const credentials = webIdentity(target, aws.region)
+  if (target.environment['AWS_ACCESS_KEY_ID'] !== undefined || credentials === undefined) return plain
+  const { accessKeyId, secretAccessKey, sessionToken } = await credentials()
   return {
     ...plain,
     AWS_ACCESS_KEY_ID: accessKeyId,

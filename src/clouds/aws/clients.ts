@@ -1,7 +1,7 @@
 import { Agent } from 'node:https'
-import { isGitHubJob } from '../github-identity.ts'
 import { once } from '../once.ts'
 import type { CloudTarget } from '../target.ts'
+import { endpointOf } from './endpoint.ts'
 import { webIdentity } from './web-identity.ts'
 
 /** Standard retries: exponential with full jitter, at most 20 s apart; a retry budget ends storms. */
@@ -62,19 +62,14 @@ export function createClients(target: CloudTarget, region: string) {
 }
 export type Clients = ReturnType<typeof createClients>
 
-function endpointOf(target: CloudTarget): { readonly endpoint?: string } {
-  const endpoint = target.endpoints['aws']
-  return endpoint === undefined ? {} : { endpoint }
-}
-
 /** The target's own credentials, a job's identity on GitHub, else the SDK's default chain, which refreshes them. */
 function credentialsOf(target: CloudTarget, region: string) {
   const accessKeyId = target.environment['AWS_ACCESS_KEY_ID']
   const secretAccessKey = target.environment['AWS_SECRET_ACCESS_KEY']
   const sessionToken = target.environment['AWS_SESSION_TOKEN']
   if (accessKeyId === undefined || secretAccessKey === undefined) {
-    const role = process.env['AWS_ROLE_ARN']
-    return isGitHubJob() && role ? { credentials: webIdentity(role, region, endpointOf(target)) } : {}
+    const credentials = webIdentity(target, region)
+    return credentials === undefined ? {} : { credentials }
   }
   return {
     credentials: {

@@ -1,4 +1,6 @@
-import { gitHubToken } from '../github-identity.ts'
+import { gitHubToken, isGitHubJob } from '../github-identity.ts'
+import type { CloudTarget } from '../target.ts'
+import { endpointOf } from './endpoint.ts'
 
 interface RoleCredentials {
   readonly accessKeyId: string
@@ -12,29 +14,36 @@ const known = new Map<string, Promise<RoleCredentials>>()
 
 /**
  * The role that AWS gives a job of GitHub's; asked for anew before it ends. One for all clients of a process, and for
- * terraform, which gets it by its environment.
+ * terraform, which gets it by its environment. Undefined elsewhere than in such a job.
  */
 export function webIdentity(
-  role: string,
+  target: CloudTarget,
   region: string,
-  endpoint: { readonly endpoint?: string },
-): () => Promise<RoleCredentials> {
-  return async () => {
-    const before = await known.get(role)?.catch(() => undefined)
-    if (before !== undefined && before.expiration.getTime() - Date.now() > renewBeforeMs) return before
-    const asking = assume(role, region, endpoint)
+): (() => Promise<RoleCredentials>) | undefined {
+  const role = process.env['AWS_ROLE_ARN']
+  if (!role || !isGitHubJob()) return undefined
+  const begin = (): Promise<RoleCredentials> => {
+    const asking = assume(role, region, target)
     known.set(role, asking)
-    return await asking
+    asking.catch(() => known.delete(role))
+    return asking
+  }
+  return async () => {
+    const before = known.get(role)
+    if (before !== undefined && isGood(await before)) return await before
+    // Of those who come together one asks, and all get its answer.
+    const meanwhile = known.get(role)
+    return await (meanwhile === undefined || meanwhile === before ? begin() : meanwhile)
   }
 }
 
-async function assume(
-  role: string,
-  region: string,
-  endpoint: { readonly endpoint?: string },
-): Promise<RoleCredentials> {
+function isGood({ expiration }: RoleCredentials): boolean {
+  return expiration.getTime() - Date.now() > renewBeforeMs
+}
+
+async function assume(role: string, region: string, target: CloudTarget): Promise<RoleCredentials> {
   const { AssumeRoleWithWebIdentityCommand, STSClient } = await import('@aws-sdk/client-sts')
-  const sts = new STSClient({ region, ...endpoint })
+  const sts = new STSClient({ region, ...endpointOf(target) })
   const answer = await sts.send(
     new AssumeRoleWithWebIdentityCommand({
       RoleArn: role,
