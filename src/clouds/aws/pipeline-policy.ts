@@ -1,17 +1,7 @@
 import type { AwsNames } from '../../config/names.ts'
 import type { AwsConfig } from '../../config/schema.ts'
 import type { JsonObject } from '../../engine/json.ts'
-import { bucketReadActions, readActions } from './policy-actions.ts'
-
-/** What a push of an image asks for; logging in and reading are in `readActions`. */
-const pushActions = [
-  'ecr:BatchCheckLayerAvailability',
-  'ecr:BatchGetImage',
-  'ecr:CompleteLayerUpload',
-  'ecr:InitiateLayerUpload',
-  'ecr:PutImage',
-  'ecr:UploadLayerPart',
-]
+import { bucketReadActions, pushActions, readActions } from './policy-actions.ts'
 
 /**
  * What `mlp phase 3` and `mlp verify` ask of AWS: they look at what earlier phases made (by terraform's plan, which

@@ -175,6 +175,16 @@ export const actionsByType: Readonly<Record<string, readonly string[]>> = {
   aws_vpc_ipv4_cidr_block_association: ['ec2:AssociateVpcCidrBlock', 'ec2:DisassociateVpcCidrBlock'],
 }
 
+/** What a push of an image asks for; logging in and reading are in `readActions`. */
+export const pushActions = [
+  'ecr:BatchCheckLayerAvailability',
+  'ecr:BatchGetImage',
+  'ecr:CompleteLayerUpload',
+  'ecr:InitiateLayerUpload',
+  'ecr:PutImage',
+  'ecr:UploadLayerPart',
+] as const
+
 /** What mlp itself asks beyond them: terraform's state, the shared record, and what teardown empties first. */
 export const ownActions = [
   's3:GetObject',
@@ -182,13 +192,7 @@ export const ownActions = [
   's3:DeleteObject',
   's3:DeleteObjectVersion',
   'ecr:BatchDeleteImage',
-  // What a push of an image asks for; logging in and reading are in `readActions`.
-  'ecr:BatchCheckLayerAvailability',
-  'ecr:BatchGetImage',
-  'ecr:CompleteLayerUpload',
-  'ecr:InitiateLayerUpload',
-  'ecr:PutImage',
-  'ecr:UploadLayerPart',
+  ...pushActions,
   'rds:AddTagsToResource',
   'rds:RemoveTagsFromResource',
   'elasticache:CreateSnapshot',
