@@ -69,14 +69,17 @@ export const defaultConcurrency = 8
  */
 export async function runSteps<Ctx extends EngineContext>(options: RunOptions<Ctx>): Promise<RunSummary> {
   const whole = buildGraph(options.steps)
-  const graph = isSelection(options) ? buildGraph(selection(whole, options.only)) : whole
+  const only = new Set(options.only)
+  const graph = only.size === 0 ? whole : buildGraph(selection(whole, [...only]))
+  const needed = only.size === 0 ? [] : graph.ordered.map(({ id }) => id).filter(id => !only.has(id))
+  const askOnly = new Set([...(options.askOnly ?? []), ...needed])
   const outputs = new Map<string, JsonObject>()
   const outcomes = new Map<string, StepOutcome & { readonly error?: MlpError }>()
   const context = options.makeContext(step => outputs.get(step))
   const barrier = openBarrier(options.beforeFirstChange)
 
   const run = async (step: Step<Ctx>): Promise<NodeEnd> => {
-    const outcome = await runStep(step, context, { ...options, barrier }, outputs)
+    const outcome = await runStep(step, context, { ...options, askOnly, barrier }, outputs)
     outcomes.set(step.id, { id: step.id, cloud: step.cloud, title: step.title, ...outcome })
     if (outcome.state === 'interrupted') return 'interrupted'
     return outcome.state === 'failed' ? 'failed' : 'ok'
@@ -99,13 +102,9 @@ export async function runSteps<Ctx extends EngineContext>(options: RunOptions<Ct
 }
 
 interface StepOptions<Ctx extends EngineContext> extends RunOptions<Ctx> {
+  /** With what is only needed by the steps that are run alone. */
+  readonly askOnly: ReadonlySet<string>
   readonly barrier: Barrier
-}
-
-type Selection = Pick<RunOptions<never>, 'only'>
-
-function isSelection(options: Selection): options is { readonly only: readonly string[] } {
-  return options.only !== undefined && options.only.length > 0
 }
 
 function selection<Ctx extends EngineContext>(
@@ -176,9 +175,7 @@ async function askAndApply<Ctx extends EngineContext>(
   progress.report('asking what is there')
   const status = await step.status(context)
   const fingerprint = state.fingerprint(step.inputs(context))
-  const askOnly =
-    options.askOnly?.has(step.id) === true || (isSelection(options) && !options.only.includes(step.id))
-  if (askOnly) {
+  if (options.askOnly.has(step.id)) {
     if (status.state !== 'present') throw notThere(step, status)
     outputs.set(step.id, status.outputs)
     return { state: 'skipped', why: 'there already, only asked about' }
