@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -27,7 +28,7 @@ export interface Head {
 export interface Remote {
   head(branch: string): Promise<Head | undefined>
   /** Object id of a content, as `Head.files` has it. */
-  idOf(content: string): Promise<string>
+  idOf(content: string): string
   read(id: string): Promise<string>
   /** One commit on top of `onto` with these files in their place; undefined content: removed. Pushed, never by force. */
   commit(
@@ -101,7 +102,12 @@ export async function openRemote(context: ExecContext, options: RemoteOptions): 
       })
       return { commit, files: new Map(files) }
     },
-    idOf: store,
+    // GitHub's repositories are all of SHA-1.
+    idOf: content =>
+      createHash('sha1')
+        .update(`blob ${Buffer.byteLength(content)}\0`)
+        .update(content)
+        .digest('hex'),
     read: async id => (await git(['cat-file', 'blob', id])).stdout,
     async commit(branch, onto, files, message) {
       const scratch = await mkdtemp(join(tmpdir(), 'mlp-git-'))

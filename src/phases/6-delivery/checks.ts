@@ -1,7 +1,7 @@
 import type { CloudName } from '../../clouds/cloud.ts'
 import { deliveryOf } from '../../config/delivery.ts'
 import type { Config } from '../../config/schema.ts'
-import type { CheckId, Finding } from '../../engine/check.ts'
+import type { Finding } from '../../engine/check.ts'
 import { fail, orError, pass } from '../findings.ts'
 import type { Context, PlatformCheck } from '../phase.ts'
 import { guideSecrets } from './guide-secrets.ts'
@@ -14,20 +14,17 @@ import { trustChecks } from './trust-checks.ts'
 /** Of the pipeline, asked of GitHub; of the trust in it, asked of each cloud. */
 export function deliveryChecks(config: Config, clouds: readonly CloudName[]): readonly PlatformCheck[] {
   if (deliveryOf(config) === undefined) return []
-  const id = (name: string): CheckId => `6.all.${name}`
   const check = (
     name: string,
     title: string,
     why: string,
-    after: readonly CheckId[],
     run: (context: Context, opened: Opened) => Promise<Finding>,
   ): PlatformCheck => ({
-    id: id(name),
+    id: `6.all.${name}`,
     phase: 6,
     cloud: 'all',
     title,
     why,
-    after,
     timeoutMs: 60_000,
     run: context => orError(async () => run(context, await open(context))),
   })
@@ -36,7 +33,6 @@ export function deliveryChecks(config: Config, clouds: readonly CloudName[]): re
       'last-run',
       'The last run of the pipeline is green',
       'What was pushed last is not what runs, or not everywhere.',
-      [],
       async (_context, opened) => {
         const run = await newestRun(opened)
         if (run === undefined) return fail('it has never run', ['mlp phase 6'])
@@ -50,7 +46,6 @@ export function deliveryChecks(config: Config, clouds: readonly CloudName[]): re
       'workflows',
       'The workflows are what mlp would write',
       'Somebody changed how the platform is deployed, or mlp.yaml changed and nobody told the pipeline.',
-      [],
       async (context, opened) => {
         const { changes, differing } = await compare(context, opened, await openBranch(context, opened))
         if (changes.size === 0) return pass(`on ${opened.delivery.branch}, word for word`)
@@ -66,7 +61,6 @@ export function deliveryChecks(config: Config, clouds: readonly CloudName[]): re
       'secrets',
       'No secret is kept that nothing uses',
       'A key that nobody misses is a key that nobody sees being used.',
-      [],
       async (_context, opened) => {
         const { delivery } = opened
         const known = Object.values(guideSecrets).flat()

@@ -82,11 +82,10 @@ async function open(context: GitHubContext): Promise<GitHub> {
     ask,
     async find(what, question) {
       try {
-        return (await question(octokit)).data
+        return await ask(what, question)
       } catch (error) {
-        context.signal.throwIfAborted()
-        if (statusOf(error) === 404) return undefined
-        throw gitHubError(error, what, target)
+        if (error instanceof MlpError && statusOf(error.cause) === 404) return undefined
+        throw error
       }
     },
     async whoami() {

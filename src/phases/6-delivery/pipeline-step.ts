@@ -41,8 +41,8 @@ export function pipelineStep(needs: readonly StepId[]): PlatformStep {
 
 interface Comparison {
   readonly head: Head | undefined
-  /** What has to be written where; undefined: taken away. */
-  readonly changes: ReadonlyMap<string, string | undefined>
+  /** What has to be written where. */
+  readonly changes: ReadonlyMap<string, string>
   /** Of those, what the branch has in other words. */
   readonly differing: readonly string[]
 }
@@ -65,7 +65,7 @@ export async function compare(context: Context, opened: Opened, remote: Remote):
   const differing: string[] = []
   for (const [path, content] of wanted) {
     const id = head?.files.get(path)
-    if (id === (await remote.idOf(content))) continue
+    if (id === remote.idOf(content)) continue
     changes.set(path, content)
     if (id !== undefined) differing.push(path)
   }
@@ -153,7 +153,7 @@ async function pushed(
   opened: Opened,
   remote: Remote,
   head: Head | undefined,
-  changes: ReadonlyMap<string, string | undefined>,
+  changes: ReadonlyMap<string, string>,
   progress: Progress,
 ): Promise<PipelineRun> {
   const { branch } = opened.delivery
@@ -201,7 +201,7 @@ async function undoPipeline(context: Context, progress: Progress): Promise<Undon
     const id = head.files.get(path)
     if (id === undefined) continue
     const row = { cloud: 'all', type: 'file', id: `${owner}/${name}:${path}`, name: path }
-    if (id === (await remote.idOf(content))) removed.push({ ...row, reason: 'made by mlp' })
+    if (id === remote.idOf(content)) removed.push({ ...row, reason: 'made by mlp' })
     else kept.push({ ...row, reason: 'it was changed by somebody' })
   }
   if (removed.length > 0) {

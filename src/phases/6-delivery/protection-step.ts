@@ -4,7 +4,7 @@ import type { StepId } from '../../engine/step.ts'
 import type { PlatformStep } from '../phase.ts'
 import { pipelineStepId } from './pipeline-step.ts'
 import { deliveryInputs, type Opened, open, repositoryStepId } from './repository.ts'
-import { findVariable, removeRepositoryVariable, setVariable } from './repository-variables.ts'
+import { findVariable, removeVariable, setVariable } from './repository-variables.ts'
 
 const protectionStepId: StepId = '6.all.branch-protection'
 /** On a repository whose branch mlp protected: whatever else protects it is somebody else's. */
@@ -70,7 +70,7 @@ export function protectionStep(): PlatformStep {
       await github.find(`taking the protection of ${branch} back`, octokit =>
         octokit.request('DELETE /repos/{owner}/{repo}/branches/{branch}/protection', { ...at, branch }),
       )
-      await removeRepositoryVariable(opened, protectedVariable)
+      await removeVariable(opened, undefined, protectedVariable)
       const id = `${delivery.owner}/${delivery.name}:${branch}`
       return {
         ...nothing,

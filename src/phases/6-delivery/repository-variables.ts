@@ -59,20 +59,16 @@ export async function setVariable(
 
 export async function removeVariable(
   { github, at }: Opened,
-  environment: string,
+  environment: string | undefined,
   name: string,
 ): Promise<void> {
   await github.find(`removing the variable ${name}`, octokit =>
-    octokit.request('DELETE /repos/{owner}/{repo}/environments/{environment_name}/variables/{name}', {
-      ...at,
-      environment_name: environment,
-      name,
-    }),
-  )
-}
-
-export async function removeRepositoryVariable({ github, at }: Opened, name: string): Promise<void> {
-  await github.find(`removing the variable ${name}`, octokit =>
-    octokit.request('DELETE /repos/{owner}/{repo}/actions/variables/{name}', { ...at, name }),
+    environment === undefined
+      ? octokit.request('DELETE /repos/{owner}/{repo}/actions/variables/{name}', { ...at, name })
+      : octokit.request('DELETE /repos/{owner}/{repo}/environments/{environment_name}/variables/{name}', {
+          ...at,
+          environment_name: environment,
+          name,
+        }),
   )
 }

@@ -40,15 +40,7 @@ async function findRun(
     }),
   )
   const [run] = found?.workflow_runs ?? []
-  return (
-    run && {
-      id: Number(run.id),
-      url: run.html_url,
-      commit: run.head_sha,
-      status: run.status ?? 'unknown',
-      conclusion: run.conclusion,
-    }
-  )
+  return run && pipelineRun(run)
 }
 
 export function hasEnded({ status }: PipelineRun): boolean {
@@ -106,6 +98,18 @@ async function readRun({ github, at }: Opened, runId: number): Promise<PipelineR
   const run = await github.ask('following the pipeline', octokit =>
     octokit.request('GET /repos/{owner}/{repo}/actions/runs/{run_id}', { ...at, run_id: runId }),
   )
+  return pipelineRun(run)
+}
+
+interface RunAnswer {
+  readonly id: number | bigint
+  readonly html_url: string
+  readonly head_sha: string
+  readonly status: string | null
+  readonly conclusion: string | null
+}
+
+function pipelineRun(run: RunAnswer): PipelineRun {
   return {
     id: Number(run.id),
     url: run.html_url,
