@@ -6,7 +6,16 @@ import { rolloutState } from '../../kube/rollout-state.ts'
 import { secretValues } from '../../kube/secret.ts'
 import { deploymentOf } from '../3-applications/applications.ts'
 import { operatorKeyRef } from '../3-applications/keys-step.ts'
+import { istioNamespace } from '../4-mesh/mesh.ts'
 import type { Context } from '../phase.ts'
+
+/** Through which the clusters of a mesh reach each other. */
+export const eastWest: ObjectRef & { readonly namespace: string } = {
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  name: 'istio-eastwestgateway',
+  namespace: istioNamespace,
+}
 
 /** What every test of one cluster is given. */
 export interface CloudBench {

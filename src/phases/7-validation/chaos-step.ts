@@ -4,34 +4,27 @@ import type { CloudName } from '../../clouds/cloud.ts'
 import { contextName } from '../../config/names.ts'
 import type { Config } from '../../config/schema.ts'
 import type { StepId } from '../../engine/step.ts'
-import type { KubeObject, ObjectRef } from '../../kube/objects.ts'
+import type { KubeObject } from '../../kube/objects.ts'
 import { waitForRollout } from '../../kube/rollout.ts'
 import { deploymentOf } from '../3-applications/applications.ts'
 import { otherClouds } from '../4-mesh/mesh.ts'
 import type { PlatformStep } from '../phase.ts'
-import { type CloudBench, openBench, runningPods } from './bench.ts'
+import { type CloudBench, eastWest, openBench, runningPods } from './bench.ts'
 import { withGateway } from './gateway-door.ts'
 import { sendLoad } from './load/load-step.ts'
 import { readObjectives } from './load/objectives.ts'
 import { failed, type Outcome, passed, simulated } from './outcome.ts'
 import { runTests, type ValidationTest } from './run-tests.ts'
-import { restoreAll, willUndo } from './undo-list.ts'
+import { restoreAll, takePods, willUndo } from './undo-list.ts'
 import { validationStep } from './validation-step.ts'
 
 const services = ['api-gateway', 'model-serving'] as const
-const eastWest: ObjectRef = {
-  apiVersion: 'apps/v1',
-  kind: 'Deployment',
-  name: 'istio-eastwestgateway',
-  namespace: 'istio-system',
-}
 /** How long a drain asks again where a disruption budget does not allow it yet. */
 const drainMs = 45_000
 const rate = 5
 const podSchema = z.looseObject({
   spec: z.looseObject({ nodeName: z.string().default('') }),
 })
-const replicasSchema = z.looseObject({ spec: z.looseObject({ replicas: z.int().default(1) }) })
 
 /** Breaks things on purpose while load is sent: the objectives have to hold all the same. Only with --chaos. */
 export function chaosStep(config: Config, cloud: CloudName): PlatformStep {
@@ -158,14 +151,10 @@ async function servicePodsOn(client: CloudBench['client']) {
 }
 
 async function cutOff({ context, client, report }: CloudBench): Promise<string> {
-  const live = await client.get(eastWest)
-  if (live === undefined) return 'there is no way to the other clusters'
-  const { replicas } = replicasSchema.parse(live).spec
-  const { name, namespace = '' } = eastWest
-  await willUndo(context, client, 'chaos', [{ kind: 'scaled', namespace, name, replicas }])
   report('cutting the cluster off from the others')
-  await client.scaleForAWhile(eastWest, 0)
-  return 'without the gateway to the other clusters'
+  return (await takePods(context, client, 'chaos', eastWest))
+    ? 'without the gateway to the other clusters'
+    : 'there is no way to the other clusters'
 }
 
 async function allBack({ context, client, cloud, report }: CloudBench, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import * as z from 'zod'
 import type { CloudName } from '../../clouds/cloud.ts'
 import { configuredClouds } from '../../config/configured-clouds.ts'
 import { contextName } from '../../config/names.ts'
@@ -9,27 +8,20 @@ import { waitForRollout } from '../../kube/rollout.ts'
 import { deploymentOf } from '../3-applications/applications.ts'
 import type { Context, PlatformStep } from '../phase.ts'
 import { irisOutcome, shown } from './answers.ts'
-import { type CloudBench, openBench, runningPods, servicePods } from './bench.ts'
+import { type CloudBench, eastWest, openBench, runningPods, servicePods } from './bench.ts'
 import { withGateway } from './gateway-door.ts'
 import { type Answer, ask } from './http.ts'
 import { failed, type Outcome, passed, simulated } from './outcome.ts'
 import { runTests, type ValidationTest } from './run-tests.ts'
-import { irisQuestion } from './samples.ts'
-import { restoreAll, willUndo } from './undo-list.ts'
+import { inference, irisQuestion } from './samples.ts'
+import { restoreAll, takePods } from './undo-list.ts'
 import { validationStep } from './validation-step.ts'
 
 const serving = deploymentOf('model-serving')
-const eastWest = {
-  apiVersion: 'apps/v1',
-  kind: 'Deployment',
-  name: 'istio-eastwestgateway',
-  namespace: 'istio-system',
-} as const
 /** For the other clusters' istiods to hear that there are no pods any more. */
 const patienceMs = 90_000
 const pollMs = 1_000
 const requests = 5
-const replicasSchema = z.looseObject({ spec: z.looseObject({ replicas: z.int().default(1) }) })
 
 interface FailoverBench {
   readonly context: Context
@@ -80,23 +72,19 @@ async function failOver(
   const bench = benches.get(cloud)
   if (bench === undefined) throw new Error(`no bench of ${cloud}`)
   const { client } = bench
-  const live = await client.get(serving)
   const { simulated: played } = await servicePods(client, 'model-serving')
   const gateways = await Promise.all([...benches.values()].map(each => runningPods(each.client, eastWest)))
   if (played) return simulated('nothing runs in the model servers’ pods')
   if (gateways.some(each => each.simulated || each.pods.length === 0))
     return simulated('the mesh between the clusters: nothing runs in its gateways’ pods')
-  const { replicas } = replicasSchema.parse(live).spec
-  await willUndo(context, client, 'failover', [
-    { kind: 'scaled', namespace: serving.namespace, name: serving.name, replicas },
-  ])
   const others = [...benches.values()].filter(each => each.cloud !== cloud)
   const before = await answeredBy(others, signal)
   let answers: readonly Answer[]
   let after: number
   try {
     bench.report(`${cloud}: its model servers are taken away`)
-    await client.scaleForAWhile(serving, 0)
+    if (!(await takePods(context, client, 'failover', serving)))
+      return failed('model servers to take away', 'there is no Deployment of them')
     await waitForNone(client, signal)
     answers = await askUntilAnswered(bench, signal)
     after = await answeredBy(others, signal)
@@ -125,11 +113,7 @@ async function failOver(
 
 async function askOnce({ context, client, cloud, key }: CloudBench, signal: AbortSignal): Promise<Answer> {
   const answer = await withGateway(context, client, cloud, door =>
-    ask(
-      door,
-      { method: 'POST', path: '/v2/models/iris/infer', headers: { 'x-api-key': key }, json: irisQuestion },
-      signal,
-    ),
+    ask(door, inference('iris', irisQuestion, key), signal),
   )
   return answer ?? { status: 0, headers: {}, text: 'nothing runs in the gateway’s pods' }
 }

@@ -4,9 +4,7 @@ import { type GatewayDoor, withGateway } from './gateway-door.ts'
 import { ask } from './http.ts'
 import { failed, type Outcome, passed, simulated } from './outcome.ts'
 import type { ValidationTest } from './run-tests.ts'
-import { digitsQuestion, irisQuestion } from './samples.ts'
-
-const infer = (model: string) => `/v2/models/${model}/infer`
+import { digitsQuestion, inference, irisQuestion } from './samples.ts'
 
 /** At the gateway that clients reach, with the operator's key. */
 export const ingressTests: readonly ValidationTest<CloudBench>[] = [
@@ -32,15 +30,10 @@ export const ingressTests: readonly ValidationTest<CloudBench>[] = [
     return bad.length === 0 ? passed(wanted) : failed(wanted, bad.join('; '))
   }),
   atGateway('inference', 'The sample models answer right', async (door, { key }, signal) => {
-    const headers = { 'x-api-key': key }
-    const iris = await ask(door, { method: 'POST', path: infer('iris'), headers, json: irisQuestion }, signal)
+    const iris = await ask(door, inference('iris', irisQuestion, key), signal)
     const judged = irisOutcome(iris)
     if (judged.state !== 'passed') return judged
-    const digits = await ask(
-      door,
-      { method: 'POST', path: infer('digits'), headers, json: digitsQuestion },
-      signal,
-    )
+    const digits = await ask(door, inference('digits', digitsQuestion, key), signal)
     const other = digitsOutcome(digits)
     return other.state === 'passed' ? passed(`${judged.detail}; ${other.detail}`) : other
   }),

@@ -6,7 +6,7 @@ import { withGateway } from './gateway-door.ts'
 import { ask } from './http.ts'
 import { failed, passed, simulated } from './outcome.ts'
 import type { ValidationTest } from './run-tests.ts'
-import { irisQuestion } from './samples.ts'
+import { inference, irisQuestion } from './samples.ts'
 
 /** Prometheus asks every 15 s. */
 const patienceMs = 75_000
@@ -25,16 +25,7 @@ export const metricsTests: readonly ValidationTest<CloudBench>[] = [
       const requests = 3
       for (let request = 0; request < requests; request++) {
         const answer = await withGateway(context, client, cloud, door =>
-          ask(
-            door,
-            {
-              method: 'POST',
-              path: '/v2/models/iris/infer',
-              headers: { 'x-api-key': key },
-              json: irisQuestion,
-            },
-            signal,
-          ),
+          ask(door, inference('iris', irisQuestion, key), signal),
         )
         if (answer === undefined) return simulated('nothing runs in the gateway’s pods')
         const outcome = irisOutcome(answer)

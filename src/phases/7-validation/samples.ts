@@ -1,3 +1,5 @@
+import type { Question } from './http.ts'
+
 /** Real inputs of the sample models, and what these have to say of them (services/model-serving/test/samples.test.ts). */
 
 /** An Iris setosa and a virginica from Fisher's own table. */
@@ -23,3 +25,8 @@ export const digitsQuestion = {
   inputs: [{ name: 'pixels', datatype: 'FP32', shape: [1, 64], data: three }],
 }
 export const digitsAnswer = 3
+
+/** An inference, as the gateway is asked for it. */
+export function inference(model: string, json: object, key: string): Question {
+  return { method: 'POST', path: `/v2/models/${model}/infer`, headers: { 'x-api-key': key }, json }
+}

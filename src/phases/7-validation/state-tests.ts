@@ -1,9 +1,9 @@
 import * as z from 'zod'
 import { parseJson } from '../../engine/json.ts'
-import { newestPods } from '../../kube/revisions.ts'
 import { secretValues } from '../../kube/secret.ts'
 import { imageNames } from '../../tools/images/service-images.ts'
 import { deploymentOf } from '../3-applications/applications.ts'
+import { newestOf } from '../3-applications/ask.ts'
 import { findImages } from '../3-applications/images-step.ts'
 import { shown } from './answers.ts'
 import { type CloudBench, servicePods } from './bench.ts'
@@ -11,7 +11,7 @@ import { ask, type Question } from './http.ts'
 import { testName } from './marks.ts'
 import { failed, passed, simulated, skipped } from './outcome.ts'
 import type { ValidationTest } from './run-tests.ts'
-import { irisQuestion } from './samples.ts'
+import { inference, irisQuestion } from './samples.ts'
 
 const idSchema = z.looseObject({ id: z.string() })
 const podSchema = z.looseObject({
@@ -30,13 +30,12 @@ export const stateTests: readonly ValidationTest<CloudBench>[] = [
       const pushed = await findImages(context, cloud, client)
       const wrong: string[] = []
       for (const name of imageNames) {
-        const { pods, simulated: played } = await servicePods(client, name)
-        if (played) return simulated(`nothing runs in ${name}’s pods`)
+        const newest = await newestOf(client, name)
+        if (newest?.simulated === true) return simulated(`nothing runs in ${name}’s pods`)
         const digest = pushed[name]?.split('@')[1]
         if (digest === undefined) wrong.push(`${name}: not in the registry`)
-        const deployment = await client.get(deploymentOf(name))
-        const running = deployment === undefined ? [] : await newestPods(client, deployment)
-        const ids = running.flatMap(pod => podSchema.parse(pod).status.containerStatuses)
+        const pods = newest?.pods ?? []
+        const ids = pods.flatMap(pod => podSchema.parse(pod).status.containerStatuses)
         if (digest !== undefined && !ids.some(({ imageID }) => imageID.endsWith(digest)))
           wrong.push(`${name}: ${ids[0]?.imageID ?? `no image in ${pods.length} pods`}`)
       }
@@ -58,12 +57,7 @@ export const stateTests: readonly ValidationTest<CloudBench>[] = [
       return await client.withPodPort({ namespace: 'ml-platform', pod, port: 8000 }, async port => {
         const count = async () =>
           Number(fallbacks.exec((await ask({ port }, { path: '/metrics' }, signal)).text)?.[1] ?? 0)
-        const question: Question = {
-          method: 'POST',
-          path: '/v2/models/iris/infer',
-          headers: { 'x-api-key': key },
-          json: irisQuestion,
-        }
+        const question = inference('iris', irisQuestion, key)
         for (let attempt = 1; ; attempt++) {
           const before = await count()
           const answer = await ask({ port }, question, signal)

@@ -12,7 +12,7 @@ import { type Answer, ask, type Question } from './http.ts'
 import { markTest, testName } from './marks.ts'
 import { failed, passed, simulated } from './outcome.ts'
 import type { ValidationTest } from './run-tests.ts'
-import { digitsQuestion, irisQuestion } from './samples.ts'
+import { digitsQuestion, inference, irisQuestion } from './samples.ts'
 import { servingAddress } from './store-tests.ts'
 import { testLocation } from './test-objects.ts'
 import { twinDeployment } from './twins.ts'
@@ -144,7 +144,6 @@ export const twinTests: readonly ValidationTest<CloudBench>[] = [
     after: ['twins'],
     run: (bench, signal) =>
       atTwin(bench, signal, async send => {
-        const digits = { method: 'POST', path: '/v2/models/digits/infer', json: digitsQuestion } as const
         const tries = [
           { who: 'a key for another model', key: limited.key, wanted: 403 },
           { who: 'a key that has expired', key: expired.key, wanted: 401 },
@@ -152,7 +151,7 @@ export const twinTests: readonly ValidationTest<CloudBench>[] = [
         ]
         const bad: string[] = []
         for (const { who, key, wanted } of tries) {
-          const answer = await send({ ...digits, headers: { 'x-api-key': key } })
+          const answer = await send(inference('digits', digitsQuestion, key))
           if (answer.status !== wanted) bad.push(`${who}: ${shown(answer)}`)
         }
         const wanted = tries.map(each => `${each.who}: ${each.wanted}`).join(', ')
@@ -165,10 +164,9 @@ export const twinTests: readonly ValidationTest<CloudBench>[] = [
     after: ['twins'],
     run: (bench, signal) =>
       atTwin(bench, signal, async send => {
-        const question = { method: 'POST', path: '/v2/models/iris/infer', json: irisQuestion } as const
         const answers: Answer[] = []
         for (let request = 0; request < burst + 3; request++)
-          answers.push(await send({ ...question, headers: { 'x-api-key': limited.key } }))
+          answers.push(await send(inference('iris', irisQuestion, limited.key)))
         const statuses = answers.map(({ status }) => status)
         const served = statuses.filter(status => status === 200).length
         const refused = answers.filter(({ status }) => status === 429)
@@ -189,12 +187,8 @@ export const twinTests: readonly ValidationTest<CloudBench>[] = [
     run: (bench, signal) =>
       atTwin(bench, signal, async send => {
         const versionOf = async (who: string) => {
-          const answer = await send({
-            method: 'POST',
-            path: '/v2/models/digits/infer',
-            json: digitsQuestion,
-            headers: { 'x-api-key': user.key, 'x-user-id': who },
-          })
+          const question = inference('digits', digitsQuestion, user.key)
+          const answer = await send({ ...question, headers: { ...question.headers, 'x-user-id': who } })
           return answer.status === 200
             ? String(answer.headers['mlp-model-version'])
             : `status ${answer.status}`
@@ -224,12 +218,7 @@ export const twinTests: readonly ValidationTest<CloudBench>[] = [
     after: ['twins'],
     run: (bench, signal) =>
       atTwin(bench, signal, async send => {
-        const answer = await send({
-          method: 'POST',
-          path: `/v2/models/${digitsName}/infer`,
-          headers: { 'x-api-key': user.key },
-          json: digitsQuestion,
-        })
+        const answer = await send(inference(digitsName, digitsQuestion, user.key))
         const judged = digitsOutcome(answer)
         if (judged.state !== 'passed') return judged
         const from = testLocation(bench.context, bench.cloud, 'models', 'models')

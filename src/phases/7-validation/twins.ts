@@ -67,8 +67,8 @@ export function twinDeployment(live: KubeObject, options: TwinOptions): KubeObje
                 ...Object.entries(options.env ?? {}).map(([key, value]) => ({ name: key, value })),
               ],
               resources,
-              readinessProbe: quick(service['readinessProbe'], 1),
-              startupProbe: quick(service['startupProbe'], 1),
+              readinessProbe: quick(service['readinessProbe']),
+              startupProbe: quick(service['startupProbe']),
             },
             ...rest,
           ],
@@ -149,9 +149,9 @@ function withoutNames(labels: Readonly<Record<string, string>>): Readonly<Record
 }
 
 /** The probe, without waiting first. */
-function quick(probe: unknown, periodSeconds: number): unknown {
+function quick(probe: unknown): unknown {
   const parsed = z.looseObject({}).safeParse(probe)
   return parsed.success
-    ? { ...parsed.data, initialDelaySeconds: 0, periodSeconds, failureThreshold: 120 }
+    ? { ...parsed.data, initialDelaySeconds: 0, periodSeconds: 1, failureThreshold: 120 }
     : undefined
 }

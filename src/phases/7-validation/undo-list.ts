@@ -24,6 +24,7 @@ const changeSchema = z.discriminatedUnion('kind', [
 ])
 export type Change = z.output<typeof changeSchema>
 
+const replicasSchema = z.looseObject({ spec: z.looseObject({ replicas: z.int().default(1) }) })
 const listSchema = z.looseObject({ data: z.record(z.string(), z.string()).default({}) })
 const key = 'changes.json'
 
@@ -54,6 +55,21 @@ export async function willUndo(
       data: { [key]: JSON.stringify([...known, ...changes]) },
     }),
   )
+}
+
+/** Takes a Deployment's pods away until it is undone. False where there is no such Deployment. */
+export async function takePods(
+  context: Context,
+  client: KubeClient,
+  step: string,
+  deployment: ObjectRef & { readonly namespace: string },
+): Promise<boolean> {
+  const live = await client.get(deployment)
+  if (live === undefined) return false
+  const { name, namespace } = deployment
+  const { replicas } = replicasSchema.parse(live).spec
+  await willUndo(context, client, step, [{ kind: 'scaled', namespace, name, replicas }])
+  return await client.scaleForAWhile(deployment, 0)
 }
 
 /** Undoes what is on the step's list, or on everybody's; safe to repeat. */

@@ -67,11 +67,9 @@ export function validationStep(options: ValidationOptions): PlatformStep {
         if (record === undefined) return { state: 'absent', why: 'never validated' }
         if (record.result === 'failed')
           return { state: 'partial', why: `the last validation failed: ${record.failures.join('; ')}` }
-        if (record.of !== (await ofThis(context)))
-          return {
-            state: 'drifted',
-            why: `validated: ${record.of || 'less'}; asked for: ${await ofThis(context)}`,
-          }
+        const of = await ofThis(context)
+        if (record.of !== of)
+          return { state: 'drifted', why: `validated: ${record.of || 'less'}; asked for: ${of}` }
         const deployed = { [home]: await deployedNow(context, client) }
         for (const other of others)
           deployed[other] = await deployedNow(context, await requireCluster(context, other))
