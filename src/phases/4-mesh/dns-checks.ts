@@ -37,7 +37,7 @@ export function dnsChecks(cloud: CloudName): readonly PlatformCheck[] {
 async function namesFinding(context: Context, again: readonly string[]): Promise<Finding> {
   if (context.config.dns === undefined) return await withoutZone(context)
   const open = await findZone(context)
-  if (open === undefined) return fail(zoneMissing(context).message, zoneMissing(context).remedy)
+  if (open === undefined) return noZone(context)
   const names = await readNames(context, open)
   const problems = problemsOf(context, names)
   if (names.waiting.length > 0) problems.push(`no load balancer: ${names.waiting.join(', ')}`)
@@ -81,7 +81,7 @@ async function failoverFinding(context: Context, again: readonly string[]): Prom
     }
   }
   const open = await findZone(context)
-  if (open === undefined) return fail(zoneMissing(context).message, zoneMissing(context).remedy)
+  if (open === undefined) return noZone(context)
   const { service, zone } = open
   const { global } = await readNames(context, open)
   const [state, health] = await Promise.all([
@@ -111,6 +111,11 @@ async function failoverFinding(context: Context, again: readonly string[]): Prom
       bad.map(({ cloud }) => `mlp verify 4 --cloud ${cloud}`),
     )
   return unknown.length > 0 ? { status: 'warn', detail } : pass(detail)
+}
+
+function noZone(context: Context): Finding {
+  const { message, remedy } = zoneMissing(context)
+  return fail(message, remedy)
 }
 
 function line({ cloud, state, why }: MemberHealth): string {

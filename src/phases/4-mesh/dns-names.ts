@@ -58,7 +58,8 @@ export function recordLines(domain: string, places: readonly GatewayPlace[]): re
     ...places.map(({ cloud, address }) => {
       const name = cloudHost(domain, cloud)
       if (address === undefined) return [name, 'A', '(its load balancer has no address yet)'] as const
-      return [name, address.kind === 'ip' ? 'A' : 'CNAME', address.value] as const
+      const { type, values } = recordOf(name, address)
+      return [name, type, values.join()] as const
     }),
     [domain, 'CNAME', places.map(({ cloud }) => cloudHost(domain, cloud)).join(' or ')] as const,
   ]

@@ -13,6 +13,7 @@ import {
   foreignNames,
   isSame,
   leadingAt,
+  markName,
   markOf,
   markRecord,
   type NamesState,
@@ -150,8 +151,7 @@ async function apply(context: Context, progress: Progress) {
     await Promise.all(
       names.waiting.map(async cloud => {
         progress.report(`the load balancer of ${cloud} gets its address`)
-        const named = configuredClouds(context.config).find(each => each === cloud)
-        if (named !== undefined) await waitForGatewayAddress(await requireCluster(context, named))
+        await waitForGatewayAddress(await requireCluster(context, cloud))
       }),
     )
     names = await readNames(context, open)
@@ -176,7 +176,7 @@ async function changeOf(context: Context, { zone }: OpenZone, names: NamesState)
       name !== global.name &&
       leadingAt(found, name).length === 1 &&
       !leadingAt(found, name)[0]?.isRouted &&
-      !found.some(each => each.name === `_mlp.${name}`)
+      !found.some(each => each.name === markName(name))
     const agreed =
       foreign.every(isOne) &&
       (await context.consent.approve({

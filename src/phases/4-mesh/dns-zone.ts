@@ -34,7 +34,7 @@ export interface NamesState {
   readonly wanted: readonly DnsRecord[]
   readonly global: GlobalName
   /** Clouds of this run whose load balancer has no address yet. */
-  readonly waiting: readonly string[]
+  readonly waiting: readonly CloudName[]
 }
 
 export async function readNames(context: Context, { service, zone, domain }: OpenZone): Promise<NamesState> {
@@ -83,7 +83,7 @@ interface Mark {
   readonly isAdopted: boolean
 }
 
-function markName(name: string): string {
+export function markName(name: string): string {
   return `${markPrefix}${name}`
 }
 
