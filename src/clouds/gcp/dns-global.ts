@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import * as z from 'zod'
 import { MlpError } from '../../engine/errors.ts'
 import {
@@ -13,12 +12,12 @@ import {
 } from '../dns.ts'
 import { openResolver } from '../name-servers.ts'
 import { changeRecords, plain, recordSetSchema, zonePath } from './dns-records.ts'
+import { ownOperation, waitForOwnOperation } from './operations.ts'
 import type { GcpPlatform } from './platform.ts'
 
 /** Three, as Cloud DNS wants it of health checks of the internet: one a continent. */
 const sourceRegions = ['us-east1', 'europe-west1', 'asia-southeast1']
 const operationTimeoutMs = 120_000
-const pollMs = 1_000
 
 const healthCheckSchema = z.object({
   name: z.string(),
@@ -43,11 +42,6 @@ const policySchema = z.object({
       ),
     })
     .optional(),
-})
-const operationSchema = z.object({
-  name: z.string(),
-  status: z.string(),
-  error: z.object({ errors: z.array(z.object({ message: z.string().default('') })) }).optional(),
 })
 
 /*
@@ -229,26 +223,10 @@ async function changeCheck(
 ): Promise<void> {
   const { rest, project } = platform
   const path = method === 'POST' ? checksPath(platform) : `${checksPath(platform)}/${checkName(platform)}`
-  const request = { method, service: 'compute', path, answer: operationSchema } as const
-  let current = await rest.call({ ...request, ...(body === undefined ? {} : { body }) }, signal)
-  const deadline = Date.now() + operationTimeoutMs
-  while (current.status !== 'DONE') {
-    if (Date.now() > deadline) throw operationFailed('not done after two minutes')
-    await delay(pollMs, undefined, { signal })
-    const at = `/compute/v1/projects/${project}/global/operations/${current.name}`
-    current = await rest.call({ service: 'compute', path: at, answer: operationSchema }, signal)
-  }
-  if (current.error !== undefined)
-    throw operationFailed(current.error.errors.map(({ message }) => message).join('; '))
-}
-
-function operationFailed(detail: string): MlpError {
-  return new MlpError({
-    code: 'MLP3008',
-    summary: 'An operation of Google Cloud’s Compute API failed',
-    detail,
-    remedy: ['Run the same command again; what is done already stays done.'],
-  })
+  const request = { method, service: 'compute', path, answer: ownOperation } as const
+  const started = await rest.call({ ...request, ...(body === undefined ? {} : { body }) }, signal)
+  const operations = `/compute/v1/projects/${project}/global/operations`
+  await waitForOwnOperation(rest, 'compute', operations, started, operationTimeoutMs, signal)
 }
 
 async function routedSet(platform: GcpPlatform, zone: DnsZone, name: string, signal: AbortSignal) {

@@ -30,17 +30,19 @@ export async function waitForOperation(
   if (current.error !== undefined) throw operationError(service, current.error.message)
 }
 
-/** Cloud SQL has operations of its own. */
-export const sqlOperation = z.object({
+/** Cloud SQL and Compute have operations of their own. */
+export const ownOperation = z.object({
   name: z.string(),
   status: z.string(),
   error: z.object({ errors: z.array(z.object({ message: z.string().default('') })).default([]) }).optional(),
 })
 
-export async function waitForSqlOperation(
+/** `operations` is the path below which the service has them. */
+export async function waitForOwnOperation(
   rest: GoogleRest,
-  project: string,
-  started: z.output<typeof sqlOperation>,
+  service: Service,
+  operations: string,
+  started: z.output<typeof ownOperation>,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<void> {
@@ -48,13 +50,13 @@ export async function waitForSqlOperation(
   let current = started
   while (current.status !== 'DONE') {
     if (Date.now() > deadline)
-      throw operationError('sqladmin', `not done after ${Math.round(timeoutMs / 60_000)} minutes`)
+      throw operationError(service, `not done after ${Math.round(timeoutMs / 60_000)} minutes`)
     await delay(pollMs, undefined, { signal })
-    const path = `/v1/projects/${project}/operations/${current.name}`
-    current = await rest.call({ service: 'sqladmin', path, answer: sqlOperation }, signal)
+    const path = `${operations}/${current.name}`
+    current = await rest.call({ service, path, answer: ownOperation }, signal)
   }
   if (current.error !== undefined) {
-    throw operationError('sqladmin', current.error.errors.map(({ message }) => message).join('; '))
+    throw operationError(service, current.error.errors.map(({ message }) => message).join('; '))
   }
 }
 

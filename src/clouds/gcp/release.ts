@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { operation, sqlOperation, waitForOperation, waitForSqlOperation } from './operations.ts'
+import { operation, ownOperation, waitForOperation, waitForOwnOperation } from './operations.ts'
 import type { GcpPlatform } from './platform.ts'
 
 const operationTimeoutMs = 20 * 60_000
@@ -51,10 +51,17 @@ async function releaseDatabase(
     finalBackupConfig: finalSnapshot ? { enabled: true, retentionDays: finalBackupDays } : { enabled: false },
   }
   const started = await rest.call(
-    { method: 'PATCH', service: 'sqladmin', path, body: { settings }, answer: sqlOperation },
+    { method: 'PATCH', service: 'sqladmin', path, body: { settings }, answer: ownOperation },
     signal,
   )
-  await waitForSqlOperation(rest, project, started, operationTimeoutMs, signal)
+  await waitForOwnOperation(
+    rest,
+    'sqladmin',
+    `/v1/projects/${project}/operations`,
+    started,
+    operationTimeoutMs,
+    signal,
+  )
 }
 
 async function releaseCache(

@@ -40,7 +40,6 @@ const shared = {
   MLP3008: [
     'src/clouds/aws/release-data.ts',
     'src/clouds/azure/errors.ts',
-    'src/clouds/gcp/dns-global.ts',
     'src/clouds/gcp/operations.ts',
     'src/clouds/gcp/preparation.ts',
   ],
