@@ -1,3 +1,5 @@
+import { MlpError } from '../engine/errors.ts'
+
 /** cloud.ts, which says it first, needs this file. */
 type CloudName = 'aws' | 'gcp' | 'azure'
 
@@ -51,6 +53,27 @@ export const probe = { port: 443, path: '/health', intervalSeconds: 30, failures
 
 /** The members are equal, and clients ask again after this time. */
 export const recordTtl = 60
+
+/** Whether a record is at this name or below it. */
+export function isWithin({ name }: Pick<DnsRecord, 'name'>, below: string): boolean {
+  return name === below || name.endsWith(`.${below}`)
+}
+
+/** The one zone that a name means, where there is one; throws MLP4080 where it means several. */
+export function onlyZone<Zone>(
+  service: string,
+  name: string,
+  zones: readonly Zone[],
+  idsOf: (zones: readonly Zone[]) => string,
+): Zone | undefined {
+  if (zones.length < 2) return zones[0]
+  throw new MlpError({
+    code: 'MLP4080',
+    summary: `${service} has ${zones.length} public zones called ${name}`,
+    detail: idsOf(zones),
+    remedy: ['Name the one that the domain is delegated to by its id: dns.zone in mlp.yaml.'],
+  })
+}
 
 export interface GlobalState {
   readonly state: 'absent' | 'partial' | 'drifted' | 'present'

@@ -1,6 +1,5 @@
 import type { HostedZone, ResourceRecordSet } from '@aws-sdk/client-route-53'
-import { MlpError } from '../../engine/errors.ts'
-import type { DnsRecord, DnsZone } from '../dns.ts'
+import { type DnsRecord, type DnsZone, isWithin, onlyZone } from '../dns.ts'
 import { type AwsPlatform, ask, find } from './platform.ts'
 
 export async function zone(
@@ -17,8 +16,7 @@ export async function zone(
   const named = (listed.HostedZones ?? []).filter(
     each => plainName(each.Name) === nameOrId && each.Config?.PrivateZone !== true,
   )
-  const [only, ...others] = named
-  if (others.length > 0) throw severalZones(nameOrId, named)
+  const only = onlyZone('Route 53', nameOrId, named, zones => zones.map(plainId).join(', '))
   return only === undefined ? undefined : await zoneById(plainId(only))
 
   async function zoneById(Id: string): Promise<DnsZone | undefined> {
@@ -32,15 +30,6 @@ export async function zone(
       nameServers: found.DelegationSet?.NameServers ?? [],
     }
   }
-}
-
-function severalZones(name: string, zones: readonly HostedZone[]): MlpError {
-  return new MlpError({
-    code: 'MLP4080',
-    summary: `Route 53 has ${zones.length} public zones called ${name}`,
-    detail: zones.map(plainId).join(', '),
-    remedy: ['Name the one that the domain is delegated to by its id: dns.zone in mlp.yaml.'],
-  })
 }
 
 /** All record sets at a name and below it, which Route 53 keeps together in its order of reversed labels. */
@@ -65,8 +54,7 @@ export async function recordSets(
       client.send(new ListResourceRecordSetsCommand({ HostedZoneId: id, ...from }), { abortSignal: signal }),
     )
     for (const set of page.ResourceRecordSets ?? []) {
-      const at = plainName(set.Name)
-      if (at !== below && !at.endsWith(`.${below}`)) return found
+      if (!isWithin({ name: plainName(set.Name) }, below)) return found
       found.push(set)
     }
     if (page.IsTruncated !== true || page.NextRecordName === undefined) return found

@@ -1,6 +1,5 @@
 import * as z from 'zod'
-import { MlpError } from '../../engine/errors.ts'
-import type { DnsRecord, DnsZone } from '../dns.ts'
+import { type DnsRecord, type DnsZone, onlyZone } from '../dns.ts'
 import type { AzurePlatform } from './platform.ts'
 
 export const dnsApi = '2018-05-01'
@@ -39,15 +38,7 @@ export async function zone(
   const path = `/subscriptions/${platform.subscriptionId}/providers/Microsoft.Network/dnszones`
   const listed = await arm.list(path, dnsApi, zoneSchema, signal)
   const named = listed.filter(({ name, properties }) => name === nameOrId && properties.zoneType === 'Public')
-  const [only, ...others] = named
-  if (others.length > 0) {
-    throw new MlpError({
-      code: 'MLP4080',
-      summary: `Azure has ${named.length} public zones called ${nameOrId}`,
-      detail: named.map(({ id }) => id).join('\n'),
-      remedy: ['Name the one that the domain is delegated to by its id: dns.zone in mlp.yaml.'],
-    })
-  }
+  const only = onlyZone('Azure', nameOrId, named, zones => zones.map(({ id }) => id).join('\n'))
   return only === undefined ? undefined : asZone(only)
 }
 

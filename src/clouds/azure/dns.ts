@@ -1,4 +1,4 @@
-import type { DnsService } from '../dns.ts'
+import { type DnsService, isWithin } from '../dns.ts'
 import { globalState, health, putGlobal, removeGlobal } from './dns-global.ts'
 import { asRecord, deleteRecord, dnsApi, putRecord, recordSchema, relative, zone } from './dns-records.ts'
 import type { AzurePlatform } from './platform.ts'
@@ -12,9 +12,7 @@ export function dnsService(platform: AzurePlatform): DnsService {
       const sets = await arm.list(`${found.id}/recordsets`, dnsApi, recordSchema, signal, {
         $recordsetnamesuffix: relative(found, below),
       })
-      return sets
-        .map(set => asRecord(found, set))
-        .filter(({ name }) => name === below || name.endsWith(`.${below}`))
+      return sets.map(set => asRecord(found, set)).filter(record => isWithin(record, below))
     },
     // One record after the other: what was done before an error stays, and the next run goes on.
     async change(found, { create, replace, remove }, signal) {

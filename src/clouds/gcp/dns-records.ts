@@ -1,6 +1,5 @@
 import * as z from 'zod'
-import { MlpError } from '../../engine/errors.ts'
-import type { DnsRecord, DnsZone } from '../dns.ts'
+import { type DnsRecord, type DnsZone, onlyZone } from '../dns.ts'
 import type { GcpPlatform } from './platform.ts'
 
 const zoneSchema = z.object({
@@ -32,15 +31,7 @@ export async function zone(
   const request = { service: 'dns', path, query: { dnsName: `${nameOrId}.` } } as const
   for await (const found of rest.list({ ...request, field: 'managedZones', item: zoneSchema }, signal))
     if (found.visibility === 'public' && found.dnsName === `${nameOrId}.`) named.push(found)
-  const [only, ...others] = named
-  if (others.length > 0) {
-    throw new MlpError({
-      code: 'MLP4080',
-      summary: `Cloud DNS has ${named.length} public zones called ${nameOrId}`,
-      detail: named.map(({ name }) => name).join(', '),
-      remedy: ['Name the one that the domain is delegated to by its id: dns.zone in mlp.yaml.'],
-    })
-  }
+  const only = onlyZone('Cloud DNS', nameOrId, named, zones => zones.map(({ name }) => name).join(', '))
   return only === undefined ? undefined : asZone(only)
 }
 

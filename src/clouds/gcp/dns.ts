@@ -1,4 +1,4 @@
-import type { DnsRecord, DnsService } from '../dns.ts'
+import { type DnsRecord, type DnsService, isWithin } from '../dns.ts'
 import { globalState, health, putGlobal, removeGlobal } from './dns-global.ts'
 import { asRecord, asSet, changeRecords, recordSetSchema, zone, zonePath } from './dns-records.ts'
 import type { GcpPlatform } from './platform.ts'
@@ -20,7 +20,7 @@ export function dnsService(platform: GcpPlatform): DnsService {
         signal,
       )) {
         const record = asRecord(set)
-        if (record.name === below || record.name.endsWith(`.${below}`)) records.push(record)
+        if (isWithin(record, below)) records.push(record)
       }
       return records
     },

@@ -45,11 +45,6 @@ const shared = {
   ],
   MLP3012: ['src/clouds/aws/quotas.ts', 'src/clouds/azure/quotas.ts', 'src/clouds/gcp/quotas.ts'],
   MLP4061: ['src/phases/5-monitoring/loaded.ts', 'src/phases/5-monitoring/readiness.ts'],
-  MLP4080: [
-    'src/clouds/aws/dns-records.ts',
-    'src/clouds/azure/dns-records.ts',
-    'src/clouds/gcp/dns-records.ts',
-  ],
   MLP5002: [
     'src/cli/commands/sandbox.ts',
     'src/cli/commands/teardown.ts',
