@@ -1,8 +1,9 @@
 #!/usr/bin/env node
-// Writes docs/errors.md, or the file that is named, from the catalogue: node scripts/errors-page.mjs [FILE]
+// Writes docs/errors.md, or the file that is named, and TROUBLESHOOTING.md beside it: node scripts/errors-page.mjs [FILE]
 import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { errorRanges } from '../src/engine/error-catalogue/catalogue.ts'
+import { troubleshootingPage } from './troubleshooting-page.mjs'
 
 const owners = {
   operator: 'the operator',
@@ -40,4 +41,6 @@ function section([code, { title, meaning, owner, retryable, remedy, exitCode }])
 `
 }
 
-await writeFile(process.argv[2] ?? join(import.meta.dirname, '..', 'docs', 'errors.md'), page)
+const file = process.argv[2] ?? join(import.meta.dirname, '..', 'docs', 'errors.md')
+await writeFile(file, page)
+await writeFile(join(dirname(file), 'TROUBLESHOOTING.md'), troubleshootingPage())

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { runCommandLine } from '../../../src/cli/main.ts'
 import { manual } from '../../../src/cli/manual.ts'
@@ -40,6 +41,19 @@ const schemas = {
   sandbox: options.sandboxOptions,
   completion: options.completionOptions,
 } as const
+
+test('every command of docs/TROUBLESHOOTING.md is understood', async () => {
+  const page = await readFile(new URL('../../../docs/TROUBLESHOOTING.md', import.meta.url), 'utf8')
+  const blocks = [...page.matchAll(/^```sh\n(.*?)^```/gms)]
+  const lines = new Set(blocks.flatMap(([, block = '']) => block.trim().split('\n')))
+  expect(lines.size).toBeGreaterThan(10)
+  for (const line of lines) {
+    const { calls, error } = await parse(line.slice('mlp '.length))
+    expect(error, line).toBeUndefined()
+    const schema = Object.entries(schemas).find(([name]) => name === calls[0]?.command)?.[1]
+    if (!line.startsWith('mlp help')) expect(schema?.safeParse(calls[0]?.given).success, line).toBe(true)
+  }
+})
 
 describe('every example of help is understood', () => {
   const examples = Object.entries(manual).flatMap(([command, { examples }]) =>
