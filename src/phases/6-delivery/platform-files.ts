@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { configuredClouds } from '../../config/configured-clouds.ts'
+import { configFileName } from '../../config/load.ts'
 import { digestsOf, pushedImages } from '../3-applications/images-step.ts'
 import { type LockFile, lockFileName, lockText, readLockFile, withImages } from '../lock-file.ts'
 import type { Context } from '../phase.ts'
@@ -24,7 +25,7 @@ async function operatorFiles({
   platformFolder,
 }: Pick<Context, 'configFile' | 'platformFolder'>): Promise<ReadonlyMap<string, string>> {
   const files = new Map<string, string>()
-  const config = configFile === undefined ? undefined : await readIfThere(configFile)
+  const config = await readIfThere(configFile ?? join(platformFolder, configFileName))
   // The pipeline looks for it where mlp does when it is told nothing.
   if (config !== undefined) files.set('mlp.yaml', config)
   const overrides = join(platformFolder, 'overrides')

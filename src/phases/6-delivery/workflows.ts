@@ -37,6 +37,8 @@ function valuesOf(config: Config, delivery: Delivery): Readonly<Record<string, s
   const clouds = configuredClouds(config)
   return {
     ENVIRONMENT: config.environment,
+    // A job has only the file, and what was asked for may have come by a flag.
+    TARGET: config.target,
     BRANCH: delivery.branch,
     DEPLOY: delivery.environments.deploy,
     READ: delivery.environments.read,
