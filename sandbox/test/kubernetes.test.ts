@@ -6,7 +6,7 @@ import { startReviewer } from '../../test/support/control-plane.ts'
 import { eventually } from '../../test/support/processes.ts'
 import { program } from '../../test/support/programs.ts'
 import { openApiClient } from '../src/kubernetes/api-client.ts'
-import { clusterPaths } from '../src/kubernetes/cluster-files.ts'
+import { clusterPaths, etcdFolder } from '../src/kubernetes/cluster-files.ts'
 import { type Clusters, openClusterManager } from '../src/kubernetes/cluster-manager.ts'
 import { readRecords } from '../src/kubernetes/cluster-record.ts'
 import { componentNames } from '../src/kubernetes/components.ts'
@@ -54,6 +54,9 @@ async function admin() {
   if (record === undefined) throw new Error('there is no cluster')
   return openApiClient(record, clusterPaths(home, record.key))
 }
+
+const etcdLog = () =>
+  join(etcdFolder(clusterPaths(home, key)), 'member', 'wal', '0000000000000000-0000000000000000.wal')
 
 const pids = () => clusters.list().flatMap(cluster => cluster.processes.map(({ pid }) => pid))
 
@@ -211,14 +214,7 @@ describe('a cluster', () => {
         data: { marker: 'a-value-that-may-be-read' },
       },
     ])
-    const log = join(
-      clusterPaths(home, key).data,
-      'etcd',
-      'member',
-      'wal',
-      '0000000000000000-0000000000000000.wal',
-    )
-    const written = await readFile(log, 'latin1')
+    const written = await readFile(etcdLog(), 'latin1')
     expect(written).toContain('a-value-that-may-be-read')
     expect(written).not.toContain(marker)
   })
@@ -299,3 +295,36 @@ test('destroying it ends its processes and removes its data, once and again', as
   expect(clusters.list()).toEqual([])
   await expect(clusters.setNodes(key, 'general', [])).rejects.toMatchObject({ httpStatus: 404 })
 })
+
+test('an etcd that is killed before it knows itself as a member does not keep the cluster from coming up', async () => {
+  const etcd = () => clusters.list()[0]?.processes.find(({ name }) => name === 'etcd')?.pid
+  for (let attempt = 1; ; attempt++) {
+    const created = clusters.create(key, spec, () => {})
+    await eventually('a first log of etcd', () => stat(etcdLog()).catch(() => undefined))
+    const pid = etcd()
+    if (pid !== undefined) process.kill(pid, 'SIGKILL')
+    const isHit = pid !== undefined && recordsIn(await readFile(etcdLog())) === recordsOfAnEmptyLog
+    await created
+    const client = await admin()
+    expect(await client.call('GET', '/api/v1/namespaces/default')).toMatchObject({ kind: 'Namespace' })
+    client.close()
+    await clusters.destroy(key)
+    if (isHit) break
+    expect(attempt, 'etcd was never hit in its first moments').toBeLessThan(20)
+  }
+})
+
+/** Checksum, metadata and the snapshot that nothing precedes. */
+const recordsOfAnEmptyLog = 3
+
+/** How many records a log of etcd has: each after its length, whose highest byte says how it is padded. */
+function recordsIn(log: Buffer): number {
+  let count = 0
+  for (let at = 0; at + 8 <= log.length; count++) {
+    const field = log.readBigUInt64LE(at)
+    if (field === 0n) break
+    const top = Number(field >> 56n)
+    at += 8 + Number(field & ((1n << 56n) - 1n)) + (top & 0x80 ? top & 7 : 0)
+  }
+  return count
+}

@@ -39,6 +39,11 @@ export function clusterPaths(home: string, key: string): ClusterPaths {
   }
 }
 
+/** Absolute folder of etcd's data. */
+export function etcdFolder(paths: ClusterPaths): string {
+  return join(paths.data, 'etcd')
+}
+
 /** A RSA key, four authorities and nine leaves: made once, used for the cluster's whole life. */
 export async function ensurePki(paths: ClusterPaths, record: ClusterRecord): Promise<void> {
   if (await exists(paths.pki)) return

@@ -20,6 +20,7 @@ import {
   type Programs,
   processName,
 } from './components.ts'
+import { startEtcd } from './etcd.ts'
 import { makeNodes } from './nodes.ts'
 import { findFreePorts } from './ports.ts'
 import type { ProcessSupervisor } from './process-supervisor.ts'
@@ -81,6 +82,11 @@ export async function openClusterManager(options: ClusterManagerOptions): Promis
   /** Held while ports are looked for, so that two clusters made at once do not find the same. */
   const portLock = mutexByKey()
 
+  async function keep(record: ClusterRecord): Promise<void> {
+    records.set(record.key, record)
+    await writeRecord(home, record)
+  }
+
   async function bringUp(record: ClusterRecord, report: (message: string) => void): Promise<Cluster> {
     const paths = clusterPaths(home, record.key)
     report('making certificates')
@@ -124,7 +130,8 @@ export async function openClusterManager(options: ClusterManagerOptions): Promis
     const caPem = known?.caPem ?? (await readFile(join(paths.pki, 'ca.crt'), 'utf8'))
     const client = known?.client ?? (await openApiClient(record, paths))
     report('starting etcd and kube-apiserver')
-    await processes.ensure(specs.etcd)
+    await startEtcd(record, paths, specs.etcd, processes)
+    if (record.state === 'wanted') await keep({ ...record, state: 'served' })
     await processes.ensure(specs['kube-apiserver'])
     await untilReady(client, specs['kube-apiserver'].logFile)
     report('starting controllers, scheduler and nodes')
@@ -153,9 +160,7 @@ export async function openClusterManager(options: ClusterManagerOptions): Promis
   }
 
   async function remove(record: ClusterRecord): Promise<void> {
-    const leaving: ClusterRecord = { ...record, state: 'leaving' }
-    records.set(record.key, leaving)
-    await writeRecord(home, leaving)
+    await keep({ ...record, state: 'leaving' })
     await takeDown(record.key)
     await options.workloads?.remove(record.key)
     await rm(clusterPaths(home, record.key).folder, { recursive: true, force: true })
@@ -183,8 +188,7 @@ export async function openClusterManager(options: ClusterManagerOptions): Promis
         throw new Error('fewer ports found than asked for')
       }
       const record = newRecord(key, spec, { api, etcd, etcdPeer, kwok })
-      records.set(key, record)
-      await writeRecord(home, record)
+      await keep(record)
       return record
     })
   }

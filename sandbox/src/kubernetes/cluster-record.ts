@@ -13,8 +13,8 @@ const recordSchema = z.strictObject({
   version: z.string(),
   serviceCidr: z.string(),
   podCidr: z.string(),
-  /** `leaving`: destroy was asked for; whoever finds this finishes it. */
-  state: z.enum(['wanted', 'leaving']),
+  /** `wanted` until its etcd has served once; `leaving`: destroy was asked for; whoever finds this finishes it. */
+  state: z.enum(['wanted', 'served', 'leaving']),
   ports: z.strictObject({ api: port, etcd: port, etcdPeer: port, kwok: port }),
   /** Proves to the daemon that a TokenReview comes from this cluster's kube-apiserver. */
   webhookToken: z.string(),

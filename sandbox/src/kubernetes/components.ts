@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path'
-import { apiUrl, type ClusterPaths, stagesFile } from './cluster-files.ts'
+import { apiUrl, type ClusterPaths, etcdFolder, stagesFile } from './cluster-files.ts'
 import type { ClusterRecord } from './cluster-record.ts'
 import type { ProcessSpec } from './process-supervisor.ts'
 
@@ -86,7 +86,7 @@ function etcdFlags(record: ClusterRecord, paths: ClusterPaths): Readonly<Record<
   const pki = (file: string) => join(paths.pki, file)
   return {
     name: 'sandbox',
-    'data-dir': join(paths.data, 'etcd'),
+    'data-dir': etcdFolder(paths),
     'listen-client-urls': client,
     'advertise-client-urls': client,
     'listen-peer-urls': peer,
