@@ -17,13 +17,16 @@ export function simulatedFinding(name: string): Finding {
   }
 }
 
-/** A check that could not look is no verdict. */
-export async function orError(look: () => Promise<Finding>): Promise<Finding> {
+/** A check that could not look is no verdict: `error`; or `fail`, where not being able to look is the answer. */
+export async function orError(
+  look: () => Promise<Finding>,
+  status: 'error' | 'fail' = 'error',
+): Promise<Finding> {
   try {
     return await look()
   } catch (error) {
     if (!(error instanceof MlpError)) throw error
     const detail = error.detail === undefined ? error.message : `${error.message}: ${error.detail}`
-    return { status: 'error', detail, remedy: error.remedy }
+    return { status, detail, remedy: error.remedy }
   }
 }

@@ -3,20 +3,18 @@ import type { Cloud } from '../../clouds/cloud.ts'
 import { contextName } from '../../config/names.ts'
 import type { Config } from '../../config/schema.ts'
 import type { CheckId, Finding } from '../../engine/check.ts'
-import { MlpError } from '../../engine/errors.ts'
 import type { AccessQuestion, KubeClient } from '../../kube/client.ts'
 import { compareWithLive } from '../../kube/drift.ts'
 import { contextState, fileMode, readKubeconfig } from '../../kube/kubeconfig.ts'
 import type { KubeObject } from '../../kube/objects.ts'
-import { fail, pass } from '../findings.ts'
+import { fail, orError, pass } from '../findings.ts'
 import type { Context, PlatformCheck } from '../phase.ts'
 import { requireAccess, requireCluster } from './cluster.ts'
+import { checkPatienceMs, clusterCheck } from './cluster-check.ts'
 import { kubeContext, kubeconfigFile } from './context-step.ts'
 import { declarations } from './declarations.ts'
 import { mark, selectorOf } from './marks.ts'
 
-/** A check answers soon; `verify --wait` asks again. */
-const patienceMs = 3_000
 const leastTokenLifetimeMs = 60_000
 
 /** What this and the later phases do in a cluster, so that a missing right shows before a run, not in its middle. */
@@ -43,21 +41,7 @@ const rights: readonly AccessQuestion[] = [
 /** Guide, phase 2, asked of each cluster itself. */
 export function clusterChecks(config: Config, cloud: Cloud): readonly PlatformCheck[] {
   const api: CheckId = `2.${cloud.name}.api`
-  const check = (
-    name: string,
-    title: string,
-    why: string,
-    run: (context: Context, client: KubeClient) => Promise<Finding>,
-  ): PlatformCheck => ({
-    id: `2.${cloud.name}.${name}`,
-    phase: 2,
-    cloud: cloud.name,
-    title,
-    why,
-    after: [api],
-    run: context =>
-      explained('error', async () => run(context, await requireCluster(context, cloud.name, patienceMs))),
-  })
+  const check = clusterCheck(2, cloud.name)
   const bootstrap = `mlp bootstrap --to 2 --cloud ${cloud.name}`
   return [
     {
@@ -67,44 +51,64 @@ export function clusterChecks(config: Config, cloud: Cloud): readonly PlatformCh
       title: 'API server reachable',
       why: 'Nothing can be deployed or looked at.',
       run: context =>
-        explained('fail', async () => {
-          const client = await requireCluster(context, cloud.name, patienceMs)
+        orError(async () => {
+          const client = await requireCluster(context, cloud.name, checkPatienceMs)
           const { status, text } = await client.probe('/readyz')
           return status === 200
             ? pass(`${client.label.endpoint} is ready, ${await client.version()}`)
             : fail(`/readyz answers ${status}: ${text.slice(0, 200)}`, [`mlp verify 1 --cloud ${cloud.name}`])
-        }),
+        }, 'fail'),
     },
-    check('nodes', 'Nodes ready', 'Pods have nowhere to run.', async (_context, client) =>
+    check('nodes', 'Nodes ready', 'Pods have nowhere to run.', [api], async (_context, client) =>
       nodesFinding(config, cloud, await client.list({ apiVersion: 'v1', kind: 'Node' })),
     ),
-    check('objects', 'Objects as declared', 'Later phases build on them.', (context, client) =>
+    check('objects', 'Objects as declared', 'Later phases build on them.', [api], (context, client) =>
       objectsFinding(context, cloud, client, bootstrap),
     ),
-    check('token', 'Token fresh and accepted', 'kubectl and mlp are refused.', async (context, client) => {
-      const { expiresAt } = await cloud.token(client.label.cluster, context.signal)
-      const leftMs = Date.parse(expiresAt) - Date.now()
-      if (leftMs < leastTokenLifetimeMs) {
-        return fail(`a new token ends at ${expiresAt}`, [
-          'Set this machine’s clock.',
-          `mlp login ${cloud.name}`,
-        ])
-      }
-      await client.may({ verb: 'get', group: '', resource: 'namespaces' })
-      return pass(`a new token is accepted and lasts ${Math.round(leftMs / 60_000)} min`)
-    }),
-    check('access', 'Rights in the cluster', 'A run would stop in its middle.', async (_context, client) => {
-      const answers = await Promise.all(rights.map(right => client.may(right)))
-      const missing = rights.filter((_, index) => answers[index]?.allowed !== true)
-      return missing.length === 0
-        ? pass(`all ${rights.length} rights`)
-        : fail(`may not ${missing.map(describeRight).join(', ')}`, [
-            'Give this identity administrator access to the cluster.',
-            `mlp doctor --print-policy ${cloud.name}`,
+    check(
+      'token',
+      'Token fresh and accepted',
+      'kubectl and mlp are refused.',
+      [api],
+      async (context, client) => {
+        const { expiresAt } = await cloud.token(client.label.cluster, context.signal)
+        const leftMs = Date.parse(expiresAt) - Date.now()
+        if (leftMs < leastTokenLifetimeMs) {
+          return fail(`a new token ends at ${expiresAt}`, [
+            'Set this machine’s clock.',
+            `mlp login ${cloud.name}`,
           ])
-    }),
-    check('storage-class', 'One default StorageClass', 'Volumes stay pending.', async (_context, client) =>
-      storageFinding(await client.list({ apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass' }), bootstrap),
+        }
+        await client.may({ verb: 'get', group: '', resource: 'namespaces' })
+        return pass(`a new token is accepted and lasts ${Math.round(leftMs / 60_000)} min`)
+      },
+    ),
+    check(
+      'access',
+      'Rights in the cluster',
+      'A run would stop in its middle.',
+      [api],
+      async (_context, client) => {
+        const answers = await Promise.all(rights.map(right => client.may(right)))
+        const missing = rights.filter((_, index) => answers[index]?.allowed !== true)
+        return missing.length === 0
+          ? pass(`all ${rights.length} rights`)
+          : fail(`may not ${missing.map(describeRight).join(', ')}`, [
+              'Give this identity administrator access to the cluster.',
+              `mlp doctor --print-policy ${cloud.name}`,
+            ])
+      },
+    ),
+    check(
+      'storage-class',
+      'One default StorageClass',
+      'Volumes stay pending.',
+      [api],
+      async (_context, client) =>
+        storageFinding(
+          await client.list({ apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass' }),
+          bootstrap,
+        ),
     ),
     {
       id: `2.${cloud.name}.context`,
@@ -113,7 +117,7 @@ export function clusterChecks(config: Config, cloud: Cloud): readonly PlatformCh
       title: `Context ${contextName(cloud.name, config)}`,
       why: 'kubectl talks to no cluster, or to a wrong one.',
       run: context =>
-        explained('error', async () => {
+        orError(async () => {
           const file = kubeconfigFile(context)
           const mode = await fileMode(file)
           if (mode === undefined) return fail(`${file} is not there`, [bootstrap])
@@ -209,20 +213,6 @@ function storageFinding(classes: readonly KubeObject[], bootstrap: string): Find
       name =>
         `kubectl annotate storageclass ${name} storageclass.kubernetes.io/is-default-class=false --overwrite`,
     ),
-  }
-}
-
-/** An MlpError becomes a finding: `fail` where not being able to look is the answer, else `error`. */
-async function explained(status: 'fail' | 'error', look: () => Promise<Finding>): Promise<Finding> {
-  try {
-    return await look()
-  } catch (error) {
-    if (!(error instanceof MlpError)) throw error
-    return {
-      status,
-      detail: error.detail === undefined ? error.message : `${error.message}: ${error.detail}`,
-      remedy: error.remedy,
-    }
   }
 }
 

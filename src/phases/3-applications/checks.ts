@@ -1,24 +1,21 @@
 import * as z from 'zod'
 import type { Cloud } from '../../clouds/cloud.ts'
 import type { Config } from '../../config/schema.ts'
-import type { CheckId, Finding } from '../../engine/check.ts'
+import type { CheckId } from '../../engine/check.ts'
 import { parseJson } from '../../engine/json.ts'
-import type { KubeClient } from '../../kube/client.ts'
 import { readJob } from '../../kube/job.ts'
 import { readRollout } from '../../kube/rollout.ts'
 import { secretValues } from '../../kube/secret.ts'
 import { imageNames } from '../../tools/images/service-images.ts'
-import { requireCluster } from '../2-kubernetes/cluster.ts'
-import { fail, orError, pass, simulatedFinding } from '../findings.ts'
-import type { Context, PlatformCheck } from '../phase.ts'
+import { clusterCheck } from '../2-kubernetes/cluster-check.ts'
+import { fail, pass, simulatedFinding } from '../findings.ts'
+import type { PlatformCheck } from '../phase.ts'
 import { applicationsOf, deploymentOf } from './applications.ts'
 import { ask, infer, newestOf, rightAnswer, untilReady } from './ask.ts'
 import { databaseUsersJob } from './database-users.ts'
 import { findImages } from './images-step.ts'
 import { operatorKeyRef } from './keys-step.ts'
 
-/** A check answers soon; `verify --wait` asks again. */
-const patienceMs = 3_000
 const attempts = 3
 const fallbacks = 'gateway_rate_limit_fallbacks_total'
 const answerSchema = z.looseObject({
@@ -35,22 +32,7 @@ export function applicationChecks(config: Config, cloud: Cloud): readonly Platfo
   const applications = applicationsOf(config, cloud.name)
   const bootstrap = `mlp phase 3 --cloud ${cloud.name}`
   const id = (name: string): CheckId => `3.${cloud.name}.${name}`
-  const check = (
-    name: string,
-    title: string,
-    why: string,
-    /** Of this phase only: it may be verified alone. */
-    after: readonly CheckId[],
-    run: (context: Context, client: KubeClient) => Promise<Finding>,
-  ): PlatformCheck => ({
-    id: id(name),
-    phase: 3,
-    cloud: cloud.name,
-    title,
-    why,
-    after,
-    run: context => orError(async () => run(context, await requireCluster(context, cloud.name, patienceMs))),
-  })
+  const check = clusterCheck(3, cloud.name)
   return [
     check(
       'rollouts',

@@ -6,8 +6,8 @@ import { describeRef, type KubeObject, refOf } from '../../kube/objects.ts'
 import { readRollout } from '../../kube/rollout.ts'
 import { secretValues } from '../../kube/secret.ts'
 import { daysUntil, readCertificate } from '../../tools/certificates/read.ts'
-import { requireCluster } from '../2-kubernetes/cluster.ts'
-import { fail, orError, pass, simulatedFinding } from '../findings.ts'
+import { clusterCheck } from '../2-kubernetes/cluster-check.ts'
+import { fail, pass, simulatedFinding } from '../findings.ts'
 import type { Context, PlatformCheck } from '../phase.ts'
 import { authorityDays, authoritySecret } from './authority-steps.ts'
 import { istioctlFor } from './control-plane-step.ts'
@@ -19,8 +19,6 @@ import { istioNamespace, istioVersion, meshNames, otherClouds } from './mesh.ts'
 import { meshPods, withoutSidecar } from './sidecars.ts'
 import { namesOf } from './sidecars-step.ts'
 
-/** A check answers soon; `verify --wait` asks again. */
-const patienceMs = 3_000
 const istioctlTimeoutMs = 120_000
 const certificateReserveDays = 14
 /** Told of pods that have ended, too; `sidecars` asks it of those that run. */
@@ -51,22 +49,7 @@ function inRun(context: Context, clouds: readonly CloudName[]): readonly CloudNa
 export function meshChecks(config: Config, cloud: CloudName): readonly PlatformCheck[] {
   const again = `mlp phase 4 --cloud ${cloud}`
   const id = (name: string): CheckId => `4.${cloud}.${name}`
-  const check = (
-    name: string,
-    title: string,
-    why: string,
-    after: readonly CheckId[],
-    run: (context: Context, client: KubeClient) => Promise<Finding>,
-  ): PlatformCheck => ({
-    id: id(name),
-    phase: 4,
-    cloud,
-    title,
-    why,
-    after,
-    timeoutMs: istioctlTimeoutMs,
-    run: context => orError(async () => run(context, await requireCluster(context, cloud, patienceMs))),
-  })
+  const check = clusterCheck(4, cloud, { timeoutMs: istioctlTimeoutMs })
   const plane = [id('control-plane')]
   const others = otherClouds(config, cloud)
   return [

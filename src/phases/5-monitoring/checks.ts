@@ -1,11 +1,11 @@
 import type { Cloud } from '../../clouds/cloud.ts'
-import type { CheckId, Finding } from '../../engine/check.ts'
+import type { CheckId } from '../../engine/check.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { describeRef, refOf } from '../../kube/objects.ts'
 import { viewPod } from '../../kube/pod-trouble.ts'
 import { secretValues } from '../../kube/secret.ts'
-import { requireCluster } from '../2-kubernetes/cluster.ts'
-import { fail, orError, pass, simulatedFinding } from '../findings.ts'
+import { clusterCheck } from '../2-kubernetes/cluster-check.ts'
+import { fail, pass, simulatedFinding } from '../findings.ts'
 import type { Context, PlatformCheck } from '../phase.ts'
 import { readAlerts, readDashboardUids, readRules, readTargets, simulated } from './api.ts'
 import { declarations, readDashboards } from './declarations.ts'
@@ -15,29 +15,13 @@ import { readWorkloads } from './readiness.ts'
 import { contentOf, isPending, readRelease } from './release.ts'
 import { grafanaRef } from './secrets-step.ts'
 
-/** A check answers soon; `verify --wait` asks again. */
-const patienceMs = 3_000
 const named = 5
 
 /** Guide, phase 5, asked of each cluster, of Prometheus, of Alertmanager and of Grafana. */
 export function monitoringChecks(cloud: Cloud): readonly PlatformCheck[] {
   const again = `mlp phase 5 --cloud ${cloud.name}`
   const id = (name: string): CheckId => `5.${cloud.name}.${name}`
-  const check = (
-    name: string,
-    title: string,
-    why: string,
-    after: readonly CheckId[],
-    run: (context: Context, client: KubeClient) => Promise<Finding>,
-  ): PlatformCheck => ({
-    id: id(name),
-    phase: 5,
-    cloud: cloud.name,
-    title,
-    why,
-    after,
-    run: context => orError(async () => run(context, await requireCluster(context, cloud.name, patienceMs))),
-  })
+  const check = clusterCheck(5, cloud.name)
   return [
     check(
       'release',

@@ -7,17 +7,16 @@ import type { CheckId, Finding } from '../../engine/check.ts'
 import { parseJson } from '../../engine/json.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { secretValues } from '../../kube/secret.ts'
-import { requireCluster } from '../2-kubernetes/cluster.ts'
+import { clusterCheck } from '../2-kubernetes/cluster-check.ts'
 import { infer } from '../3-applications/ask.ts'
 import { operatorKeyRef } from '../3-applications/keys-step.ts'
-import { fail, orError, pass, simulatedFinding } from '../findings.ts'
+import { fail, pass, simulatedFinding } from '../findings.ts'
 import type { Context, PlatformCheck } from '../phase.ts'
 import { askSet, queryPrometheus, simulated } from './api.ts'
 import { jaeger, victoriaLogs } from './names.ts'
 import { readWorkload, type WorkloadState } from './readiness.ts'
 import { telemetry, telemetryOf, workloadsOf } from './telemetry.ts'
 
-const patienceMs = 3_000
 /** Spans and lines are sent in batches, a few seconds after they were made. */
 const arrivalMs = 20_000
 const pollMs = 500
@@ -50,21 +49,7 @@ export function telemetryChecks(config: Config, cloud: Cloud): readonly Platform
   if (!wanted.logs && !wanted.traces) return []
   const again = `mlp phase 5 --cloud ${cloud.name}`
   const id = (name: string): CheckId => `5.${cloud.name}.${name}`
-  const check = (
-    name: string,
-    title: string,
-    why: string,
-    after: readonly CheckId[],
-    run: (context: Context, client: KubeClient) => Promise<Finding>,
-  ): PlatformCheck => ({
-    id: id(name),
-    phase: 5,
-    cloud: cloud.name,
-    title,
-    why,
-    after,
-    run: context => orError(async () => run(context, await requireCluster(context, cloud.name, patienceMs))),
-  })
+  const check = clusterCheck(5, cloud.name)
   return [
     check(
       'collector',

@@ -1,17 +1,16 @@
 import type { CloudName } from '../../clouds/cloud.ts'
-import type { CheckId, Finding } from '../../engine/check.ts'
+import type { Finding } from '../../engine/check.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { describeRef, refOf } from '../../kube/objects.ts'
 import { requireCluster } from '../2-kubernetes/cluster.ts'
+import { checkPatienceMs, clusterCheck } from '../2-kubernetes/cluster-check.ts'
 import { fail, orError, pass } from '../findings.ts'
-import type { Context, PlatformCheck } from '../phase.ts'
+import type { PlatformCheck } from '../phase.ts'
 import { deployedNow } from './deployed.ts'
 import { findTestObjects } from './marks.ts'
 import { outdated, readRecord, type ValidationRecord } from './record.ts'
 import { describeChange, openChanges } from './undo-list.ts'
 
-/** A check answers soon; `verify --wait` asks again. */
-const patienceMs = 3_000
 const again = 'mlp phase 7'
 
 /** Whether what is deployed was validated, asked of the clusters themselves. */
@@ -20,24 +19,13 @@ export function validationChecks(clouds: readonly CloudName[]): readonly Platfor
 }
 
 function cloudChecks(cloud: CloudName): readonly PlatformCheck[] {
-  const check = (
-    name: string,
-    title: string,
-    why: string,
-    run: (context: Context, client: KubeClient) => Promise<Finding>,
-  ): PlatformCheck => ({
-    id: `7.${cloud}.${name}` satisfies CheckId,
-    phase: 7,
-    cloud,
-    title,
-    why,
-    run: context => orError(async () => run(context, await requireCluster(context, cloud, patienceMs))),
-  })
+  const check = clusterCheck(7, cloud)
   return [
     check(
       'validation',
       'What is deployed was validated since, and found good',
       'Nobody has seen that what runs now does what it is for.',
+      [],
       async (context, client) => {
         const deployed = { [cloud]: await deployedNow(context, client) }
         return verdict(
@@ -51,6 +39,7 @@ function cloudChecks(cloud: CloudName): readonly PlatformCheck[] {
       'leftovers',
       'Tests have left nothing behind',
       'A pod, a node or an object that only a test wanted stays as the test left it.',
+      [],
       async (context, client) => {
         const objects = await findTestObjects(context, client)
         const changes = await openChanges(client)
@@ -80,8 +69,8 @@ function platformCheck(clouds: readonly CloudName[]): PlatformCheck {
         if (home === undefined) return pass('no cloud')
         const deployed: Record<string, Awaited<ReturnType<typeof deployedNow>>> = {}
         for (const cloud of clouds)
-          deployed[cloud] = await deployedNow(context, await requireCluster(context, cloud, patienceMs))
-        const client = await requireCluster(context, home, patienceMs)
+          deployed[cloud] = await deployedNow(context, await requireCluster(context, cloud, checkPatienceMs))
+        const client = await requireCluster(context, home, checkPatienceMs)
         return verdict(await recordsOf(client, names), deployed, again)
       }),
   }

@@ -1,22 +1,20 @@
 import * as z from 'zod'
 import type { Cloud, CloudName } from '../../clouds/cloud.ts'
-import type { CheckId, Finding } from '../../engine/check.ts'
+import type { Finding } from '../../engine/check.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { compareWithLive } from '../../kube/drift.ts'
 import { describeRef, refOf } from '../../kube/objects.ts'
 import { amountOf } from '../../kube/quantity.ts'
-import { requireCluster } from '../2-kubernetes/cluster.ts'
+import { clusterCheck } from '../2-kubernetes/cluster-check.ts'
 import type { Declaration } from '../2-kubernetes/declarations.ts'
 import { mark } from '../2-kubernetes/marks.ts'
-import { fail, orError, pass } from '../findings.ts'
+import { fail, pass } from '../findings.ts'
 import type { Context, PlatformCheck } from '../phase.ts'
 import { auditAccess } from './access-audit.ts'
 import { declarations } from './declarations.ts'
 import { isExpected } from './expected-access.ts'
 import { notEnforced } from './pod-security-step.ts'
 
-/** A check answers soon; `verify --wait` asks again. */
-const patienceMs = 3_000
 const fullShare = 0.9
 const simulatedKey = 'mlp.dev/simulated'
 
@@ -30,21 +28,9 @@ const whys: Readonly<Record<string, string>> = {
 /** Issue: each thing of readiness has a check that fails when it is taken away by hand. */
 export function readinessChecks({ name: cloud }: Cloud): readonly PlatformCheck[] {
   const again = `mlp phase 8 --cloud ${cloud}`
-  const check = (
-    name: string,
-    title: string,
-    why: string,
-    run: (context: Context, client: KubeClient) => Promise<Finding>,
-  ): PlatformCheck => ({
-    id: `8.${cloud}.${name}` satisfies CheckId,
-    phase: 8,
-    cloud,
-    title,
-    why,
-    run: context => orError(async () => run(context, await requireCluster(context, cloud, patienceMs))),
-  })
+  const check = clusterCheck(8, cloud)
   const stands = (declaration: Declaration) =>
-    check(declaration.name, declaration.title, whys[declaration.name] ?? '', async (context, client) => {
+    check(declaration.name, declaration.title, whys[declaration.name] ?? '', [], async (context, client) => {
       const finding = await declaredFinding(context, client, cloud, declaration, again)
       return finding.status === 'pass' ? await more(declaration, context, client, finding) : finding
     })
@@ -54,6 +40,7 @@ export function readinessChecks({ name: cloud }: Cloud): readonly PlatformCheck[
       'pod-security',
       'Pod Security level restricted is enforced',
       'A pod may run as root, or take the node’s files.',
+      [],
       async (_context, client) => {
         const open = await notEnforced(client)
         return open.length === 0
@@ -65,6 +52,7 @@ export function readinessChecks({ name: cloud }: Cloud): readonly PlatformCheck[
       'access-audit',
       'Who can read Secrets, run commands in pods, or escalate',
       'Rights that nobody meant to give open more than they seem to.',
+      [],
       async (_context, client) => {
         const powerful = await auditAccess(client)
         const unexpected = powerful.filter(each => !isExpected(each))
