@@ -39,7 +39,11 @@ mlp verify --output short
 mlp report
 \`\`\`
 
-\`mlp status\` says how far the platform is and which command comes next; \`mlp doctor\` whether this machine and your accounts are ready; \`mlp verify\` what is not as it should be, with the cause first and what only follows from it as \`blocked\` ([steps.md](steps.md) says what breaks when a check fails); \`mlp report\` makes a page of the last run, whose log lies beside it in \`.mlp/TARGET/PROJECT-ENV/runs/\`. Then run the same command again: every command goes on where the last one stopped.
+\`mlp status\` says how far the platform is and which command comes next; \`mlp doctor\` whether this machine and your accounts are ready; \`mlp verify\` what is not as it should be, with the cause first and what only follows from it as \`blocked\` ([steps.md](steps.md) says what breaks when a check fails); \`mlp report\` makes a page of the last run, whose log lies beside it in \`.mlp/TARGET/PROJECT-ENV/runs/\`.
+
+To ask somebody else, \`mlp verify --support-bundle-on-failure\` writes one archive, for this user only, with checks, state, the last runs' logs, versions, and each cluster's events, pods and nodes. Secrets are masked in it, and kubeconfigs, tokens and terraform's files left out; read it before you give it away all the same: names and addresses are in it.
+
+Then run the same command again: every command goes on where the last one stopped.
 
 ${occasions.map(({ when, symptoms }) => `## ${when}\n\n${symptoms.map(section).join('\n')}`).join('\n')}${others.length === 0 ? '' : `\n## Other codes\n\n${others.map(line).join('\n')}\n`}`
 }

@@ -83,6 +83,8 @@ export const checkDocument = z.object({
   ),
   /** With --go-live only. */
   checklist: z.lazy(() => checklistDocument).optional(),
+  /** The archive of `--support-bundle-on-failure`. */
+  supportBundle: z.string().optional(),
 })
 
 /** The go-live checklist of `mlp verify --go-live`; kept with the run, for `mlp report --checklist`. */

@@ -89,7 +89,10 @@ export const manual = {
       { line: 'mlp verify', comment: 'everything that is applied' },
       { line: 'mlp verify 1 --cloud gcp', comment: 'one phase on one cloud' },
       { line: 'mlp verify --wait 5m --output short', comment: 'until healthy, problems only' },
-      { line: 'mlp verify --junit verify.xml', comment: 'a report for CI' },
+      {
+        line: 'mlp verify --junit verify.xml --support-bundle-on-failure',
+        comment: 'a report for CI, and all that helps when it is red',
+      },
     ],
   },
   status: {

@@ -110,6 +110,8 @@ export const verifyOptions = z.object({
   /** File to write a JUnit report to. */
   junit: z.string().optional(),
   goLive: z.boolean().default(false),
+  /** Writes what somebody needs who helps, when a check fails. */
+  supportBundleOnFailure: z.boolean().default(false),
   output: z.enum(['full', 'short']).default('full'),
 })
 export const statusOptions = z.object(globalShape)

@@ -198,6 +198,10 @@ function addVerify(program: Command, start: Start): void {
     .option('--watch', 'go on asking until interrupted')
     .option('--junit <file>', 'write a JUnit report')
     .option('--go-live', 'open items of the manual checklist fail too')
+    .option(
+      '--support-bundle-on-failure',
+      'when a check fails: logs, state and events in one archive, secrets masked',
+    )
     .addOption(new Option('--output <kind>', 'short: problems only').choices(['full', 'short']))
     .action((phase, _options, command) => start(command, { phase }))
 }

@@ -12,15 +12,21 @@ export function showChecks(
   rows: readonly CheckRow[],
   {
     checklist,
+    supportBundle,
     ...options
-  }: { readonly checklist?: ChecklistDocument | undefined } & Pick<GlobalOptions, 'json' | 'color'> &
+  }: {
+    readonly checklist?: ChecklistDocument | undefined
+    readonly supportBundle?: string | undefined
+  } & Pick<GlobalOptions, 'json' | 'color'> &
     Omit<CheckReportOptions, 'columns' | 'palette'>,
   io: Pick<Io, 'stdout' | 'env'>,
 ): void {
   if (options.json) {
-    io.stdout.write(
-      `${JSON.stringify({ ...checkJson(rows), ...(checklist === undefined ? {} : { checklist }) })}\n`,
-    )
+    const more = {
+      ...(checklist === undefined ? {} : { checklist }),
+      ...(supportBundle === undefined ? {} : { supportBundle }),
+    }
+    io.stdout.write(`${JSON.stringify({ ...checkJson(rows), ...more })}\n`)
     return
   }
   const colour = chooseColour(options.color, { isTty: io.stdout.isTTY === true, env: io.env })
@@ -28,6 +34,9 @@ export function showChecks(
   const lines = [
     ...checkReport(rows, { ...options, ...shown }),
     ...(checklist === undefined ? [] : ['', ...checklistReport(checklist, shown)]),
+    ...(supportBundle === undefined
+      ? []
+      : ['', `For whoever helps, with secrets masked; read it first: ${supportBundle}`]),
   ]
   io.stdout.write(`${lines.join('\n')}\n`)
 }

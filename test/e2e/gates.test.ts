@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import * as z from 'zod'
@@ -114,6 +114,15 @@ describe('before anything changes', () => {
       status: 'pass',
       detail: expect.stringContaining('operator@sandbox.mlp.dev in mlp-sandbox'),
     })
+  })
+
+  it('what helps when a check fails is kept in one file of this user only', async () => {
+    const asked = ['verify', '1', '--cloud', 'aws', '--json', '--support-bundle-on-failure']
+    const finished = await playground.mlp(asked)
+    expect(finished.exitCode).toBe(4)
+    const { supportBundle } = z.looseObject({ supportBundle: z.string() }).parse(JSON.parse(finished.stdout))
+    expect(supportBundle).toContain(join(playground.folder, '.mlp', 'sandbox', 'ml-platform-dev', 'runs'))
+    expect((await stat(supportBundle)).mode & 0o777).toBe(0o600)
   })
 
   it.each(['bootstrap', 'teardown', 'phase 1'])(

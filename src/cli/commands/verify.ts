@@ -38,7 +38,9 @@ async function verifyIn(options: VerifyOptions, io: Io, session: Session): Promi
   if (options.junit !== undefined) await writeJunit(options.junit, rows)
   const checklist = options.goLive ? await lookAtChecklist(session, rows) : undefined
   const output = options.quiet ? 'short' : options.output
-  showChecks(rows, { ...options, output, categoryOf, checklist }, io)
+  const supportBundle =
+    options.supportBundleOnFailure && !healthy(rows) ? await bundle(session, rows, io) : undefined
+  showChecks(rows, { ...options, output, categoryOf, checklist, supportBundle }, io)
   if (options.watch) await watch(session, options, rows)
   return healthy(rows) && (checklist?.ready ?? true) ? exitCodes.done : exitCodes.checkFailed
 }
@@ -60,6 +62,22 @@ async function watch(session: Session, options: VerifyOptions, first: readonly C
       })
     }
     known = new Map(rows.map(row => [row.id, row.status] as const))
+  }
+}
+
+/** Undefined, and said, where it cannot be written: what the checks found counts more. */
+async function bundle(session: Session, rows: readonly CheckRow[], io: Io): Promise<string | undefined> {
+  const { writeSupportBundle } = await import('../support-bundle/support-bundle.ts')
+  try {
+    return await writeSupportBundle(
+      session.makeContext(() => undefined),
+      rows,
+      io,
+    )
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    session.emit({ type: 'notice', level: 'warning', message: `there is no support bundle: ${why}` })
+    return undefined
   }
 }
 
