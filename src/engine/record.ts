@@ -8,6 +8,7 @@ import { acquireSharedLease, breakSharedLease, type SharedLease } from './record
 import type { RecordStore } from './record-store.ts'
 import type { Guard } from './run.ts'
 import type { StateStore } from './state.ts'
+import { createTurnstile } from './turnstile.ts'
 
 export interface RecordOptions {
   readonly store: RecordStore
@@ -31,11 +32,11 @@ export interface SharedRecord {
   take(): Promise<void>
   /** Before each step: takes the lease as soon as there is a place for it, and asks whether it is still ours. */
   readonly guard: Guard
-  /** To be shown every event, which is how it knows when the place is made. */
+  /** To be shown every event, which is how it knows when the place is made, and which steps are at work. */
   observe(event: EventBody): void
   /**
-   * Lends the lease while `work` is under way, and goes on from what the borrower recorded. Where nothing is shared yet
-   * there is nothing to lend. An interrupt leaves it to a borrower who is at work.
+   * Lends the lease while `work` is under way, and goes on from what the borrower recorded; no other step is at work then.
+   * Where nothing is shared yet there is nothing to lend. An interrupt leaves it to a borrower who is at work.
    */
   lend<T>(to: string, work: () => Promise<T>): Promise<T>
   /** Sends what is left and gives the lease back. Returns what could not be done. Safe to repeat. */
@@ -63,6 +64,7 @@ export function createSharedRecord(options: RecordOptions): SharedRecord {
   let isMissingTold = false
   let isAbandoned = false
   let closing: Promise<readonly string[]> | undefined
+  const turnstile = createTurnstile()
 
   const acquire = async (above: number): Promise<SharedLease | undefined> => {
     const { holder, tookOver: knownDead } = options.lease
@@ -118,6 +120,7 @@ export function createSharedRecord(options: RecordOptions): SharedRecord {
   return {
     take,
     async guard(step, before) {
+      await turnstile.enter(step)
       if (upload === undefined) {
         // Lanes begin together. Once the place is being made it is waited for, so that of two machines that begin a new
         // platform only one gets further than this.
@@ -140,18 +143,23 @@ export function createSharedRecord(options: RecordOptions): SharedRecord {
     async lend(to, work) {
       const held = lease
       if (held === undefined || upload === undefined) return await work()
-      // The borrower goes on from it.
-      await state.settle()
-      await upload.end(options.signal)
-      await held.lend(to)
-      try {
-        return await work()
-      } finally {
-        await reclaim(held)
-      }
+      const { end } = upload
+      return await turnstile.alone(async () => {
+        // The borrower goes on from it.
+        await state.settle()
+        await end(options.signal)
+        await held.lend(to)
+        try {
+          return await work()
+        } finally {
+          await reclaim(held)
+        }
+      })
     },
     observe(event) {
-      if (event.type === 'step-finished' && event.step === options.prepareStep) preparing?.resolve()
+      if (event.type !== 'step-finished') return
+      turnstile.leave(event.step)
+      if (event.step === options.prepareStep) preparing?.resolve()
     },
     close(histories = []) {
       closing ??= isAbandoned ? giveBack(options) : close(store, lease, upload, histories)
