@@ -9,7 +9,7 @@ export function stepsOfClouds(
   works: (cloud: string) => boolean,
 ): readonly PlatformStep[] {
   return steps
-    .filter(({ cloud, joins }) => works(cloud) && (joins === undefined || works(joins)))
+    .filter(({ cloud, joins }) => works(cloud) && (joins ?? []).every(works))
     .map(step => {
       const needs = step.needs.filter(need => works(need.split('.')[1] ?? ''))
       return needs.length === step.needs.length ? step : { ...step, needs }

@@ -44,6 +44,8 @@ export interface Cloud {
   variables(root: RootName, foundation: JsonObject | undefined): JsonObject
   /** What the root `delivery` has to know of the account besides, asked of the cloud; changes nothing. */
   federationFacts(signal: AbortSignal): Promise<JsonObject>
+  /** What the pipeline signs in by and is not there, in words: whom the cloud trusts, and whom a job becomes. */
+  missingTrust(signal: AbortSignal): Promise<readonly string[]>
   /**
    * The import id of a resource that exists under our deterministic name and carries our platform id, although
    * terraform's plan wants to create it; undefined when there is none. Closes the hole a killed terraform leaves.

@@ -90,8 +90,8 @@ export interface Rendering {
 }
 
 export type PlatformStep = Step<Context> & {
-  /** Another cloud that it brings together with its own: nothing to be done in a run without that one. */
-  readonly joins?: CloudName
+  /** Other clouds that it brings together with its own: nothing to be done in a run without one of them. */
+  readonly joins?: readonly CloudName[]
 }
 export type PlatformCheck = Check<Context>
 

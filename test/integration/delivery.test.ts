@@ -5,6 +5,7 @@ import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type SandboxWithGithub, startSandboxWithGithub } from '../../sandbox/test/github-fixture.ts'
+import type { Cloud } from '../../src/clouds/cloud.ts'
 import { defaultSandboxConfig } from '../../src/config/defaults.ts'
 import { deliveryOf } from '../../src/config/delivery.ts'
 import { platformId } from '../../src/config/names.ts'
@@ -89,7 +90,7 @@ function world(
       github: { apiUrl: sandbox.apiUrl, webUrl: sandbox.webUrl, environment },
     },
     toolchain: {} as Context['toolchain'],
-    clouds: new Map(),
+    clouds: new Map([['aws', {} as Cloud]]),
     openKubeClient,
     home,
     platformFolder: home,

@@ -45,6 +45,7 @@ export function createAwsCloud(options: CloudOptions): Cloud {
     terraformEnvironment: () => terraformEnvironment(platform),
     variables: (root, foundation) => rootVariables(root, options.config, options.platformId, foundation),
     federationFacts: async signal => (await import('./federation.ts')).federationFacts(platform, signal),
+    missingTrust: async signal => (await import('./federation.ts')).missingTrust(platform, signal),
     findExisting: (resource, signal) => findExisting(platform, resource, signal),
     condition: (resource, signal) => condition(platform, resource, signal),
     cluster: sharedWhilePending(signal => cluster(platform, signal)),

@@ -23,3 +23,23 @@ export async function federationFacts(platform: AwsPlatform, signal: AbortSignal
   const tags = await gitHubProviderTags(platform, signal)
   return { provider_is_there: tags !== undefined && !isOurs(platform, tags) }
 }
+
+export async function missingTrust(
+  platform: AwsPlatform,
+  abortSignal: AbortSignal,
+): Promise<readonly string[]> {
+  const { roles } = platform.names
+  const role = async (name: string) => {
+    const { GetRoleCommand } = await import('@aws-sdk/client-iam')
+    const iam = await platform.clients.iam()
+    const answer = await find('looking for a role of the pipeline', () =>
+      iam.send(new GetRoleCommand({ RoleName: name }), { abortSignal }),
+    )
+    return answer === undefined ? [`the role ${name}`] : []
+  }
+  const provider = async () =>
+    (await gitHubProviderTags(platform, abortSignal)) === undefined
+      ? [`the identity provider ${gitHubProviderArn(platform)}`]
+      : []
+  return (await Promise.all([provider(), role(roles.pipelineDeploy), role(roles.pipelineRead)])).flat()
+}

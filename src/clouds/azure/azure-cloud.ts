@@ -41,6 +41,7 @@ export function createAzureCloud(options: CloudOptions): Cloud {
     terraformEnvironment: async () => terraformEnvironment(platform),
     variables: (root, foundation) => azureVariables(root, options.config, options.platformId, foundation),
     federationFacts: async () => ({}),
+    missingTrust: async signal => (await import('./federation.ts')).missingTrust(platform, signal),
     findExisting: (resource, signal) => findExisting(platform, resource, signal),
     condition: (resource, signal) => condition(platform, resource, signal),
     cluster: sharedWhilePending(signal => clusterAccess(platform, signal)),

@@ -38,6 +38,7 @@ export function createGcpCloud(options: CloudOptions): Cloud {
     terraformEnvironment: signal => terraformEnvironment(platform, signal),
     variables: (root, foundation) => rootVariables(platform, root, foundation),
     federationFacts: async () => ({}),
+    missingTrust: async signal => (await import('./federation.ts')).missingTrust(platform, signal),
     findExisting: (resource, signal) => findExisting(platform, resource, signal),
     condition: (resource, signal) => condition(platform, resource, signal),
     cluster: sharedWhilePending(signal => clusterAccess(platform, signal)),

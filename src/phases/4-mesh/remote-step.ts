@@ -60,7 +60,7 @@ export function remoteStep(config: Config, cloud: CloudName, other: CloudName): 
       return { [cluster]: kubeconfigOf(cluster, access, token) }
     },
   })
-  return { ...step, joins: other }
+  return { ...step, joins: [other] }
 }
 
 /** Undefined when the other cloud is not part of this run, or has no cluster. */

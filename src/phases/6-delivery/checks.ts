@@ -4,8 +4,11 @@ import type { Config } from '../../config/schema.ts'
 import type { Finding } from '../../engine/check.ts'
 import { fail, orError, pass } from '../findings.ts'
 import type { Context, PlatformCheck } from '../phase.ts'
+import { accessCheck } from './access-check.ts'
+import { openEnvironments } from './environments-step.ts'
 import { guideSecrets } from './guide-secrets.ts'
 import { compare, openBranch } from './pipeline-step.ts'
+import { protectionOf } from './protection-step.ts'
 import { type Opened, open } from './repository.ts'
 import { hasEnded, newestRun } from './runs.ts'
 import { secretNames } from './secrets.ts'
@@ -58,6 +61,28 @@ export function deliveryChecks(config: Config, clouds: readonly CloudName[]): re
       },
     ),
     check(
+      'environments',
+      'Environments ask for the approvals and the branch of mlp.yaml',
+      'Anybody’s branch deploys, or nobody has to approve.',
+      async (context, opened) => {
+        const differences = await openEnvironments(context, opened)
+        return differences.length === 0
+          ? pass(Object.values(opened.delivery.environments).join(', '))
+          : fail(differences.join('; '), ['mlp phase 6'])
+      },
+    ),
+    check(
+      'branch-protection',
+      'The deployed branch is protected',
+      'What deploys the platform can be rewritten or deleted by whoever may push.',
+      async (context, opened) => {
+        const found = await protectionOf(context, opened)
+        return found.state === 'present'
+          ? pass(`${opened.delivery.branch} can be neither rewritten nor deleted`)
+          : fail(found.why ?? found.state, ['mlp phase 6'])
+      },
+    ),
+    check(
       'secrets',
       'No secret is kept that nothing uses',
       'A key that nobody misses is a key that nobody sees being used.',
@@ -81,6 +106,8 @@ export function deliveryChecks(config: Config, clouds: readonly CloudName[]): re
           : fail(`used by nothing: ${kept.join(', ')}`, ['mlp phase 6'])
       },
     ),
-    ...(deliveryOf(config)?.credentials === 'keys' ? [] : trustChecks(clouds)),
+    ...(deliveryOf(config)?.credentials === 'keys'
+      ? []
+      : [...trustChecks(clouds), ...clouds.map(accessCheck)]),
   ]
 }

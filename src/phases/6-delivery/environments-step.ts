@@ -6,7 +6,7 @@ import type { StepId } from '../../engine/step.ts'
 import type { Context, PlatformStep } from '../phase.ts'
 import { federationStepId, pipelineIdentity } from './federation.ts'
 import { guideSecrets } from './guide-secrets.ts'
-import { deliveryInputs, type Opened, open, repositoryStepId } from './repository.ts'
+import { deliveryInputs, isOfOtherClouds, type Opened, open, repositoryStepId } from './repository.ts'
 import { readVariables, removeVariable, setVariable } from './repository-variables.ts'
 import { removeSecret, secretNames, secretValue, setSecret } from './secrets.ts'
 import { platformVariable, variableNames } from './variables.ts'
@@ -21,6 +21,8 @@ interface WantedEnvironment {
   /** Whose commits may run in it; undefined: any. */
   readonly branch: string | undefined
   readonly variables: ReadonlyMap<string, string>
+  /** Left as they are: of clouds that this run does not work on. */
+  readonly untouched: readonly string[]
   readonly secrets: readonly string[]
 }
 
@@ -80,6 +82,7 @@ export function environmentsStep(needs: readonly StepId[]): PlatformStep {
       return {}
     },
     async undo(context, progress) {
+      if (isOfOtherClouds(context)) return { removed: [], kept: [], left: [] }
       const opened = await open(context)
       const removed: Leftover[] = []
       const kept: Leftover[] = []
@@ -129,6 +132,7 @@ function wantedEnvironments(context: Context, { delivery }: Opened): readonly Wa
   const { config, platformId } = context
   const clouds = configuredClouds(config)
   const common = {
+    untouched: clouds.filter(cloud => !context.clouds.has(cloud)).flatMap(cloud => variableNames[cloud]),
     secrets: delivery.credentials === 'keys' ? clouds.flatMap(cloud => guideSecrets[cloud]) : [],
   }
   const variables = (purpose: 'deploy' | 'read') =>
@@ -171,7 +175,37 @@ async function readEnvironment({ github, at }: Opened, name: string): Promise<Fo
   return found === undefined ? undefined : environmentSchema.parse(found)
 }
 
+/** Whom jobs become in the clouds is not asked: that is known only to a run that asked the clouds. */
+export async function openEnvironments(context: Context, opened: Opened): Promise<readonly string[]> {
+  const asked = wantedEnvironments(context, opened).map(async wanted => {
+    const found = await readEnvironment(opened, wanted.name)
+    return found === undefined ? [`${wanted.name} is not there`] : await rulesOf(opened, wanted, found)
+  })
+  return (await Promise.all(asked)).flat()
+}
+
 async function differencesOf(
+  opened: Opened,
+  wanted: WantedEnvironment,
+  found: FoundEnvironment,
+): Promise<readonly string[]> {
+  const { name } = wanted
+  const differences = [...(await rulesOf(opened, wanted, found))]
+  const variables = (await readVariables(opened, name)) ?? new Map<string, string>()
+  for (const [key, value] of wanted.variables)
+    if (variables.get(key) !== value)
+      differences.push(`${name}: ${key} is ${variables.get(key) ?? 'missing'}`)
+  for (const key of surplusOf(variables, wanted)) differences.push(`${name}: ${key} is no longer wanted`)
+  const secrets = await ownSecrets(opened, name)
+  for (const secret of wanted.secrets)
+    if (!secrets.includes(secret)) differences.push(`${name}: the secret ${secret} is missing`)
+  for (const secret of secrets)
+    if (!wanted.secrets.includes(secret)) differences.push(`${name}: the secret ${secret} is used by nothing`)
+  return differences
+}
+
+/** Who has to approve, and whose commits may run. */
+async function rulesOf(
   opened: Opened,
   wanted: WantedEnvironment,
   found: FoundEnvironment,
@@ -187,22 +221,16 @@ async function differencesOf(
     differences.push(`${name}: other branches may deploy`)
   else if (wanted.branch !== undefined && sorted(await policyNames(opened, name)) !== wanted.branch)
     differences.push(`${name}: other branches than ${wanted.branch} may deploy`)
-  const variables = (await readVariables(opened, name)) ?? new Map<string, string>()
-  for (const [key, value] of wanted.variables)
-    if (variables.get(key) !== value)
-      differences.push(`${name}: ${key} is ${variables.get(key) ?? 'missing'}`)
-  for (const key of surplusOf(variables, wanted)) differences.push(`${name}: ${key} is no longer wanted`)
-  const secrets = await ownSecrets(opened, name)
-  for (const secret of wanted.secrets)
-    if (!secrets.includes(secret)) differences.push(`${name}: the secret ${secret} is missing`)
-  for (const secret of secrets)
-    if (!wanted.secrets.includes(secret)) differences.push(`${name}: the secret ${secret} is used by nothing`)
   return differences
 }
 
 function surplusOf(variables: ReadonlyMap<string, string>, wanted: WantedEnvironment): readonly string[] {
   return ownVariables.filter(
-    key => key !== adoptedVariable && variables.has(key) && !wanted.variables.has(key),
+    key =>
+      key !== adoptedVariable &&
+      variables.has(key) &&
+      !wanted.variables.has(key) &&
+      !wanted.untouched.includes(key),
   )
 }
 

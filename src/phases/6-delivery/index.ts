@@ -41,8 +41,12 @@ export const deliveryPhase: Phase = {
       ...clouds.flatMap(cloudSteps),
       environmentsStep(clouds.map(federationStepId)),
       // The pipeline works on the whole platform, under the lock that this run lends it: nothing else is under way then.
-      pipelineStep([...clouds.map((cloud): StepId => `6.${cloud}.access`), ...stepsBefore(config)]),
-      protectionStep(),
+      // It deploys to every cloud, so a run of some is no time for it.
+      {
+        ...pipelineStep([...clouds.map((cloud): StepId => `6.${cloud}.access`), ...stepsBefore(config)]),
+        joins: configuredClouds(config),
+      },
+      { ...protectionStep(), joins: configuredClouds(config) },
     ]
   },
   render: async context => await renderPipeline(context),

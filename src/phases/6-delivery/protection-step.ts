@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { Config } from '../../config/schema.ts'
-import type { StepId } from '../../engine/step.ts'
-import type { PlatformStep } from '../phase.ts'
+import type { Status, StepId } from '../../engine/step.ts'
+import type { Context, PlatformStep } from '../phase.ts'
 import { pipelineStepId } from './pipeline-step.ts'
 import { deliveryInputs, type Opened, open, repositoryStepId } from './repository.ts'
 import { findVariable, removeVariable, setVariable } from './repository-variables.ts'
@@ -31,11 +31,7 @@ export function protectionStep(): PlatformStep {
       if (context.outputs(repositoryStepId) === undefined)
         return { state: 'absent', why: 'there is no repository yet' }
       const opened = await open(context)
-      const found = await readProtection(opened)
-      const { branch } = opened.delivery
-      if (found === undefined) return { state: 'absent', why: `${branch} is not protected` }
-      const lacking = lackingOf(context.config, found)
-      return lacking === undefined ? { state: 'present', outputs: {} } : { state: 'drifted', why: lacking }
+      return await protectionOf(context, opened)
     },
     async apply(context) {
       const opened = await open(context)
@@ -78,6 +74,14 @@ export function protectionStep(): PlatformStep {
       }
     },
   }
+}
+
+/** Asks GitHub, and nobody else. */
+export async function protectionOf({ config }: Pick<Context, 'config'>, opened: Opened): Promise<Status> {
+  const found = await readProtection(opened)
+  if (found === undefined) return { state: 'absent', why: `${opened.delivery.branch} is not protected` }
+  const lacking = lackingOf(config, found)
+  return lacking === undefined ? { state: 'present', outputs: {} } : { state: 'drifted', why: lacking }
 }
 
 type Protection = z.output<typeof protectionSchema>

@@ -2,7 +2,14 @@ import * as z from 'zod'
 import { MlpError } from '../../engine/errors.ts'
 import type { Undone } from '../../engine/step.ts'
 import type { Context, PlatformStep } from '../phase.ts'
-import { type Opened, open, type RepositoryFacts, repositoryStepId, wantedDelivery } from './repository.ts'
+import {
+  isOfOtherClouds,
+  type Opened,
+  open,
+  type RepositoryFacts,
+  repositoryStepId,
+  wantedDelivery,
+} from './repository.ts'
 import { findVariable, setVariable } from './repository-variables.ts'
 import { madeVariable } from './variables.ts'
 
@@ -132,6 +139,8 @@ async function undoRepository(context: Context): Promise<Undone> {
   const { owner, name } = opened.delivery
   const row = { cloud: 'all', type: 'repository', id: facts.url, name: `${owner}/${name}` }
   if (!facts.made) return { removed: [], kept: [{ ...row, reason: 'it was there before mlp' }], left: [] }
+  if (isOfOtherClouds(context))
+    return { removed: [], kept: [{ ...row, reason: 'other clouds are deployed from it' }], left: [] }
   if (!context.consent.destroyData) {
     const reason = 'its history is data; --destroy-data removes it'
     return { removed: [], kept: [{ ...row, reason }], left: [] }

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { configuredClouds } from '../../config/configured-clouds.ts'
 import { type Delivery, deliveryOf } from '../../config/delivery.ts'
 import type { Json } from '../../engine/json.ts'
 import type { StepId } from '../../engine/step.ts'
@@ -28,6 +29,11 @@ export async function open(context: Context): Promise<Opened> {
     delivery,
     at: { owner: delivery.owner, repo: delivery.name },
   }
+}
+
+/** A run of some clouds takes nothing back that the pipeline of the others needs. */
+export function isOfOtherClouds({ config, clouds }: Pick<Context, 'config' | 'clouds'>): boolean {
+  return configuredClouds(config).some(cloud => !clouds.has(cloud))
 }
 
 const outputsSchema = z.object({ subject: z.string(), made: z.boolean(), url: z.string() })

@@ -32,6 +32,8 @@ test('with keys no cloud trusts anybody', () => {
   expect(deliveryPhase.checks(config, new Map()).map(({ id }) => id)).toEqual([
     '6.all.last-run',
     '6.all.workflows',
+    '6.all.environments',
+    '6.all.branch-protection',
     '6.all.secrets',
   ])
 })
