@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import * as z from 'zod'
 import { MlpError } from '../engine/errors.ts'
 import type { KubeClient } from './client.ts'
+import { conditionsOf, metCondition } from './conditions.ts'
 import { describeRef, type KubeObject, type ObjectRef } from './objects.ts'
 import { lastLines } from './pod-log.ts'
 import { describeWorst, findLasting, viewPod } from './pod-trouble.ts'
@@ -18,22 +18,6 @@ const timeoutMs = 900_000
 const defaultPatienceMs = 90_000
 const pollMs = 1_000
 
-const jobSchema = z.looseObject({
-  status: z
-    .looseObject({
-      conditions: z
-        .array(
-          z.looseObject({
-            type: z.string(),
-            status: z.string(),
-            reason: z.string().default(''),
-            message: z.string().default(''),
-          }),
-        )
-        .default([]),
-    })
-    .prefault({}),
-})
 const again = 'Then run the same command again; it goes on where it stopped.'
 
 export async function readJob(client: KubeClient, job: ObjectRef): Promise<JobState> {
@@ -43,10 +27,10 @@ export async function readJob(client: KubeClient, job: ObjectRef): Promise<JobSt
 function stateOf(job: ObjectRef, object: KubeObject | undefined): JobState {
   const subject = describeRef(job)
   if (object === undefined) return { state: 'absent', why: `${subject} is not there` }
-  const { conditions } = jobSchema.parse(object).status
-  const met = (type: string) => conditions.find(one => one.type === type && one.status === 'True')
-  if (met('Complete') !== undefined) return { state: 'complete', why: `${subject} has completed` }
-  const failed = met('Failed')
+  const conditions = conditionsOf(object)
+  if (metCondition(conditions, 'Complete') !== undefined)
+    return { state: 'complete', why: `${subject} has completed` }
+  const failed = metCondition(conditions, 'Failed')
   return failed === undefined
     ? { state: 'running', why: `${subject} has not completed yet` }
     : { state: 'failed', why: `${subject} has failed: ${failed.reason} ${failed.message}`.trimEnd() }

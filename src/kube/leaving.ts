@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { conditionsOf } from './conditions.ts'
 import { describeRef, type KubeObject, refOf } from './objects.ts'
 
 const leavingSchema = z.looseObject({
@@ -6,21 +7,6 @@ const leavingSchema = z.looseObject({
     deletionTimestamp: z.string().optional(),
     finalizers: z.array(z.string()).default([]),
   }),
-  status: z
-    .looseObject({
-      conditions: z
-        .array(
-          z.looseObject({
-            type: z.string(),
-            status: z.string().default(''),
-            message: z.string().default(''),
-          }),
-        )
-        // Null in a CustomResourceDefinition that is new.
-        .nullish()
-        .transform(conditions => conditions ?? []),
-    })
-    .prefault({}),
 })
 /** Each says when it is True what keeps a namespace from going. */
 const namespaceConditions = new Set([
@@ -33,10 +19,10 @@ const namespaceConditions = new Set([
 
 /** What an object that was waited for in vain says of itself, above all why one that is being deleted is still there. */
 export function describeUnfinished(object: KubeObject): string {
-  const { metadata, status } = leavingSchema.parse(object)
+  const { metadata } = leavingSchema.parse(object)
   const subject = describeRef(refOf(object))
   if (metadata.deletionTimestamp === undefined) return `${subject} is there, but not in that state.`
-  const said = status.conditions
+  const said = conditionsOf(object)
     .filter(({ type, status }) => status === 'True' && namespaceConditions.has(type))
     .map(({ message }) => message)
   const waits =

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { conditionSchema, metCondition } from './conditions.ts'
 import type { KubeObject } from './objects.ts'
 
 /** What keeps one container, or one pod, from being ready. */
@@ -19,12 +20,6 @@ const notReady = 'NotReady'
 /** The condition that a simulator puts on the pods that it plays. */
 const simulatedCondition = 'mlp.dev/simulated'
 
-export const conditionSchema = z.looseObject({
-  type: z.string(),
-  status: z.string(),
-  reason: z.string().default(''),
-  message: z.string().default(''),
-})
 const ended = z.looseObject({
   exitCode: z.number(),
   reason: z.string().default(''),
@@ -123,7 +118,7 @@ function whyNotReady({ kind, reason, message }: PodTrouble): string {
 }
 
 function isTrue(pod: Pod, condition: string): boolean {
-  return pod.status.conditions.some(({ type, status }) => type === condition && status === 'True')
+  return metCondition(pod.status.conditions, condition) !== undefined
 }
 
 function troublesOf(pod: Pod): readonly PodTrouble[] {

@@ -1,6 +1,7 @@
 import * as z from 'zod'
+import { conditionSchema, metCondition } from './conditions.ts'
 import type { KubeObject } from './objects.ts'
-import { conditionSchema, type PodTrouble, viewPod } from './pod-trouble.ts'
+import { type PodTrouble, viewPod } from './pod-trouble.ts'
 
 export interface RolloutState {
   readonly done: boolean
@@ -36,7 +37,7 @@ export function rolloutState(deployment: KubeObject, newPods: readonly KubeObjec
   const observed = status.observedGeneration >= metadata.generation
   // Until the controller has seen the change, the newest pods are those of the change before: nothing to judge by.
   const pods = (observed ? newPods : []).map(pod => viewPod(pod)).filter(({ leaving }) => !leaving)
-  const failure = status.conditions.find(({ type, status: is }) => type === 'ReplicaFailure' && is === 'True')
+  const failure = metCondition(status.conditions, 'ReplicaFailure')
   return {
     done:
       observed &&

@@ -1,9 +1,9 @@
-import * as z from 'zod'
 import type { Cloud } from '../../clouds/cloud.ts'
 import { contextName } from '../../config/names.ts'
 import type { Config } from '../../config/schema.ts'
 import type { CheckId, Finding } from '../../engine/check.ts'
 import type { AccessQuestion, KubeClient } from '../../kube/client.ts'
+import { conditionsOf, metCondition } from '../../kube/conditions.ts'
 import { compareWithLive } from '../../kube/drift.ts'
 import { contextState, fileMode, readKubeconfig } from '../../kube/kubeconfig.ts'
 import type { KubeObject } from '../../kube/objects.ts'
@@ -137,19 +137,10 @@ export function clusterChecks(config: Config, cloud: Cloud): readonly PlatformCh
   ]
 }
 
-const readySchema = z.looseObject({
-  status: z.looseObject({
-    conditions: z.array(z.looseObject({ type: z.string(), status: z.string() })).default([]),
-  }),
-})
-
 function nodesFinding(config: Config, cloud: Cloud, nodes: readonly KubeObject[]): Finding {
   const wanted = config.clouds[cloud.name]
   if (wanted === undefined) throw new Error(`${cloud.name} is not in the configuration`)
-  const isReady = (node: KubeObject) =>
-    readySchema
-      .parse(node)
-      .status.conditions.some(condition => condition.type === 'Ready' && condition.status === 'True')
+  const isReady = (node: KubeObject) => metCondition(conditionsOf(node), 'Ready') !== undefined
   const unready = nodes.filter(node => !isReady(node)).map(node => node.metadata.name)
   const ready = nodes.length - unready.length
   const { min } = wanted.nodes

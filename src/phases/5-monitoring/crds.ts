@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import type { KubeClient } from '../../kube/client.ts'
+import { conditionsOf, metCondition } from '../../kube/conditions.ts'
 import { describeRef, type KubeObject, refOf } from '../../kube/objects.ts'
 import { mark } from '../2-kubernetes/marks.ts'
 import { applyObject } from '../2-kubernetes/object-step.ts'
@@ -10,17 +11,6 @@ export const crdKind = { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomRes
 export const crdStep = 'stack'
 const servedTimeoutMs = 300_000
 
-const statusSchema = z.looseObject({
-  status: z
-    .looseObject({
-      // Null until the API server has looked at it.
-      conditions: z
-        .array(z.looseObject({ type: z.string(), status: z.string() }))
-        .nullish()
-        .transform(conditions => conditions ?? []),
-    })
-    .prefault({}),
-})
 export const crdSchema = z.looseObject({
   spec: z.looseObject({
     group: z.string(),
@@ -51,8 +41,5 @@ export async function applyCrds(
 }
 
 function isEstablished(object: KubeObject | undefined): boolean {
-  if (object === undefined) return false
-  return statusSchema
-    .parse(object)
-    .status.conditions.some(({ type, status }) => type === 'Established' && status === 'True')
+  return object !== undefined && metCondition(conditionsOf(object), 'Established') !== undefined
 }

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import type { Cloud, CloudName } from '../../clouds/cloud.ts'
 import type { Finding } from '../../engine/check.ts'
 import type { KubeClient } from '../../kube/client.ts'
+import { conditionsOf } from '../../kube/conditions.ts'
 import { compareWithLive } from '../../kube/drift.ts'
 import { describeRef, refOf } from '../../kube/objects.ts'
 import { amountOf } from '../../kube/quantity.ts'
@@ -114,28 +115,10 @@ async function enforcedFinding(client: KubeClient, stands: Finding): Promise<Fin
     : { status: 'warn', detail: `${stands.detail}; simulated: on these nodes nobody enforces them` }
 }
 
-const autoscalerSchema = z.looseObject({
-  status: z
-    .looseObject({
-      conditions: z
-        .array(
-          z.looseObject({
-            type: z.string(),
-            status: z.string(),
-            reason: z.string().default(''),
-            message: z.string().default(''),
-          }),
-        )
-        .default([]),
-    })
-    .prefault({}),
-})
-
 async function scalingFinding(client: KubeClient, stands: Finding): Promise<Finding> {
   const scalers = await client.list({ apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler' })
   const blind = scalers.flatMap(scaler => {
-    const { conditions } = autoscalerSchema.parse(scaler).status
-    const active = conditions.find(({ type }) => type === 'ScalingActive')
+    const active = conditionsOf(scaler).find(({ type }) => type === 'ScalingActive')
     if (active?.status === 'True' || active?.reason === 'ScalingDisabled') return []
     const why = active === undefined ? 'not looked at yet' : `${active.reason}: ${active.message}`
     return [{ name: describeRef(refOf(scaler)), why }]
