@@ -278,6 +278,7 @@ const settings = {
   validation: validation.optional(),
   delivery: delivery.optional(),
 }
+
 /** The validated mlp.yaml of one environment with defaults filled in; plain data. */
 export const configSchema = z.strictObject({
   apiVersion: z.literal(apiVersion, { error: apiVersion }),

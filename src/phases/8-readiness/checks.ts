@@ -19,24 +19,40 @@ import { notEnforced } from './pod-security-step.ts'
 const fullShare = 0.9
 const simulatedKey = 'mlp.dev/simulated'
 
-const whys: Readonly<Record<string, string>> = {
-  'network-policies': 'Any pod may speak to any other, and to the whole internet.',
-  quotas: 'A mistake in one namespace takes the whole cluster, or buys nodes without end.',
-  roles: 'People work with more rights than they need, or with none.',
-  autoscalers: 'Load that grows is answered by nobody, and load that shrinks goes on costing.',
+/** What is missing where one is missing, and what is asked beyond that its objects stand: whether they have an effect. */
+const aspects: Readonly<
+  Record<
+    string,
+    { readonly why: string; readonly effect?: (client: KubeClient) => Promise<Finding | undefined> }
+  >
+> = {
+  'network-policies': {
+    why: 'Any pod may speak to any other, and to the whole internet.',
+    effect: enforcedFinding,
+  },
+  quotas: {
+    why: 'A mistake in one namespace takes the whole cluster, or buys nodes without end.',
+    effect: roomFinding,
+  },
+  roles: { why: 'People work with more rights than they need, or with none.' },
+  autoscalers: {
+    why: 'Load that grows is answered by nobody, and load that shrinks goes on costing.',
+    effect: scalingFinding,
+  },
 }
 
 /** Issue: each thing of readiness has a check that fails when it is taken away by hand. */
 export function readinessChecks({ name: cloud }: Cloud): readonly PlatformCheck[] {
   const again = `mlp phase 8 --cloud ${cloud}`
   const check = clusterCheck(8, cloud)
-  const stands = (declaration: Declaration) =>
-    check(declaration.name, declaration.title, whys[declaration.name] ?? '', [], async (context, client) => {
-      const finding = await declaredFinding(context, client, cloud, declaration, again)
-      return finding.status === 'pass' ? await more(declaration, context, client, finding) : finding
-    })
   return [
-    ...declarations.map(stands),
+    ...declarations.map(declaration => {
+      const { why = '', effect } = aspects[declaration.name] ?? {}
+      return check(declaration.name, declaration.title, why, [], async (context, client) => {
+        const stands = await declaredFinding(context, client, cloud, declaration, again)
+        return stands.status === 'pass' ? ((await effect?.(client)) ?? stands) : stands
+      })
+    }),
     check(
       'pod-security',
       'Pod Security level restricted is enforced',
@@ -74,19 +90,6 @@ export function readinessChecks({ name: cloud }: Cloud): readonly PlatformCheck[
   ]
 }
 
-/** Beyond that the objects are there: whether they have an effect. */
-async function more(
-  { name }: Declaration,
-  _context: Context,
-  client: KubeClient,
-  stands: Finding,
-): Promise<Finding> {
-  if (name === 'network-policies') return await enforcedFinding(client, stands)
-  if (name === 'autoscalers') return await scalingFinding(client, stands)
-  if (name === 'quotas') return await roomFinding(client, stands)
-  return stands
-}
-
 async function declaredFinding(
   context: Context,
   client: KubeClient,
@@ -107,15 +110,15 @@ async function declaredFinding(
   return problems.length === 0 ? pass(`${objects.length} objects`) : fail(problems.join('\n'), [again])
 }
 
-async function enforcedFinding(client: KubeClient, stands: Finding): Promise<Finding> {
+async function enforcedFinding(client: KubeClient): Promise<Finding | undefined> {
   const nodes = await client.list({ apiVersion: 'v1', kind: 'Node' })
   const played = nodes.filter(node => node.metadata.annotations?.[simulatedKey] === 'true')
   return played.length === 0
-    ? stands
-    : { status: 'warn', detail: `${stands.detail}; simulated: on these nodes nobody enforces them` }
+    ? undefined
+    : { status: 'warn', detail: 'the objects stand; simulated: on these nodes nobody enforces them' }
 }
 
-async function scalingFinding(client: KubeClient, stands: Finding): Promise<Finding> {
+async function scalingFinding(client: KubeClient): Promise<Finding | undefined> {
   const scalers = await client.list({ apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler' })
   const blind = scalers.flatMap(scaler => {
     const active = conditionsOf(scaler).find(({ type }) => type === 'ScalingActive')
@@ -123,7 +126,7 @@ async function scalingFinding(client: KubeClient, stands: Finding): Promise<Find
     const why = active === undefined ? 'not looked at yet' : `${active.reason}: ${active.message}`
     return [{ name: describeRef(refOf(scaler)), why }]
   })
-  if (blind.length === 0) return stands
+  if (blind.length === 0) return undefined
   const metrics = await client.get({
     apiVersion: 'apiregistration.k8s.io/v1',
     kind: 'APIService',
@@ -152,7 +155,7 @@ const quotaSchema = z.looseObject({
 })
 
 /** A namespace that is nearly full refuses its next rollout. */
-async function roomFinding(client: KubeClient, stands: Finding): Promise<Finding> {
+async function roomFinding(client: KubeClient): Promise<Finding | undefined> {
   const quotas = await client.list({ apiVersion: 'v1', kind: 'ResourceQuota' })
   const full = quotas.flatMap(quota => {
     const { hard, used } = quotaSchema.parse(quota).status
@@ -165,7 +168,7 @@ async function roomFinding(client: KubeClient, stands: Finding): Promise<Finding
     })
   })
   return full.length === 0
-    ? stands
+    ? undefined
     : {
         status: 'warn',
         detail: full.join('\n'),

@@ -30,7 +30,7 @@ export const roles: Declaration = {
     return objects.flatMap(object =>
       object.kind === 'ClusterRole'
         ? [object]
-        : inNamespaces(withSubjects(object, subjectsOf(context.config, cloud, object.metadata.name))),
+        : inNamespaces({ ...object, subjects: subjectsOf(context.config, cloud, object.metadata.name) }),
     )
   },
   inputs: (context, cloud) => ({
@@ -56,10 +56,6 @@ function subjectsOf(config: Config, cloud: CloudName, binding: string) {
     kind: 'Group',
     name,
   }))
-}
-
-function withSubjects(object: KubeObject, subjects: ReturnType<typeof subjectsOf>): KubeObject {
-  return { ...object, subjects }
 }
 
 function inNamespaces(object: KubeObject): readonly KubeObject[] {

@@ -1,5 +1,4 @@
 import * as z from 'zod'
-import type { CloudName } from '../../clouds/cloud.ts'
 import { homeCloud } from '../../config/configured-clouds.ts'
 import { MlpError } from '../../engine/errors.ts'
 import { parseJson } from '../../engine/json.ts'
@@ -22,12 +21,12 @@ const dataSchema = z.looseObject({ data: z.record(z.string(), z.string()).defaul
 
 /** Who signed what; what cannot be read as a signature is none. */
 export async function readSignOffs(context: Context): Promise<ReadonlyMap<string, SignOff>> {
-  return await readFrom(await requireCluster(context, homeOf(context)))
+  return await readFrom(await requireCluster(context, homeCloud(context.config)))
 }
 
 /** Keeps that somebody vouches for items; what others signed stays. */
 export async function writeSignOffs(context: Context, signed: ReadonlyMap<string, SignOff>): Promise<void> {
-  const client = await requireCluster(context, homeOf(context))
+  const client = await requireCluster(context, homeCloud(context.config))
   const all = new Map([...(await readFrom(client)), ...signed])
   const data = Object.fromEntries([...all].map(([item, signOff]) => [item, JSON.stringify(signOff)]))
   await client.apply(
@@ -53,10 +52,6 @@ export function readSignOffFlag(flag: string, user: string): { readonly item: st
     detail: `There are: ${known.join(', ')}.`,
     remedy: ["mlp phase 8 --sign-off 'team-training=Your Name'", 'mlp verify --go-live shows the checklist.'],
   })
-}
-
-function homeOf({ config }: Context): CloudName {
-  return homeCloud(config)
 }
 
 async function readFrom(client: KubeClient): Promise<ReadonlyMap<string, SignOff>> {
