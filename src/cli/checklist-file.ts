@@ -1,10 +1,11 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemErrorCode, writeFileAtomically } from '../engine/atomic-file.ts'
 import { MlpError } from '../engine/errors.ts'
 import { parseJson } from '../engine/json.ts'
 import type { ItemState } from '../phases/8-readiness/checklist.ts'
 import { type ChecklistDocument, checklistDocument, documentVersion } from './contract.ts'
+import { runIds } from './run-folders.ts'
 
 const fileName = 'checklist.json'
 
@@ -41,7 +42,7 @@ export async function keepChecklist(runs: string, document: ChecklistDocument): 
 
 /** The newest that some run left, or that of one run. Throws MLP5233 when there is none. */
 export async function newestChecklist(runs: string, wanted: string | undefined): Promise<ChecklistDocument> {
-  const ids = (await namesIn(runs)).toSorted().toReversed()
+  const ids = await runIds(runs)
   for (const id of ids.filter(name => wanted === undefined || name === wanted)) {
     const document = await readChecklist(join(runs, id, fileName))
     if (document !== undefined) return document
@@ -60,15 +61,6 @@ async function readChecklist(file: string): Promise<ChecklistDocument | undefine
     return parsed.success ? parsed.data : undefined
   } catch (error) {
     if (systemErrorCode(error) === 'ENOENT') return undefined
-    throw error
-  }
-}
-
-async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder)
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return []
     throw error
   }
 }

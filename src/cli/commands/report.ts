@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { readdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { systemErrorCode } from '../../engine/atomic-file.ts'
@@ -12,6 +12,7 @@ import { checklistPage } from '../report/checklist-page.ts'
 import { reportPage } from '../report/report-page.ts'
 import { parseRunEvent } from '../report/run-events.ts'
 import { emptyRecord, type RunRecord, recordEvent } from '../report/run-record.ts'
+import { runIds } from '../run-folders.ts'
 
 /**
  * Writes a run's `report.html` beside its log, from the events that it left there, or the checklist that a run of
@@ -56,7 +57,7 @@ async function findRun(
   runs: string,
   wanted: string | undefined,
 ): Promise<{ readonly runId: string; readonly record: RunRecord }> {
-  const ids = (await namesIn(runs)).toSorted().toReversed()
+  const ids = await runIds(runs)
   for (const runId of ids.filter(id => wanted === undefined || id === wanted)) {
     const record = await readRun(join(runs, runId, 'events.ndjson'))
     if (record !== undefined && (wanted !== undefined || record.started !== undefined))
@@ -84,13 +85,4 @@ async function readRun(file: string): Promise<RunRecord | undefined> {
     throw error
   }
   return record.lastAt === 0 ? undefined : record
-}
-
-async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder)
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return []
-    throw error
-  }
 }

@@ -1,42 +1,24 @@
 import { duration } from '../../engine/durations.ts'
 import { type Content, type Html, html } from './html.ts'
+import { page } from './page.ts'
 import type { RunRecord } from './run-record.ts'
 import { commandsSection, leftoversSection, remarksSection } from './sections.ts'
 import { checksSection, failuresSection, stepsSection } from './steps-sections.ts'
-import { style } from './style.ts'
 
-/**
- * A run as one HTML document: no scripts, nothing loaded from elsewhere, and everything that came from outside escaped.
- */
+/** A run as one HTML document; everything that came from outside is escaped. */
 export function reportPage(record: RunRecord): string {
   const heading = headingOf(record)
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${heading.text}</title>
-<style>${style}</style>
-</head>
-<body>
-<main>
-<header>
-<h1>${heading.markup}</h1>
-${summary(record)}
-</header>
-${failuresSection(record)}
-${leftoversSection(record)}
-${stepsSection(record)}
-${checksSection(record)}
-${remarksSection(record)}
-${commandsSection(record)}
-</main>
-</body>
-</html>
-`
-  return page.markup
+  const header = html`<h1>${heading.markup}</h1>
+${summary(record)}`
+  const sections = [
+    failuresSection(record),
+    leftoversSection(record),
+    stepsSection(record),
+    checksSection(record),
+    remarksSection(record),
+    commandsSection(record),
+  ]
+  return page(heading.text, header, sections)
 }
 
 const results: Readonly<Record<string, { readonly words: string; readonly tone: string }>> = {
