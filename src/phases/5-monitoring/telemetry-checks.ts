@@ -89,7 +89,7 @@ export function telemetryChecks(config: Config, cloud: Cloud): readonly Platform
             'A line that a service writes now is found',
             'Nobody can read what happened.',
             [id('collector')],
-            async (_context, client) => {
+            async (context, client) => {
               const asked = await request(client)
               if (typeof asked !== 'string') return asked
               const found = await arrival(async () => {
@@ -97,7 +97,7 @@ export function telemetryChecks(config: Config, cloud: Cloud): readonly Platform
                 const answer = await askSet(client, victoriaLogs, 9428, `/select/logsql/query?query=${query}`)
                 if (answer === simulated) return simulated
                 return answer.split('\n').filter(line => line !== '').length
-              })
+              }, context.signal)
               if (found === simulated) return simulatedFinding('victoria-logs')
               return found > 0
                 ? pass(`${found} lines of the request that was just made`)
@@ -113,10 +113,10 @@ export function telemetryChecks(config: Config, cloud: Cloud): readonly Platform
             'The trace of an inference is found',
             'Nobody sees where a request spent its time.',
             [id('collector')],
-            async (_context, client) => {
+            async (context, client) => {
               const asked = await request(client)
               if (typeof asked !== 'string') return asked
-              const found = await arrival(() => findTrace(client, asked))
+              const found = await arrival(() => findTrace(client, asked), context.signal)
               if (found === simulated) return simulatedFinding('jaeger')
               if (found === 0)
                 return fail(`no trace of the inference that was made ${arrivalMs / 1000} s ago`, [again])
@@ -155,12 +155,12 @@ async function request(client: KubeClient): Promise<string | Finding> {
 }
 
 /** Until something is there, for as long as it may take to arrive; 0 where nothing came. */
-async function arrival<T>(look: () => Promise<T | 0>): Promise<T | 0> {
+async function arrival<T>(look: () => Promise<T | 0>, signal: AbortSignal): Promise<T | 0> {
   const deadline = Date.now() + arrivalMs
   for (;;) {
     const found = await look()
     if (found !== 0 || Date.now() > deadline) return found
-    await delay(pollMs)
+    await delay(pollMs, undefined, { signal })
   }
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { parseDocument } from 'yaml'
 import * as z from 'zod'
 import type { CloudName } from '../../clouds/cloud.ts'
 import { contextName, platformId, platformIdKey } from '../../config/names.ts'
@@ -208,15 +209,24 @@ function sized(
   return { ...object, spec: z.json().parse(changed) }
 }
 
+/** What reads lines, in a collector's configuration. */
+const lines = ['receivers', 'filelog']
+
 /** Each line says of which cluster it is, for who looks at several. */
 function withCluster({ config }: DeclarationContext, cloud: CloudName, object: KubeObject): KubeObject {
   const data = z.record(z.string(), z.string()).parse(object['data'])
-  const resource = `{ k8s.cluster.name: ${contextName(cloud, config)}, cloud.provider: ${cloud}, deployment.environment.name: ${config.environment} }`
-  const replaced = Object.entries(data).map(([file, text]) => [
-    file,
-    text.replace('resource: {}', `resource: ${resource}`),
-  ])
-  return { ...object, data: Object.fromEntries(replaced) }
+  const files = Object.entries(data).map(([file, text]) => {
+    const document = parseDocument(text)
+    if (document.hasIn(lines)) {
+      document.setIn([...lines, 'resource'], {
+        'k8s.cluster.name': contextName(cloud, config),
+        'cloud.provider': cloud,
+        'deployment.environment.name': config.environment,
+      })
+    }
+    return [file, document.toString({ lineWidth: 0 })]
+  })
+  return { ...object, data: Object.fromEntries(files) }
 }
 
 async function unfinished(
