@@ -37,6 +37,7 @@ function makeKey() {
 }
 
 const user = makeKey()
+const narrow = makeKey()
 const limited = makeKey()
 const expired = makeKey()
 
@@ -62,7 +63,13 @@ const clients = [
     keys: [user.entry, { ...expired.entry, expires: '2020-01-01T00:00:00Z' }],
   },
   {
-    // Its count is kept in the cache: another run is another client.
+    name: testName('narrow'),
+    scopes: ['infer:iris'],
+    rateLimit: { requestsPerSecond: 1000, burst: 2000 },
+    keys: [narrow.entry],
+  },
+  {
+    // Its count is kept in the cache: another run is another client. What is refused counts too, so nobody else asks by it.
     name: testName(`limited-${limited.entry.id}`),
     scopes: ['infer:iris'],
     rateLimit: { requestsPerSecond: 0.01, burst },
@@ -145,7 +152,7 @@ export const twinTests: readonly ValidationTest<CloudBench>[] = [
     run: (bench, signal) =>
       atTwin(bench, signal, async send => {
         const tries = [
-          { who: 'a key for another model', key: limited.key, wanted: 403 },
+          { who: 'a key for another model', key: narrow.key, wanted: 403 },
           { who: 'a key that has expired', key: expired.key, wanted: 401 },
           { who: 'a key for all models', key: user.key, wanted: 200 },
         ]
@@ -164,20 +171,22 @@ export const twinTests: readonly ValidationTest<CloudBench>[] = [
     after: ['twins'],
     run: (bench, signal) =>
       atTwin(bench, signal, async send => {
-        const answers: Answer[] = []
-        for (let request = 0; request < burst + 3; request++)
-          answers.push(await send(inference('iris', irisQuestion, limited.key)))
-        const statuses = answers.map(({ status }) => status)
-        const served = statuses.filter(status => status === 200).length
-        const refused = answers.filter(({ status }) => status === 429)
         const wanted = `${burst} answers, then 429 with Retry-After`
-        const right =
-          served === burst &&
-          served + refused.length === answers.length &&
-          refused.every(({ headers }) => Number(headers['retry-after']) > 0)
-        return right
-          ? passed(`${served} answers, then 429 with Retry-After`)
-          : failed(wanted, statuses.join(', '))
+        const statuses: number[] = []
+        let last: Answer | undefined
+        // A gateway whose cache does not answer in time counts by itself, so that two counts may let through twice as many.
+        while (last?.status !== 429 && statuses.length <= 2 * burst) {
+          last = await send(inference('iris', irisQuestion, limited.key))
+          statuses.push(last.status)
+        }
+        const served = statuses.filter(status => status === 200).length
+        const seen = `${statuses.join(', ')}, Retry-After ${last?.headers['retry-after'] ?? 'missing'}`
+        const right = served === statuses.length - 1 && last?.status === 429
+        if (!right || served < burst || !(Number(last?.headers['retry-after']) > 0))
+          return failed(wanted, seen)
+        const alone =
+          served > burst ? ', some of them let through by the gateway alone, without the cache' : ''
+        return passed(`${served} answers${alone}; then 429 with Retry-After`)
       }),
   },
   {
