@@ -236,12 +236,12 @@ describe('a validation', { timeout: 240_000 }, () => {
     await step.apply(context, progress)
     await client.apply(deployment('second'))
     expect(await step.status(context)).toMatchObject({
-      state: 'drifted',
+      state: 'partial',
       why: 'what is deployed on aws is not what was validated',
     })
     const meanwhile = stepOf(green, () => client.apply(deployment('third')))
     await expect(meanwhile.apply(context, progress)).rejects.toMatchObject({ code: 'MLP5261' })
-    expect(await meanwhile.status(context)).toMatchObject({ state: 'drifted' })
+    expect(await meanwhile.status(context)).toMatchObject({ state: 'partial' })
   })
 
   test('takes away what a run that was killed has left, before anything else', async () => {

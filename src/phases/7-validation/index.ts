@@ -1,5 +1,8 @@
 import type { CloudName } from '../../clouds/cloud.ts'
 import { configuredClouds } from '../../config/configured-clouds.ts'
+import type { Config } from '../../config/schema.ts'
+import { applicationsOf } from '../3-applications/applications.ts'
+import { otherClouds } from '../4-mesh/mesh.ts'
 import type { Phase, PlatformStep } from '../phase.ts'
 import { openBench } from './bench.ts'
 import { chaosStep } from './chaos-step.ts'
@@ -28,7 +31,7 @@ export const validationPhase: Phase = {
     const clouds = configuredClouds(config)
     return [
       unitsStep(config),
-      ...clouds.flatMap(cloud => [integrationStep(cloud), loadStep(config, cloud)]),
+      ...clouds.flatMap(cloud => [integrationStep(config, cloud), loadStep(config, cloud)]),
       syncStep(config),
       failoverStep(config),
       ...clouds.map(cloud => chaosStep(config, cloud)),
@@ -38,7 +41,7 @@ export const validationPhase: Phase = {
   checks: (_config, clouds) => validationChecks([...clouds.keys()]),
 }
 
-function integrationStep(cloud: CloudName): PlatformStep {
+function integrationStep(config: Config, cloud: CloudName): PlatformStep {
   const tests = [
     ...ingressTests,
     ...stateTests,
@@ -51,10 +54,12 @@ function integrationStep(cloud: CloudName): PlatformStep {
     name: 'integration',
     cloud,
     title: 'The services with what they stand on, and with each other',
+    // Whatever is still being deployed would be tested half, and is nothing that was validated.
     needs: [
-      `3.${cloud}.api-gateway`,
-      `3.${cloud}.data-sync`,
+      ...applicationsOf(config, cloud).map(name => `3.${cloud}.${name}` as const),
+      `4.${cloud}.gateway`,
       `4.${cloud}.strict-mtls`,
+      ...otherClouds(config, cloud).map(other => `4.${cloud}.mesh-remote-${other}` as const),
       `5.${cloud}.monitors`,
     ],
     clouds: () => [cloud],

@@ -69,12 +69,12 @@ export function validationStep(options: ValidationOptions): PlatformStep {
           return { state: 'partial', why: `the last validation failed: ${record.failures.join('; ')}` }
         const of = await ofThis(context)
         if (record.of !== of)
-          return { state: 'drifted', why: `validated: ${record.of || 'less'}; asked for: ${of}` }
+          return { state: 'partial', why: `validated: ${record.of || 'less'}; asked for: ${of}` }
         const deployed = { [home]: await deployedNow(context, client) }
         for (const other of others)
           deployed[other] = await deployedNow(context, await requireCluster(context, other))
         const why = outdated(record, deployed)
-        if (why !== undefined) return { state: 'drifted', why }
+        if (why !== undefined) return { state: 'partial', why }
         const said = record.simulated.length === 0 ? '' : `, ${record.simulated.length} simulated`
         return {
           state: 'present',
