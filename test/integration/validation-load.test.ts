@@ -6,7 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startGateway, type TestGateway } from '../../services/api-gateway/test/gateway-fixture.ts'
 import { type ModelServer, startModelServer } from '../../services/api-gateway/test/model-server.ts'
 import type { EventBody } from '../../src/engine/events.ts'
+import { atLeast } from '../../src/phases/7-validation/load/chance.ts'
 import { quantileMs, readHistogram, since } from '../../src/phases/7-validation/load/histogram.ts'
+import { cannotMeasure, watchMachine } from '../../src/phases/7-validation/load/machine.ts'
 import { objectivesIn } from '../../src/phases/7-validation/load/objectives.ts'
 import { loadPage } from '../../src/phases/7-validation/load/page.ts'
 import { limitIn, planLoad, profiles } from '../../src/phases/7-validation/load/plan.ts'
@@ -156,6 +158,29 @@ test('the rate follows the replicas and what autoscalers may make of them, and s
   })
   expect(limitIn('"requests";q=200;w=2')).toBe(100)
   expect(limitIn(undefined)).toBeUndefined()
+})
+
+test('one failure of a smoke test may be chance, two are none', () => {
+  expect(atLeast(1, 75, 0.001)).toBeCloseTo(0.0723, 3)
+  expect(atLeast(2, 75, 0.001)).toBeCloseTo(0.0026, 3)
+  expect(atLeast(75, 75, 0.001)).toBe(0)
+  expect(atLeast(0, 75, 0.001)).toBe(1)
+})
+
+test('a machine without time to spare measures itself', async () => {
+  const quiet = { idle: 0.6, lateMs: 3, waiting: 0.8 }
+  expect(cannotMeasure(quiet)).toBe(false)
+  for (const one of [{ idle: 0.05 }, { lateMs: 400 }, { waiting: 9 }])
+    expect(cannotMeasure({ ...quiet, ...one })).toBe(true)
+  const use = watchMachine()
+  await new Promise(resolve => setTimeout(resolve, 200))
+  const busyUntil = performance.now() + 300
+  while (performance.now() < busyUntil);
+  await new Promise(resolve => setTimeout(resolve, 50))
+  const seen = use()
+  expect(seen.idle).toBeGreaterThanOrEqual(0)
+  expect(seen.idle).toBeLessThanOrEqual(1)
+  expect(seen.lateMs).toBeGreaterThanOrEqual(0)
 })
 
 test('what is neither form of a summary is not taken for one', () => {
