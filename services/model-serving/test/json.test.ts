@@ -53,7 +53,8 @@ describe('numbers in JSON', () => {
     )
     fc.assert(
       fc.property(fc.array(fragment, { maxLength: 12 }), fragments => {
-        const text = fragments.join('')
+        // Whoever asks has found where the array begins.
+        const text = fragments.join('').trimStart()
         let expected: unknown
         try {
           expected = JSON.parse(text)
