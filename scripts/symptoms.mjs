@@ -224,7 +224,7 @@ export const occasions = [
       {
         see: 'Something is left, or still costs money',
         first:
-          'Each leftover is listed with its cloud, type and id. Data is kept unless --destroy-data is given.',
+          'Each leftover is listed with its cloud, type, id, and what one costs an hour where the cloud’s list says so; [teardown.md](teardown.md) says what is asked. Data is kept unless --destroy-data is given.',
         look: ['mlp teardown'],
         codes: ['MLP5243'],
       },

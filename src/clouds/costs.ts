@@ -1,7 +1,7 @@
 import type { CostLine } from './cost-line.ts'
 
 /** A year's hours by twelve: what the clouds' own calculators take for a month. */
-const hoursAMonth = 730
+export const hoursAMonth = 730
 export const daysAMonth = hoursAMonth / 24
 
 /** One price of a price list. */

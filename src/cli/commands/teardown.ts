@@ -37,6 +37,7 @@ async function tearDownIn(options: TeardownOptions, session: Session): Promise<E
   if (undone.result !== 'ok' || first > 1) return session.finish(undone)
   const found = await sweep(session.clouds, {
     destroyData: context.consent.destroyData,
+    withCosts: true,
     signal: session.signal,
   })
   const left = [...undone.left, ...found.left]
@@ -51,7 +52,11 @@ async function tearDownIn(options: TeardownOptions, session: Session): Promise<E
 /** Names the target and the blast radius before anything is touched. */
 async function confirmed(context: Context): Promise<boolean> {
   const { consent, config, target } = context
-  const found = await sweep(context.clouds, { destroyData: consent.destroyData, signal: context.signal })
+  const found = await sweep(context.clouds, {
+    destroyData: consent.destroyData,
+    withCosts: false,
+    signal: context.signal,
+  })
   const details = [...context.clouds.values()].map(({ name, title }) => {
     const count = (rows: readonly Leftover[]) => rows.filter(({ cloud }) => cloud === name).length
     const account = target.clouds[name]?.account

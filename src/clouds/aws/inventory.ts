@@ -1,6 +1,7 @@
 import type { CloudResource } from '../cloud.ts'
 import { nameOf, ownChecks } from './dns-global.ts'
 import { gitHubProviderArn, gitHubProviderTags } from './federation.ts'
+import { clusterArns, networkArns } from './leftovers.ts'
 import { type AwsPlatform, ask, find, isOurs, taggedArns } from './platform.ts'
 
 interface ArnKind {
@@ -42,6 +43,9 @@ const kinds: readonly ArnKind[] = [
   { pattern: /^ec2:snapshot\//, type: 'aws_ebs_snapshot', holdsData: true },
   { pattern: /^ec2:network-interface\//, type: 'aws_network_interface', holdsData: false },
   { pattern: /^ec2:instance\//, type: 'aws_instance', holdsData: false },
+  { pattern: /^elasticloadbalancing:loadbalancer\/(app|net|gwy)\//, type: 'aws_lb', holdsData: false },
+  { pattern: /^elasticloadbalancing:loadbalancer\//, type: 'aws_elb', holdsData: false },
+  { pattern: /^elasticloadbalancing:targetgroup\//, type: 'aws_lb_target_group', holdsData: false },
   { pattern: /^secretsmanager:secret:/, type: 'aws_secretsmanager_secret', holdsData: true },
 ]
 
@@ -51,8 +55,8 @@ export function resourceOfArn(arn: string): CloudResource {
   const path = rest.join(':')
   const kind = kinds.find(({ pattern }) => pattern.test(`${service}:${path}`))
   const name =
-    service === 's3' || /^ecr|^logs/.test(service)
-      ? path.replace(/^(repository\/|log-group:)/, '')
+    service === 's3' || /^ecr|^logs|^elasticloadbalancing/.test(service)
+      ? path.replace(/^(repository\/|log-group:|(loadbalancer|targetgroup)\/(app\/|net\/|gwy\/)?)/, '')
       : last(path)
   return {
     type: kind?.type ?? `${service}:${path.split(/[:/]/)[0]}`,
@@ -69,7 +73,7 @@ function last(path: string): string {
 /** Everything of this platform's in the account, asked of AWS alone. The state bucket is among it. */
 export async function* inventory(platform: AwsPlatform, signal: AbortSignal): AsyncIterable<CloudResource> {
   const seen = new Set<string>()
-  const listed = [tagged, roles, controlPlaneLog, clusterLeftovers, databaseSnapshots, healthChecks]
+  const listed = [tagged, roles, controlPlaneLog, untagged, databaseSnapshots, healthChecks]
   for (const list of listed) {
     for await (const resource of list(platform, signal)) {
       if (seen.has(resource.id)) continue
@@ -87,14 +91,24 @@ function reasonToKeep({ names }: AwsPlatform, { type, name }: CloudResource): st
   return 'the last snapshot of a deleted database; delete it in RDS when nobody needs it any more'
 }
 
-/** The tagging API lists for a while what is deleted already; keys for the weeks of their deletion window. */
 async function* tagged(platform: AwsPlatform, signal: AbortSignal): AsyncIterable<CloudResource> {
   for await (const arn of taggedArns(platform, undefined, signal)) {
-    const resource = resourceOfArn(arn)
-    if (resource.type === 'aws_kms_key' && !(await keyLives(platform, arn, signal))) continue
-    if (resource.type === 'aws_nat_gateway' && !(await natLives(platform, resource.name, signal))) continue
-    yield resource
+    const found = await living(platform, arn, signal)
+    if (found !== undefined) yield found
   }
+}
+
+/** The tagging API lists for a while what is deleted already; keys for the weeks of their deletion window. */
+async function living(
+  platform: AwsPlatform,
+  arn: string,
+  signal: AbortSignal,
+): Promise<CloudResource | undefined> {
+  const resource = resourceOfArn(arn)
+  if (resource.type === 'aws_kms_key' && !(await keyLives(platform, arn, signal))) return undefined
+  if (resource.type === 'aws_nat_gateway' && !(await natLives(platform, resource.name, signal)))
+    return undefined
+  return resource
 }
 
 async function keyLives({ clients }: AwsPlatform, arn: string, abortSignal: AbortSignal): Promise<boolean> {
@@ -154,45 +168,13 @@ async function* controlPlaneLog(
       yield { type: 'aws_cloudwatch_log_group', id: group.arn.replace(/:\*$/, ''), name, holdsData: false }
 }
 
-/** What controllers inside the cluster made: they tag it with the cluster, not with us. */
-async function* clusterLeftovers(
-  platform: AwsPlatform,
-  abortSignal: AbortSignal,
-): AsyncIterable<CloudResource> {
-  const { DescribeNetworkInterfacesCommand, DescribeSnapshotsCommand, DescribeVolumesCommand } = await import(
-    '@aws-sdk/client-ec2'
-  )
-  const ec2 = await platform.clients.ec2()
-  const { cluster } = platform.names
-  const prefix = `arn:aws:ec2:${platform.aws.region}:${platform.aws.accountId}`
-  const Filters = [
-    { Name: 'tag-key', Values: [`kubernetes.io/cluster/${cluster}`, `k8s.io/cluster/${cluster}`] },
-  ]
-  const volumes = await ask('listing volumes', () =>
-    ec2.send(new DescribeVolumesCommand({ Filters }), { abortSignal }),
-  )
-  for (const { VolumeId: id } of volumes.Volumes ?? [])
-    if (id !== undefined)
-      yield { type: 'aws_ebs_volume', id: `${prefix}:volume/${id}`, name: id, holdsData: true }
-  const snapshots = await ask('listing snapshots', () =>
-    ec2.send(new DescribeSnapshotsCommand({ OwnerIds: ['self'], Filters }), { abortSignal }),
-  )
-  for (const { SnapshotId: id } of snapshots.Snapshots ?? [])
-    if (id !== undefined)
-      yield { type: 'aws_ebs_snapshot', id: `${prefix}:snapshot/${id}`, name: id, holdsData: true }
-  // The VPC CNI's own tag.
-  const cni = [{ Name: 'tag:cluster.k8s.amazonaws.com/name', Values: [cluster] }]
-  const interfaces = await ask('listing network interfaces', () =>
-    ec2.send(new DescribeNetworkInterfacesCommand({ Filters: cni }), { abortSignal }),
-  )
-  for (const { NetworkInterfaceId: id } of interfaces.NetworkInterfaces ?? [])
-    if (id !== undefined)
-      yield {
-        type: 'aws_network_interface',
-        id: `${prefix}:network-interface/${id}`,
-        name: id,
-        holdsData: false,
-      }
+/** What nobody tagged as ours; an ARN says what it is. */
+async function* untagged(platform: AwsPlatform, signal: AbortSignal): AsyncIterable<CloudResource> {
+  for (const arns of [clusterArns, networkArns])
+    for await (const arn of arns(platform, signal)) {
+      const found = await living(platform, arn, signal)
+      if (found !== undefined) yield found
+    }
 }
 
 /** Also those whose tags were not copied. */

@@ -65,26 +65,33 @@ export function isOurs(
   return list.some(tag => tag.Key === platformIdKey.aws && tag.Value === platform.platformId)
 }
 
-/** Tags of everything of ours that the tagging API knows, optionally of one logical resource; all pages. */
-export async function* taggedArns(
+/** Everything of ours that the tagging API knows, optionally of one logical resource. */
+export function taggedArns(
   platform: AwsPlatform,
   resource: string | undefined,
   signal: AbortSignal,
 ): AsyncIterable<string> {
-  const { GetResourcesCommand } = await import('@aws-sdk/client-resource-groups-tagging-api')
-  const client = await platform.clients.tagging()
   const filters = [
     { Key: platformIdKey.aws, Values: [platform.platformId] },
     ...(resource === undefined ? [] : [{ Key: resourceKey, Values: [resource] }]),
   ]
+  return arnsWith(platform, filters, signal)
+}
+
+/** What has all these tags, whatever their value where none is named; all pages. */
+export async function* arnsWith(
+  platform: AwsPlatform,
+  filters: readonly { readonly Key: string; readonly Values?: string[] }[],
+  signal: AbortSignal,
+): AsyncIterable<string> {
+  const { GetResourcesCommand } = await import('@aws-sdk/client-resource-groups-tagging-api')
+  const client = await platform.clients.tagging()
   let token: string | undefined
   do {
     const page = await ask('listing tagged resources', () =>
       client.send(
-        new GetResourcesCommand({ TagFilters: filters, ...(token ? { PaginationToken: token } : {}) }),
-        {
-          abortSignal: signal,
-        },
+        new GetResourcesCommand({ TagFilters: [...filters], ...(token ? { PaginationToken: token } : {}) }),
+        { abortSignal: signal },
       ),
     )
     for (const { ResourceARN: arn } of page.ResourceTagMappingList ?? []) if (arn !== undefined) yield arn

@@ -15,6 +15,7 @@ const terraformTypes: Readonly<Record<string, string>> = {
   'microsoft.network/virtualnetworks': 'azurerm_virtual_network',
   'microsoft.network/networksecuritygroups': 'azurerm_network_security_group',
   'microsoft.network/publicipaddresses': 'azurerm_public_ip',
+  'microsoft.network/loadbalancers': 'azurerm_lb',
   'microsoft.network/trafficmanagerprofiles': 'azurerm_traffic_manager_profile',
   'microsoft.network/natgateways': 'azurerm_nat_gateway',
   'microsoft.network/privateendpoints': 'azurerm_private_endpoint',
@@ -29,6 +30,9 @@ const terraformTypes: Readonly<Record<string, string>> = {
   'microsoft.sql/servers': 'azurerm_mssql_server',
   'microsoft.sql/servers/databases': 'azurerm_mssql_database',
   'microsoft.containerservice/managedclusters': 'azurerm_kubernetes_cluster',
+  'microsoft.compute/disks': 'azurerm_managed_disk',
+  'microsoft.compute/snapshots': 'azurerm_snapshot',
+  'microsoft.compute/virtualmachines': 'azurerm_linux_virtual_machine',
   // The machines behind a node pool.
   'microsoft.compute/virtualmachinescalesets': 'azurerm_kubernetes_cluster_node_pool',
 }
@@ -36,15 +40,17 @@ const terraformTypes: Readonly<Record<string, string>> = {
 const holdsData: ReadonlySet<string> = new Set([
   'azurerm_container_registry',
   'azurerm_key_vault',
+  'azurerm_managed_disk',
   'azurerm_mssql_database',
   'azurerm_mssql_server',
   'azurerm_postgresql_flexible_server',
+  'azurerm_snapshot',
   'azurerm_storage_account',
 ])
 
 /**
- * Every resource group and resource with the platform's tag, AKS's own group of machines included. Asks Resource
- * Manager only, so it also finds what terraform and mlp forgot.
+ * Every resource group and resource with the platform's tag, and what has none but stands in the platform's own groups,
+ * AKS's of machines included. Asks Resource Manager only, so it also finds what terraform and mlp forgot.
  */
 export async function* inventory(platform: AzurePlatform, signal: AbortSignal): AsyncIterable<CloudResource> {
   const arm = await platform.arm()
@@ -52,13 +58,20 @@ export async function* inventory(platform: AzurePlatform, signal: AbortSignal): 
   const filter = {
     $filter: `tagName eq 'mlp-platform-id' and tagValue eq '${platform.options.platformId}'`,
   }
-  const [groups, resources] = await Promise.all([
+  const { nodeResourceGroup } = platform.names
+  const [groups, ...resources] = await Promise.all([
     arm.list(`${base}/resourcegroups`, '2024-03-01', resource, signal, filter),
     arm.list(`${base}/resources`, '2024-03-01', resource, signal, filter),
+    arm.list(`${platform.resourceGroupId}/resources`, '2024-03-01', resource, signal),
+    arm.list(`${base}/resourceGroups/${nodeResourceGroup}/resources`, '2024-03-01', resource, signal),
   ])
-  for (const { id, name, type, managedBy } of [...groups, ...resources]) {
+  const seen = new Set<string>()
+  for (const { id, name, type, managedBy } of [...groups, ...resources.flat()]) {
+    if (seen.has(id.toLowerCase())) continue
+    seen.add(id.toLowerCase())
     // A group that AKS manages is part of its cluster, and goes with it.
-    const known = managedBy ? 'azurerm_kubernetes_cluster' : (terraformTypes[type.toLowerCase()] ?? type)
+    const isCluster = managedBy && type.toLowerCase() === 'microsoft.resources/resourcegroups'
+    const known = isCluster ? 'azurerm_kubernetes_cluster' : (terraformTypes[type.toLowerCase()] ?? type)
     yield { type: known, id, name, holdsData: holdsData.has(known) }
   }
 }

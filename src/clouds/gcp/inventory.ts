@@ -24,6 +24,7 @@ const item = z.looseObject({
   email: z.string().optional(),
   instance: z.string().optional(),
   type: z.string().optional(),
+  network: z.string().optional(),
   labels: z.record(z.string(), z.string()).optional(),
   settings: z.looseObject({ userLabels: z.record(z.string(), z.string()).optional() }).optional(),
 })
@@ -35,6 +36,13 @@ const labelled = (found: Item, { platformId }: GcpPlatform) =>
 /** The platform's own name, or one below it: `ml-platform-dev-endpoints`, but not `ml-platform-dev2`. */
 const namedAfterUs = (found: Item, { names }: GcpPlatform) =>
   found.name === names.base || found.name.startsWith(`${names.base}-`)
+
+/** What controllers in the cluster made: labelled with the cluster, or with nothing and in our network. */
+const ofCluster = (found: Item, platform: GcpPlatform) =>
+  labelled(found, platform) ||
+  namedAfterUs(found, platform) ||
+  found.labels?.['goog-k8s-cluster-name'] === platform.names.cluster ||
+  found.network?.endsWith(`/networks/${platform.names.base}`) === true
 
 const global = (collection: string) => (p: GcpPlatform) =>
   `/compute/v1/projects/${p.project}/global/${collection}`
@@ -88,6 +96,20 @@ const listings: readonly Listing[] = [
     service: 'networkconnectivity',
     path: located('serviceConnectionPolicies'),
     field: 'serviceConnectionPolicies',
+  },
+  {
+    type: 'google_compute_forwarding_rule',
+    service: 'compute',
+    path: regional('forwardingRules'),
+    field: 'items',
+    ours: ofCluster,
+  },
+  {
+    type: 'google_compute_address',
+    service: 'compute',
+    path: regional('addresses'),
+    field: 'items',
+    ours: ofCluster,
   },
   { type: 'google_compute_global_address', service: 'compute', path: global('addresses'), field: 'items' },
   {

@@ -1,6 +1,14 @@
 import type { Cloud, CloudName, CloudResource } from '../../clouds/cloud.ts'
 import type { Leftover } from '../../engine/events.ts'
 import { runsThePlatform } from './data-bearing.ts'
+import { hourlyCosts } from './hourly-costs.ts'
+
+interface SweepOptions {
+  readonly destroyData: boolean
+  /** Says of each thing that is left what it costs an hour. */
+  readonly withCosts: boolean
+  readonly signal: AbortSignal
+}
 
 /**
  * Proof of a teardown: asks each cloud for everything that carries this platform's id. Reads neither terraform's nor
@@ -8,16 +16,13 @@ import { runsThePlatform } from './data-bearing.ts'
  */
 export async function sweep(
   clouds: ReadonlyMap<CloudName, Cloud>,
-  options: { readonly destroyData: boolean; readonly signal: AbortSignal },
+  options: SweepOptions,
 ): Promise<{ readonly kept: readonly Leftover[]; readonly left: readonly Leftover[] }> {
   const each = await Promise.all([...clouds.values()].map(cloud => sweepCloud(cloud, options)))
   return { kept: each.flatMap(({ kept }) => kept), left: each.flatMap(({ left }) => left) }
 }
 
-async function sweepCloud(
-  cloud: Cloud,
-  options: { readonly destroyData: boolean; readonly signal: AbortSignal },
-) {
+async function sweepCloud(cloud: Cloud, options: SweepOptions) {
   const preparations = await cloud.preparations(options.signal)
   const prepared = new Set(preparations.map(({ id }) => id))
   const kept: Leftover[] = [...preparations]
@@ -30,7 +35,12 @@ async function sweepCloud(
     if (reason === undefined) left.push({ ...found, reason: 'still there after the teardown' })
     else kept.push({ ...found, reason })
   }
-  return { kept, left }
+  if (!options.withCosts || left.length === 0) return { kept, left }
+  const costOf = await hourlyCosts(cloud, options.signal)
+  return {
+    kept,
+    left: left.map(found => ({ ...found, reason: `${found.reason}; ${costOf(found.type)}` })),
+  }
 }
 
 function keptBecause(resource: CloudResource, destroyData: boolean): string | undefined {

@@ -22,6 +22,9 @@ test.each([
     '/aws/eks/c/cluster',
     false,
   ],
+  [`arn:aws:elasticloadbalancing:${account}:loadbalancer/net/n/50dc`, 'aws_lb', 'n/50dc', false],
+  [`arn:aws:elasticloadbalancing:${account}:loadbalancer/old`, 'aws_elb', 'old', false],
+  [`arn:aws:elasticloadbalancing:${account}:targetgroup/t/73e2`, 'aws_lb_target_group', 't/73e2', false],
   [`arn:aws:sqs:${account}:queue`, 'sqs:queue', 'queue', false],
 ])('%s', (arn, type, name, holdsData) => {
   expect(resourceOfArn(arn)).toEqual({ type, id: arn, name, holdsData })

@@ -177,8 +177,10 @@ const views: Readonly<Record<string, View>> = {
     show: ({ id, attributes }) => ({
       networkInterfaceId: id,
       subnetId: text(attributes, 'subnet_id'),
+      vpcId: text(attributes, 'vpc_id'),
       status: text(attributes, 'status') ?? 'available',
       description: text(attributes, 'description'),
+      interfaceType: text(attributes, 'interface_type') ?? 'interface',
     }),
   },
   DescribeVolumes: {

@@ -97,6 +97,31 @@ const kinds: readonly Kind[] = [
       status: 'RESERVED',
     }),
   },
+  {
+    type: 'google_compute_address',
+    collection: 'addresses',
+    singular: 'address',
+    regional: true,
+    fields: attributes => ({
+      address: attributes['address'],
+      addressType: attributes['address_type'] ?? 'EXTERNAL',
+      labels: textMap(attributes, 'effective_labels'),
+      status: 'RESERVED',
+    }),
+  },
+  {
+    type: 'google_compute_forwarding_rule',
+    collection: 'forwardingRules',
+    singular: 'forwardingRule',
+    regional: true,
+    fields: attributes => ({
+      IPAddress: attributes['ip_address'],
+      IPProtocol: attributes['ip_protocol'] ?? 'TCP',
+      loadBalancingScheme: attributes['load_balancing_scheme'] ?? 'EXTERNAL',
+      network: link(attributes['network']),
+      labels: textMap(attributes, 'effective_labels'),
+    }),
+  },
 ]
 
 const readings: readonly Route[] = kinds.flatMap(kind => {
