@@ -2,32 +2,22 @@ import * as z from 'zod'
 import type { ClusterAccess, ClusterToken } from '../clouds/cloud.ts'
 import type { MlpError } from '../engine/errors.ts'
 import { parseJson } from '../engine/json.ts'
+import { refusedBy, statusOf } from './answers.ts'
 import { type ClusterLabel, fieldConflict, notKubernetes, refused, waitedTooLong } from './errors.ts'
 import { knownKind } from './known-kinds.ts'
 import { describeUnfinished } from './leaving.ts'
-import {
-  describeRef,
-  type KubeObject,
-  type KubeStatus,
-  kubeObjectSchema,
-  type ObjectRef,
-  refOf,
-  statusSchema,
-} from './objects.ts'
+import { describeRef, type KubeObject, kubeObjectSchema, type ObjectRef, refOf } from './objects.ts'
+import { openPatches, type Patches } from './patches.ts'
 import { askPod, type PodAnswer, type PodPort, type PodRequest, withPodPort } from './port-forward.ts'
 import { type HttpAnswer, type HttpRequest, openTransport } from './transport.ts'
 import { watchUntil } from './watch.ts'
 
 /** Who mlp is to the API server when it says which fields it owns. */
 export const fieldManager = 'mlp'
-const restartManager = 'mlp-restart'
-const labelManager = 'mlp-labels'
-/** Of what is changed only for a while, and changed back: it must own nothing in the end. */
-const passingManager = 'mlp-passing'
 const pageSize = 500
 
 /** One cluster's API. Every method honours the signal it was opened with and throws MlpError MLP40xx. */
-export interface KubeClient {
+export interface KubeClient extends Patches {
   readonly label: ClusterLabel
   /** `v1.35.4` */
   version(): Promise<string>
@@ -38,25 +28,6 @@ export interface KubeClient {
   namespacedKinds(): Promise<readonly ResourceKind[]>
   /** Server-side apply with field manager `mlp`. A field that another manager owns is MLP4010, unless forced. */
   apply(object: KubeObject, options?: ApplyOptions): Promise<KubeObject>
-  /** New pods for a Deployment, StatefulSet or DaemonSet, one after the other, as `kubectl rollout restart` asks for them. */
-  restart(ref: ObjectRef, at: Date): Promise<void>
-  /** How many pods a Deployment or StatefulSet has, until an autoscaler says otherwise. */
-  scale(ref: ObjectRef, replicas: number): Promise<void>
-  /**
-   * Sets labels (null: takes them away) on an object that another step declares, and leaves that step's fields alone.
-   * Returns the API server's warnings.
-   */
-  setLabels(
-    ref: ObjectRef,
-    labels: Readonly<Record<string, string | null>>,
-    options?: Pick<ApplyOptions, 'dryRun'>,
-  ): Promise<readonly string[]>
-  /** How many pods a Deployment has, for a while: whoever declares it still owns the number. False when it is not there. */
-  scaleForAWhile(deployment: ObjectRef, replicas: number): Promise<boolean>
-  /** Whether the node takes new pods. False when there is no such node. */
-  cordon(node: string, cordoned: boolean): Promise<boolean>
-  /** As `kubectl drain` does it: false where a disruption budget does not allow it now. */
-  evict(pod: { readonly namespace: string; readonly name: string }): Promise<boolean>
   /** False when it was not there. With `uid`, only that very object and none of the same name made since. */
   delete(ref: ObjectRef, uid?: string): Promise<boolean>
   /** The object (undefined: gone) as soon as `done` says so, by watching it; MLP4011 after `timeoutMs`. */
@@ -146,7 +117,7 @@ export function openKubeClient(options: KubeClientOptions): KubeClient {
   /** Sends, and parses a success; anything else throws. */
   async function ask<T>(action: string, request: HttpRequest, schema: z.ZodType<T>): Promise<T> {
     const answer = await transport.send(request)
-    if (answer.status >= 300) throw refused(label, action, answer.status, statusOf(answer))
+    if (answer.status >= 300) throw refusedBy(label, action, answer)
     return parse(action, answer, schema)
   }
 
@@ -160,7 +131,7 @@ export function openKubeClient(options: KubeClientOptions): KubeClient {
     const action = `list the kinds of ${apiVersion}`
     const answer = await transport.send({ method: 'GET', path: apiRoot(apiVersion) })
     if (answer.status === 404) return []
-    if (answer.status >= 300) throw refused(label, action, answer.status, statusOf(answer))
+    if (answer.status >= 300) throw refusedBy(label, action, answer)
     return parse(action, answer, resourceListSchema).resources
   }
 
@@ -210,8 +181,15 @@ export function openKubeClient(options: KubeClientOptions): KubeClient {
     })
   }
 
+  async function pathOf(ref: ObjectRef): Promise<string> {
+    const path = await objectPath(ref)
+    if (path === undefined) throw unknownKind(ref)
+    return path
+  }
+
   const client: KubeClient = {
     label,
+    ...openPatches({ label, transport, pathOf, get: ref => client.get(ref) }),
     async version() {
       return (await ask('tell its version', { method: 'GET', path: '/version' }, versionSchema)).gitVersion
     },
@@ -221,7 +199,7 @@ export function openKubeClient(options: KubeClientOptions): KubeClient {
       const answer = await transport.send({ method: 'GET', path })
       if (answer.status === 404) return undefined
       const action = `read ${describeRef(ref)}`
-      if (answer.status >= 300) throw refused(label, action, answer.status, statusOf(answer))
+      if (answer.status >= 300) throw refusedBy(label, action, answer)
       return parse(action, answer, kubeObjectSchema)
     },
     async list({ apiVersion, kind, namespace, labelSelector }) {
@@ -262,98 +240,17 @@ export function openKubeClient(options: KubeClientOptions): KubeClient {
       const query = new URLSearchParams({ fieldManager, fieldValidation: 'Strict' })
       if (force) query.set('force', 'true')
       if (dryRun) query.set('dryRun', 'All')
-      const path = await objectPath(ref)
-      if (path === undefined) throw unknownKind(ref)
       const answer = await transport.send({
         method: 'PATCH',
-        path: `${path}?${query}`,
+        path: `${await pathOf(ref)}?${query}`,
         body: object,
         // JSON is YAML.
         contentType: 'application/apply-patch+yaml',
       })
       const action = `apply ${describeRef(ref)}`
       if (answer.status === 409) throw fieldConflict(label, describeRef(ref), statusOf(answer))
-      if (answer.status >= 300) throw refused(label, action, answer.status, statusOf(answer))
+      if (answer.status >= 300) throw refusedBy(label, action, answer)
       return parse(action, answer, kubeObjectSchema)
-    },
-    async restart(ref, at) {
-      const annotations = { 'kubectl.kubernetes.io/restartedAt': at.toISOString() }
-      const answer = await transport.send({
-        method: 'PATCH',
-        // A manager of its own: what mlp declares of the object stays as it is.
-        path: `${await objectPath(ref)}?${new URLSearchParams({ fieldManager: restartManager })}`,
-        body: { spec: { template: { metadata: { annotations } } } },
-        contentType: 'application/merge-patch+json',
-      })
-      if (answer.status >= 300)
-        throw refused(label, `restart ${describeRef(ref)}`, answer.status, statusOf(answer))
-    },
-    async scale(ref, replicas) {
-      const answer = await transport.send({
-        method: 'PATCH',
-        path: `${await objectPath(ref)}/scale`,
-        body: { spec: { replicas } },
-        contentType: 'application/merge-patch+json',
-      })
-      if (answer.status >= 300)
-        throw refused(label, `scale ${describeRef(ref)}`, answer.status, statusOf(answer))
-    },
-    async setLabels(ref, labels, { dryRun = false } = {}) {
-      const query = new URLSearchParams({ fieldManager: labelManager, ...(dryRun ? { dryRun: 'All' } : {}) })
-      const answer = await transport.send({
-        method: 'PATCH',
-        path: `${await objectPath(ref)}?${query}`,
-        body: { metadata: { labels } },
-        contentType: 'application/merge-patch+json',
-      })
-      if (answer.status >= 300)
-        throw refused(label, `label ${describeRef(ref)}`, answer.status, statusOf(answer))
-      return answer.warnings
-    },
-    async scaleForAWhile(ref, replicas) {
-      const path = await objectPath(ref)
-      const passing = new URLSearchParams({ fieldManager: passingManager })
-      const answer = await transport.send({
-        method: 'PATCH',
-        path: `${path}/scale?${passing}`,
-        body: { spec: { replicas } },
-        contentType: 'application/merge-patch+json',
-      })
-      if (answer.status === 404) return false
-      if (answer.status >= 300)
-        throw refused(label, `scale ${describeRef(ref)}`, answer.status, statusOf(answer))
-      // Who changes a field owns it, and the next apply of another number would be a conflict with nobody.
-      const live = await client.get(ref)
-      const managedFields = live?.metadata.managedFields?.filter(({ manager }) => manager !== passingManager)
-      await transport.send({
-        method: 'PATCH',
-        path: `${path}?${passing}`,
-        body: { metadata: { managedFields, resourceVersion: live?.metadata.resourceVersion } },
-        contentType: 'application/merge-patch+json',
-      })
-      return true
-    },
-    async cordon(node, cordoned) {
-      const answer = await transport.send({
-        method: 'PATCH',
-        path: `/api/v1/nodes/${encodeURIComponent(node)}?${new URLSearchParams({ fieldManager: passingManager })}`,
-        body: { spec: { unschedulable: cordoned ? true : null } },
-        contentType: 'application/merge-patch+json',
-      })
-      if (answer.status === 404) return false
-      if (answer.status >= 300) throw refused(label, `cordon node ${node}`, answer.status, statusOf(answer))
-      return true
-    },
-    async evict({ namespace, name }) {
-      const answer = await transport.send({
-        method: 'POST',
-        path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}/eviction`,
-        body: { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } },
-      })
-      if (answer.status === 429) return false
-      if (answer.status >= 300 && answer.status !== 404)
-        throw refused(label, `evict pod ${namespace}/${name}`, answer.status, statusOf(answer))
-      return true
     },
     async delete(ref, uid) {
       const path = await objectPath(ref)
@@ -370,8 +267,7 @@ export function openKubeClient(options: KubeClientOptions): KubeClient {
       })
       // 409: another object has taken the name since.
       if (answer.status === 404 || (answer.status === 409 && uid !== undefined)) return false
-      if (answer.status >= 300)
-        throw refused(label, `delete ${describeRef(ref)}`, answer.status, statusOf(answer))
+      if (answer.status >= 300) throw refusedBy(label, `delete ${describeRef(ref)}`, answer)
       return true
     },
     async waitFor(ref, wait) {
@@ -424,9 +320,4 @@ export function openKubeClient(options: KubeClientOptions): KubeClient {
 
 function apiRoot(apiVersion: string): string {
   return apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`
-}
-
-function statusOf(answer: HttpAnswer): KubeStatus {
-  const parsed = statusSchema.safeParse(parseJson(answer.text))
-  return parsed.success ? parsed.data : { kind: 'Status', message: answer.text.slice(0, 500), reason: '' }
 }
