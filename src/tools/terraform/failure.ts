@@ -5,7 +5,7 @@ import type { Workspace } from './workspace.ts'
 /** Turns a failed terraform into what a person can act on: the diagnostics it gave, not its exit code. */
 export function terraformFailure(
   error: unknown,
-  workspace: Workspace,
+  workspace: Pick<Workspace, 'name' | 'folder'>,
   diagnostics: readonly Diagnostic[],
 ): unknown {
   if (!(error instanceof MlpError) || error.code !== 'MLP2002') return error
@@ -60,13 +60,22 @@ const known: readonly { readonly pattern: RegExp; readonly remedy: string }[] = 
   },
 ]
 
+/** The simulated provider's words for what no cloud has said; its detail is a log, in which anything may stand. */
+const ofTheSandbox = /the sandbox itself failed/
+
 const diskFull = /no space left on device|disk quota exceeded/i
 
 function remedies(errors: readonly Diagnostic[], folder: string): readonly string[] {
-  const text = errors.map(({ summary, detail }) => `${summary} ${detail}`).join('\n')
+  const isOfTheSandbox = errors.some(({ summary }) => ofTheSandbox.test(summary))
+  const text = errors
+    .map(({ summary, detail }) => (ofTheSandbox.test(summary) ? '' : `${summary} ${detail}`))
+    .join('\n')
   const fitting = known.filter(({ pattern }) => pattern.test(text)).map(({ remedy }) => remedy)
   return [
     ...(diskFull.test(text) ? [`The disk is full: free some space (df -h ${folder}).`] : []),
+    ...(isOfTheSandbox
+      ? ['The sandbox failed, no cloud did: mlp sandbox status says what does not run, and where its log is.']
+      : []),
     ...fitting,
     'Run the same command again: what is done is kept, and it goes on from here.',
   ]
