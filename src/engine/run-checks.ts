@@ -5,16 +5,22 @@ import { schedule } from './scheduler.ts'
 import type { EngineContext } from './step.ts'
 
 export interface CheckOptions {
+  /** How many may run at a time on one cloud. */
   readonly concurrency?: number
   /** For a check that names no deadline of its own. */
   readonly timeoutMs?: number
 }
 
+/** At a time, on all clouds together, where they are few; of many, each gets at least its own share. */
+const asked = 12
+const leastShare = 4
+
 /**
  * Runs every check and answers one row each, in the order given. A check that is too slow or throws is `error`; one
  * whose `after` did not pass (a warning passes) is `blocked`; one that an interrupt kept from running is `skipped`.
- * A check that hangs holds nobody up: its row is given at its deadline, whatever it goes on doing. Rejects only for a
- * bug in the list (an id twice, an unknown `after`, a cycle).
+ * A check that hangs holds nobody up: its row is given at its deadline, whatever it goes on doing, and as each cloud has
+ * its own share of what runs at a time, one that does not answer takes none of the others'. Rejects only for a bug in
+ * the list (an id twice, an unknown `after`, a cycle).
  */
 export async function runChecks<Ctx extends EngineContext>(
   checks: readonly Check<Ctx>[],
@@ -34,9 +40,18 @@ export async function runChecks<Ctx extends EngineContext>(
     rows.set(id, row)
     context.emit({ type: 'check-finished', check: id, cloud, status, detail: row.detail, remedy })
   }
+  const clouds = new Set(checks.map(({ cloud }) => cloud)).size
+  const share = options.concurrency ?? Math.max(leastShare, Math.floor(asked / Math.max(clouds, 1)))
   await schedule({
-    graph: buildGraph(checks.map(check => ({ id: check.id, needs: check.after ?? [], check }))),
-    concurrency: options.concurrency ?? 12,
+    graph: buildGraph(
+      checks.map(check => ({
+        id: check.id,
+        needs: check.after ?? [],
+        limits: [`checks of ${check.cloud}:${share}`],
+        check,
+      })),
+    ),
+    concurrency: Number.POSITIVE_INFINITY,
     signal: context.signal,
     async run({ check }) {
       const startedAt = performance.now()

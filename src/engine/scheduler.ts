@@ -29,17 +29,16 @@ export async function schedule<Node extends GraphNode>(options: ScheduleOptions<
   const held = new Map<string, number>()
   const bugs: unknown[] = []
 
+  // Read once: a thousand nodes are looked at a thousand times.
+  const limits = new Map(graph.ordered.map(node => [node.id, (node.limits ?? []).map(parseLimit)]))
+
   const hold = (node: Node, by: 1 | -1): void => {
-    for (const limit of new Set(node.limits?.map(each => parseLimit(each).name))) {
-      held.set(limit, (held.get(limit) ?? 0) + by)
-    }
+    for (const name of new Set(limits.get(node.id)?.map(each => each.name)))
+      held.set(name, (held.get(name) ?? 0) + by)
   }
   const hasRoom = (node: Node): boolean =>
     running.size < options.concurrency &&
-    (node.limits ?? []).every(limit => {
-      const { name, count } = parseLimit(limit)
-      return (held.get(name) ?? 0) < count
-    })
+    (limits.get(node.id) ?? []).every(({ name, count }) => (held.get(name) ?? 0) < count)
   const start = (node: Node): void => {
     waiting.delete(node.id)
     hold(node, 1)
@@ -59,8 +58,7 @@ export async function schedule<Node extends GraphNode>(options: ScheduleOptions<
 
   for (;;) {
     // In order of needs, so that one pass carries a failure through a whole lane.
-    for (const node of graph.ordered) {
-      if (!waiting.has(node.id)) continue
+    for (const node of waiting.values()) {
       const cause = node.needs.find(need => ended.get(need) === 'failed' || ended.get(need) === 'blocked')
       if (cause !== undefined) {
         waiting.delete(node.id)

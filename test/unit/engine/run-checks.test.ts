@@ -99,6 +99,26 @@ describe('checks', () => {
     expect(rows[0]?.remedy).not.toEqual([])
   })
 
+  test('a cloud whose checks all wait takes no turn of another’s', async () => {
+    // Whatever is asked of AWS is answered only after what is asked of Google Cloud, which is last.
+    const answered = Promise.withResolvers<void>()
+    const waits = async (): Promise<Finding> => {
+      await answered.promise
+      return { status: 'pass', detail: '' }
+    }
+    const answers = async (): Promise<Finding> => {
+      answered.resolve()
+      return { status: 'pass', detail: '' }
+    }
+    const many = Array.from({ length: 40 }, (_, index) => check(`1.aws.${index}`, waits))
+    const rows = await runChecks(
+      [...many, check('1.gcp.last', answers, { cloud: 'gcp' })],
+      context().context,
+      { timeoutMs: 20_000 },
+    )
+    expect(rows.filter(({ status }) => status !== 'pass')).toEqual([])
+  })
+
   test('after an interrupt the rest is skipped, not passed', async () => {
     const { world, context: given } = context()
     const stop = async (): Promise<Finding> => {
