@@ -36,7 +36,7 @@ const installTimeoutMs = 600_000
 const questionTimeoutMs = 90_000
 /** An API server that is busy: istioctl gives each of its requests 15 s, and all is lost with one of them. */
 const passing =
-  /context deadline exceeded|TLS handshake timeout|connection re(?:fused|set)|unexpected EOF|too many requests|etcdserver: (?:request timed out|leader changed)/i
+  /context deadline exceeded|Client\.Timeout exceeded|TLS handshake timeout|connection re(?:fused|set)|unexpected EOF|too many requests|etcdserver: (?:request timed out|leader changed)/i
 const attempts = 3
 const pauseMs = 3_000
 /** istioctl's own: the analysis was made, and found something. */
