@@ -13,6 +13,7 @@ import { dnsCloud, gatewayPlaces, notTested, recordLines } from './dns-names.ts'
 import { dnsStep } from './dns-step.ts'
 import { gatewayCertificateStep } from './gateway-certificate-step.ts'
 import { otherClouds } from './mesh.ts'
+import { oldRevisionsStep } from './old-revisions-step.ts'
 import { overlayOf } from './overlay.ts'
 import { remoteStep } from './remote-step.ts'
 import { sidecarsStep } from './sidecars-step.ts'
@@ -34,6 +35,7 @@ export const meshPhase: Phase = {
       ...meshDeclarations(config, cloud).map(declaration => objectStep(cloud, declaration)),
       ...otherClouds(config, cloud).map(other => remoteStep(config, cloud, other)),
       sidecarsStep(cloud),
+      oldRevisionsStep(cloud),
       ...(config.dns !== undefined && cloud === dnsCloud(config) ? [dnsStep(config)] : []),
     ]),
   render: async context =>

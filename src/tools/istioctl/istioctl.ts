@@ -26,6 +26,8 @@ export interface Istioctl {
   install(overlay: string): Promise<void>
   /** New pods of namespaces that name no revision get their sidecar from this one. */
   setDefaultRevision(revision: string): Promise<void>
+  /** What a revision's istiod consists of; not gateways, CNI and CRDs, which are all revisions'. */
+  uninstallRevision(revision: string): Promise<void>
   /** Of this cluster's rules; those of the others, by their contexts, where they are looked up. */
   analyze(revision: string, others: readonly string[]): Promise<readonly AnalysisMessage[]>
   remoteClusters(revision: string): Promise<readonly RemoteCluster[]>
@@ -111,6 +113,9 @@ export function openIstioctl(context: ExecContext, options: IstioctlOptions): Is
         ['tag', 'set', 'default', '--revision', revision, '--overwrite', '--skip-confirmation'],
         questionTimeoutMs,
       )
+    },
+    async uninstallRevision(revision) {
+      await change(['uninstall', '--revision', revision, '--skip-confirmation'], installTimeoutMs)
     },
     analyze: (revision, others) =>
       ask(
