@@ -11,6 +11,7 @@ const config = {
   ...defaultSandboxConfig(),
   domain: 'ml.example.com',
   dns: { cloud: 'aws', zone: 'example.com' },
+  monitoring: { fleet: { url: 'https://metrics.example.com/api/v1/write' } },
 }
 const clouds = await createClouds(
   config,

@@ -143,6 +143,25 @@ const receivers = z
   .describe(
     'Who hears of alerts: PagerDuty of critical ones only, a watchdog service of the dead man’s switch.',
   )
+const fleet = z
+  .strictObject({
+    url: z
+      .url({ protocol: /^https?$/, error: 'the URL of a remote-write endpoint' })
+      .describe(
+        'Where metrics are sent to: the remote-write endpoint of a Prometheus, Mimir, Thanos or a hosted service.',
+      ),
+    username: text(
+      /^\S+$/,
+      'a user name',
+      'User there; without one the secret is sent as a bearer token.',
+    ).optional(),
+    secret: secret.optional(),
+  })
+  .refine(({ username, secret: given }) => username === undefined || given !== undefined, {
+    error: 'a username needs the secret that goes with it',
+    path: ['secret'],
+  })
+  .describe('One place to which each cluster sends its metrics, for a view over all clusters.')
 const monitoring = z
   .strictObject({
     chart: text(
@@ -167,6 +186,7 @@ const monitoring = z
     ),
     runbooks: z.url({ error: 'a URL' }).describe('Where docs/runbooks can be read; alerts link there.'),
     receivers,
+    fleet,
   })
   .partial()
 

@@ -3,6 +3,7 @@ import { objectStep } from '../2-kubernetes/object-step.ts'
 import type { Phase } from '../phase.ts'
 import { monitoringChecks } from './checks.ts'
 import { declarations } from './declarations.ts'
+import { fleetChecks } from './fleet-check.ts'
 import { renderMonitoring } from './render.ts'
 import { secretsStep } from './secrets-step.ts'
 import { stackStep } from './stack-step.ts'
@@ -27,5 +28,9 @@ export const monitoringPhase: Phase = {
       await Promise.all(configuredClouds(context.config).map(cloud => renderMonitoring(context, cloud)))
     ).flat(),
   checks: (config, clouds) =>
-    [...clouds.values()].flatMap(cloud => [...monitoringChecks(cloud), ...telemetryChecks(config, cloud)]),
+    [...clouds.values()].flatMap(cloud => [
+      ...monitoringChecks(cloud),
+      ...telemetryChecks(config, cloud),
+      ...fleetChecks(config, cloud),
+    ]),
 }

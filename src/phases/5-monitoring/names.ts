@@ -8,6 +8,7 @@ export const chartName = 'kube-prometheus-stack'
 
 export const grafanaSecret = 'grafana-admin'
 export const receiversSecret = 'alert-receivers'
+export const fleetSecret = 'remote-write'
 
 /** As the chart names what it makes for a release called prometheus. */
 const deployment = (name: string) =>

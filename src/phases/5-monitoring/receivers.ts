@@ -2,17 +2,19 @@ import type { Config } from '../../config/schema.ts'
 import type { JsonObject } from '../../engine/json.ts'
 import { receiversSecret } from './names.ts'
 
-export interface ReceiverKey {
-  /** In the Secret, and the name of its file in Alertmanager's pod. */
+export interface SecretKey {
+  /** In the Secret; of a receiver, the name of its file in Alertmanager's pod. */
   readonly key: string
   /** The environment variable of whoever runs mlp. */
   readonly variable: string
+  /** Whose it is, in words. */
+  readonly of: string
 }
 
 /** Of each receiver that has a secret. */
-export function receiverKeys({ monitoring }: Pick<Config, 'monitoring'>): readonly ReceiverKey[] {
+export function receiverKeys({ monitoring }: Pick<Config, 'monitoring'>): readonly SecretKey[] {
   return Object.entries(monitoring?.receivers ?? {}).flatMap(([key, receiver]) =>
-    receiver?.secret === undefined ? [] : [{ key, variable: receiver.secret }],
+    receiver?.secret === undefined ? [] : [{ key, variable: receiver.secret, of: `the receiver ${key}` }],
   )
 }
 

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { CloudName } from '../../clouds/cloud.ts'
+import type { Config } from '../../config/schema.ts'
 import { MlpError } from '../../engine/errors.ts'
 import type { Status } from '../../engine/step.ts'
 import type { KubeClient } from '../../kube/client.ts'
@@ -12,8 +13,9 @@ import { mark } from '../2-kubernetes/marks.ts'
 import { applyObject } from '../2-kubernetes/object-step.ts'
 import { undoObjects } from '../2-kubernetes/undo.ts'
 import type { Context, PlatformStep } from '../phase.ts'
-import { grafanaSecret, monitoringNamespace, receiversSecret, secretsStepId } from './names.ts'
-import { type ReceiverKey, receiverKeys } from './receivers.ts'
+import { fleetKeys, fleetSecretFacts } from './fleet.ts'
+import { fleetSecret, grafanaSecret, monitoringNamespace, receiversSecret, secretsStepId } from './names.ts'
+import { receiverKeys, type SecretKey } from './receivers.ts'
 
 const stepName = 'secrets'
 const ref = (name: string): ObjectRef => ({
@@ -23,11 +25,25 @@ const ref = (name: string): ObjectRef => ({
   namespace: monitoringNamespace,
 })
 export const grafanaRef = ref(grafanaSecret)
-const receiversRef = ref(receiversSecret)
+
+/** A Secret whose values come from whoever runs mlp; not there where none is wanted. */
+interface GivenSecret {
+  readonly ref: ObjectRef
+  readonly keys: readonly SecretKey[]
+  /** What stands beside them, and is no secret. */
+  readonly facts: Readonly<Record<string, string>>
+}
+
+function givenSecrets(config: Config): readonly GivenSecret[] {
+  return [
+    { ref: ref(receiversSecret), keys: receiverKeys(config), facts: {} },
+    { ref: ref(fleetSecret), keys: fleetKeys(config), facts: fleetSecretFacts(config) },
+  ]
+}
 
 /**
- * Grafana's password, made once in each cluster, and the secrets of receivers, which come by the environment of whoever
- * runs mlp and stay in the cluster: a later run does not need them again.
+ * Grafana's password, made once in each cluster, and the secrets of receivers and of the place that metrics are sent to,
+ * which come by the environment of whoever runs mlp and stay in the cluster: a later run does not need them again.
  */
 export function secretsStep(cloudName: CloudName): PlatformStep {
   return {
@@ -35,26 +51,30 @@ export function secretsStep(cloudName: CloudName): PlatformStep {
     cloud: cloudName,
     title: 'Grafana’s password and the secrets of receivers',
     needs: [`1.${cloudName}.apply-cluster`, `2.${cloudName}.namespaces`],
-    inputs: context => ({ receivers: receiverKeys(context.config).map(({ key }) => key) }),
+    inputs: ({ config }) => ({
+      receivers: receiverKeys(config).map(({ key }) => key),
+      ...(fleetKeys(config).length === 0 ? {} : { fleet: fleetSecretFacts(config) }),
+    }),
     status: context => statusInCluster(context, cloudName, client => statusOf(context, client)),
     async apply(context, progress) {
       const client = await requireCluster(context, cloudName)
-      const [password, receivers] = await read(context, client)
-      if (password === undefined) {
+      if ((await read(context, client, grafanaRef)) === undefined) {
         progress.report(describeRef(grafanaRef))
         await applySecret(context, client, grafanaRef, {
           'admin-user': 'admin',
           'admin-password': randomBytes(24).toString('base64url'),
         })
       }
-      const wanted = receiverKeys(context.config)
-      if (wanted.length > 0) {
-        const values = wanted.map(key => [key.key, secretOf(key, receivers) ?? missing(key)] as const)
-        progress.report(describeRef(receiversRef))
-        await applySecret(context, client, receiversRef, Object.fromEntries(values))
-      } else if (receivers !== undefined) {
-        progress.report(`removing ${describeRef(receiversRef)}`)
-        await client.delete(receiversRef, receivers.metadata.uid)
+      for (const { ref: own, keys, facts } of givenSecrets(context.config)) {
+        const found = await read(context, client, own)
+        if (keys.length > 0) {
+          const values = keys.map(key => [key.key, secretOf(key, found) ?? missing(key)] as const)
+          progress.report(describeRef(own))
+          await applySecret(context, client, own, { ...facts, ...Object.fromEntries(values) })
+        } else if (found !== undefined) {
+          progress.report(`removing ${describeRef(own)}`)
+          await client.delete(own, found.metadata.uid)
+        }
       }
       return {}
     },
@@ -72,36 +92,46 @@ export function secretsStep(cloudName: CloudName): PlatformStep {
 }
 
 async function statusOf(context: Context, client: KubeClient): Promise<Status> {
-  const [password, receivers] = await read(context, client)
+  const given = givenSecrets(context.config)
+  const [password, ...found] = await Promise.all(
+    [grafanaRef, ...given.map(each => each.ref)].map(each => read(context, client, each)),
+  )
   if (password === undefined) return { state: 'absent', why: `missing: ${grafanaSecret}` }
-  const wanted = receiverKeys(context.config)
-  if (wanted.length === 0 && receivers !== undefined)
-    return { state: 'drifted', why: `no longer wanted: ${receiversSecret}` }
-  const [lacking] = wanted.filter(({ key }) => secretValues(receivers)[key] === undefined)
-  if (lacking !== undefined) return { state: 'partial', why: `missing: the secret of ${lacking.key}` }
-  const [changed] = wanted.filter(key => secretOf(key, receivers) !== secretValues(receivers)[key.key])
+  const standing = given.map((each, index) => standingOf(each, found[index]))
+  return standing.find(status => status !== undefined) ?? { state: 'present', outputs: {} }
+}
+
+/** Undefined where it is as it should be. */
+function standingOf(
+  { ref: { name }, keys, facts }: GivenSecret,
+  found: KubeObject | undefined,
+): Status | undefined {
+  if (keys.length === 0)
+    return found === undefined ? undefined : { state: 'drifted', why: `no longer wanted: ${name}` }
+  const values = secretValues(found)
+  const lacking = keys.find(({ key }) => values[key] === undefined)
+  if (lacking !== undefined) return { state: 'partial', why: `missing: the secret of ${lacking.of}` }
+  const changed = keys.find(key => secretOf(key, found) !== values[key.key])
   if (changed !== undefined)
-    return { state: 'drifted', why: `${changed.variable} is not what the cluster has for ${changed.key}` }
-  return { state: 'present', outputs: {} }
+    return { state: 'drifted', why: `${changed.variable} is not what the cluster has for ${changed.of}` }
+  const other = Object.entries(facts).find(([key, value]) => values[key] !== value)
+  return other === undefined ? undefined : { state: 'drifted', why: `another ${other[0]} in ${name}` }
 }
 
-async function read(
-  context: Context,
-  client: KubeClient,
-): Promise<readonly [KubeObject | undefined, KubeObject | undefined]> {
-  const [password, receivers] = await Promise.all([client.get(grafanaRef), client.get(receiversRef)])
-  for (const secret of [password, receivers]) refuseForeignSecret(context, secret)
-  return [password, receivers]
+async function read(context: Context, client: KubeClient, own: ObjectRef): Promise<KubeObject | undefined> {
+  const secret = await client.get(own)
+  refuseForeignSecret(context, secret)
+  return secret
 }
 
-function secretOf({ key, variable }: ReceiverKey, receivers: KubeObject | undefined): string | undefined {
-  return process.env[variable] || secretValues(receivers)[key]
+function secretOf({ key, variable }: SecretKey, found: KubeObject | undefined): string | undefined {
+  return process.env[variable] || secretValues(found)[key]
 }
 
-function missing({ key, variable }: ReceiverKey): never {
+function missing({ of, variable }: SecretKey): never {
   throw new MlpError({
     code: 'MLP4062',
-    summary: `The secret of the receiver ${key} is not known`,
+    summary: `The secret of ${of} is not known`,
     detail: `mlp.yaml says that it is in ${variable}, which is not set; the cluster does not have it either.`,
     remedy: [`Set ${variable} and run the same command again. Later runs do not need it.`],
   })

@@ -9,6 +9,7 @@ import type { Config, EnvironmentName } from '../../config/schema.ts'
 import { MlpError } from '../../engine/errors.ts'
 import type { Json, JsonObject } from '../../engine/json.ts'
 import type { Context } from '../phase.ts'
+import { remoteWriteValues } from './fleet.ts'
 import { receiversSecret } from './names.ts'
 import { alertmanagerConfig, receiverKeys } from './receivers.ts'
 import { telemetryOf } from './telemetry.ts'
@@ -70,6 +71,7 @@ function configuredValues({ config, platformId }: ValuesContext, cloud: CloudNam
         // In powers of two, whatever Prometheus calls them.
         retentionSize: `${Math.floor(gibibytes(storage) * usableShare)}GB`,
         externalLabels: { cluster: contextName(cloud, config), cloud, environment: config.environment },
+        ...remoteWriteValues(config),
         storageSpec: { volumeClaimTemplate: claimed(storage) },
         // Two small nodes hold a platform of this environment, with its mesh.
         ...(config.environment === 'dev'

@@ -10,6 +10,7 @@ const config = {
   ...defaultSandboxConfig(),
   domain: 'ml.example.com',
   dns: { cloud: 'aws' as const, zone: 'example.com' },
+  monitoring: { fleet: { url: 'https://metrics.example.com/api/v1/write' } },
 }
 
 /** Ids are API: other programs rely on them, so a change has to be seen in a diff of this page. */

@@ -75,10 +75,11 @@ async function thirdPartyMetrics(): Promise<readonly string[]> {
   return Object.values(schema.parse(parse(text))).flatMap(({ metrics }) => metrics)
 }
 
-test('the guide’s six dashboards, each with its own uid', () => {
+test('the guide’s six dashboards and one over all clusters, each with its own uid', () => {
   expect(dashboards.map(({ uid }) => uid)).toEqual([
     'mlp-capacity',
     'mlp-data-sync',
+    'mlp-fleet',
     'mlp-gateway',
     'mlp-mesh',
     'mlp-model-serving',

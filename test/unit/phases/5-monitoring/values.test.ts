@@ -52,10 +52,10 @@ test('mlp.yaml decides retention and volume, and metrics never fill their volume
 test('secrets of receivers are files that Alertmanager reads, never values', async () => {
   const config = { ...defaultSandboxConfig('dev'), monitoring: { receivers } }
   expect(receiverKeys(config)).toEqual([
-    { key: 'slack', variable: 'SLACK_URL' },
-    { key: 'pagerduty', variable: 'PAGERDUTY_KEY' },
-    { key: 'webhook', variable: 'HOOK_URL' },
-    { key: 'watchdog', variable: 'WATCHDOG_URL' },
+    { key: 'slack', variable: 'SLACK_URL', of: 'the receiver slack' },
+    { key: 'pagerduty', variable: 'PAGERDUTY_KEY', of: 'the receiver pagerduty' },
+    { key: 'webhook', variable: 'HOOK_URL', of: 'the receiver webhook' },
+    { key: 'watchdog', variable: 'WATCHDOG_URL', of: 'the receiver watchdog' },
   ])
   const { alertmanager } = await valuesOf(config)
   expect(alertmanager.alertmanagerSpec.secrets).toEqual(['alert-receivers'])
@@ -74,6 +74,34 @@ test('every route ends at a receiver there is, with receivers and without', () =
     for (const receiver of [route.receiver, ...route.routes.map(each => each.receiver)])
       expect(names).toContain(receiver)
   }
+})
+
+test('each cluster sends its metrics to one place, if there is one, by a secret that no value holds', async () => {
+  const url = 'https://metrics.example.com/api/v1/write'
+  const sent = async (fleet: NonNullable<NonNullable<Config['monitoring']>['fleet']>) =>
+    (await valuesOf({ ...defaultSandboxConfig('dev'), monitoring: { fleet } })).prometheus.prometheusSpec
+      .remoteWrite
+  expect((await valuesOf(defaultSandboxConfig('dev'))).prometheus.prometheusSpec).not.toHaveProperty(
+    'remoteWrite',
+  )
+  expect(await sent({ url })).toEqual([{ name: 'fleet', url }])
+  expect(await sent({ url, secret: 'FLEET_TOKEN' })).toEqual([
+    {
+      name: 'fleet',
+      url,
+      authorization: { type: 'Bearer', credentials: { name: 'remote-write', key: 'secret' } },
+    },
+  ])
+  expect(await sent({ url, username: 'us', secret: 'FLEET_TOKEN' })).toEqual([
+    {
+      name: 'fleet',
+      url,
+      basicAuth: {
+        username: { name: 'remote-write', key: 'username' },
+        password: { name: 'remote-write', key: 'secret' },
+      },
+    },
+  ])
 })
 
 test('the steps of a cloud: secrets before the release that mounts them', () => {
