@@ -34,7 +34,7 @@ export const storeTests: readonly ValidationTest<CloudBench>[] = [
   {
     name: 'objects-put',
     title: 'The services’ identity writes to the buckets',
-    deadlineMs: 150_000,
+    deadlineMs: 300_000,
     async run({ context, client, cloud, report }) {
       const { simulated: played } = await servicePods(client, 'data-sync')
       if (played) return simulated('nothing runs in data-sync’s pods')
@@ -64,7 +64,7 @@ export const storeTests: readonly ValidationTest<CloudBench>[] = [
     name: 'object-store',
     title: 'data-sync copies what differs, and nothing twice',
     after: ['objects-put'],
-    deadlineMs: 120_000,
+    deadlineMs: 240_000,
     async run({ context, client, cloud }, signal) {
       const source = testLocation(context, cloud, 'data', 'source')
       const destination = testLocation(context, cloud, 'models', 'copy')

@@ -99,7 +99,7 @@ async function runObjects(
   if (await client.delete(ref))
     await client.waitFor(ref, {
       what: `the end of ${name}`,
-      timeoutMs: 60_000,
+      timeoutMs: 180_000,
       done: seen => seen === undefined,
     })
   await client.apply(job)

@@ -104,7 +104,7 @@ export function twinJob(live: KubeObject, options: JobOptions): KubeObject {
     metadata: { name, namespace },
     spec: z.json().parse({
       backoffLimit: 1,
-      activeDeadlineSeconds: 120,
+      activeDeadlineSeconds: 300,
       template: {
         metadata: {
           labels: { ...withoutNames(template.metadata.labels), app: name, 'app.kubernetes.io/name': name },
@@ -152,6 +152,6 @@ function withoutNames(labels: Readonly<Record<string, string>>): Readonly<Record
 function quick(probe: unknown): unknown {
   const parsed = z.looseObject({}).safeParse(probe)
   return parsed.success
-    ? { ...parsed.data, initialDelaySeconds: 0, periodSeconds: 1, failureThreshold: 120 }
+    ? { ...parsed.data, initialDelaySeconds: 0, periodSeconds: 1, failureThreshold: 300 }
     : undefined
 }
