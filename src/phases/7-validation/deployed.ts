@@ -17,7 +17,13 @@ export interface Deployed {
 const namespaces = ['ml-platform', 'ml-serving'] as const
 const templateSchema = z.looseObject({ spec: z.looseObject({ template: z.json() }) })
 const ownersSchema = z.array(z.looseObject({ uid: z.string() })).catch([])
-const configuration = { apiVersion: 'v1', kind: 'ConfigMap', name: 'api-gateway', namespace: 'ml-platform' }
+/** Of the gateway. */
+export const configuration = {
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  name: 'api-gateway',
+  namespace: 'ml-platform',
+} as const
 
 /** What runs in a cluster now, as far as a validation is about it. */
 export async function deployedNow(

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { Agent } from 'node:http'
 import { stringify } from 'yaml'
+import * as z from 'zod'
 import { contextName } from '../../config/names.ts'
 import { refOf } from '../../kube/objects.ts'
 import { waitForRollout } from '../../kube/rollout.ts'
@@ -8,6 +9,7 @@ import { secretData } from '../../kube/secret.ts'
 import { deploymentOf } from '../3-applications/applications.ts'
 import { digitsOutcome, shown } from './answers.ts'
 import { type CloudBench, runningPods, servicePods } from './bench.ts'
+import { configuration } from './deployed.ts'
 import { type Answer, ask, type Question } from './http.ts'
 import { markTest, testName } from './marks.ts'
 import { failed, passed, simulated } from './outcome.ts'
@@ -28,6 +30,7 @@ const tolerance = 20
 const connections = 4
 const burst = 5
 const rolloutMs = 300_000
+const filesSchema = z.looseObject({ data: z.record(z.string(), z.string()).default({}) }).catch({ data: {} })
 
 /** Keys of the tests' own gateway: nobody else knows them, and they are gone with it. */
 function makeKey() {
@@ -111,12 +114,14 @@ export const twinTests: readonly ValidationTest<CloudBench>[] = [
           env: { MODELS: `${servingAddress(testLocation(context, cloud, 'models', 'models'))}/models.json` },
         }),
       ]
+      const live = await client.get(configuration)
       const objects = [
         {
           apiVersion: 'v1',
           kind: 'ConfigMap',
           metadata: inPlatform,
-          data: { 'gateway.yaml': stringify(gatewayConfiguration) },
+          // Beside it may lie what the gateway needs of its cloud: the authority of Google's cache.
+          data: { ...filesSchema.parse(live).data, 'gateway.yaml': stringify(gatewayConfiguration) },
         },
         {
           apiVersion: 'v1',
