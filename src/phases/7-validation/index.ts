@@ -1,8 +1,6 @@
 import type { CloudName } from '../../clouds/cloud.ts'
 import { configuredClouds } from '../../config/configured-clouds.ts'
 import type { Config } from '../../config/schema.ts'
-import { applicationsOf } from '../3-applications/applications.ts'
-import { otherClouds } from '../4-mesh/mesh.ts'
 import type { Phase, PlatformStep } from '../phase.ts'
 import { openBench } from './bench.ts'
 import { chaosStep } from './chaos-step.ts'
@@ -11,6 +9,7 @@ import { failoverStep } from './failover-step.ts'
 import { ingressTests } from './ingress-tests.ts'
 import { loadStep } from './load/load-step.ts'
 import { metricsTests } from './metrics-tests.ts'
+import { whatIsTested } from './needs.ts'
 import { registryTests } from './registry-tests.ts'
 import { runTests } from './run-tests.ts'
 import { stateTests } from './state-tests.ts'
@@ -54,14 +53,7 @@ function integrationStep(config: Config, cloud: CloudName): PlatformStep {
     name: 'integration',
     cloud,
     title: 'The services with what they stand on, and with each other',
-    // Whatever is still being deployed would be tested half, and is nothing that was validated.
-    needs: [
-      ...applicationsOf(config, cloud).map(name => `3.${cloud}.${name}` as const),
-      `4.${cloud}.gateway`,
-      `4.${cloud}.strict-mtls`,
-      ...otherClouds(config, cloud).map(other => `4.${cloud}.mesh-remote-${other}` as const),
-      `5.${cloud}.monitors`,
-    ],
+    needs: whatIsTested(config, cloud),
     clouds: () => [cloud],
     async run(context, clients, where, progress) {
       const bench = await openBench(context, clients.get(cloud), cloud, message => progress.report(message))

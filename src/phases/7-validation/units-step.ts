@@ -8,6 +8,7 @@ import type { Config } from '../../config/schema.ts'
 import { parseJson } from '../../engine/json.ts'
 import { runCommand } from '../../tools/exec.ts'
 import type { Context, PlatformStep } from '../phase.ts'
+import { whatIsTested } from './needs.ts'
 import { failed, type Outcome, passed, skipped } from './outcome.ts'
 import { runTests } from './run-tests.ts'
 import { validationStep } from './validation-step.ts'
@@ -61,7 +62,7 @@ export function unitsStep(config: Config): PlatformStep {
     cloud: 'all',
     title: 'Unit tests of the services',
     // The platform comes first: building it takes the machine.
-    needs: configuredClouds(config).map(cloud => `5.${cloud}.monitors` as const),
+    needs: configuredClouds(config).flatMap(cloud => whatIsTested(config, cloud)),
     clouds: context => [...context.clouds.keys()].slice(0, 1),
     of: context => sourcesHash(rootOf(context)),
     async run(context, _clients, where, progress) {
