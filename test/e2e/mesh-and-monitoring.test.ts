@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as z from 'zod'
@@ -8,6 +8,19 @@ const verdict = z.object({
   healthy: z.boolean(),
   checks: z.array(z.object({ id: z.string(), status: z.string(), detail: z.string() })),
 })
+
+const testsSchema = z.array(
+  z.looseObject({
+    step: z.string(),
+    cloud: z.string(),
+    test: z.string(),
+    outcome: z.string(),
+    detail: z.string(),
+  }),
+)
+// What cannot be tested here, and says so: phase 1 gives data-sync no identity at other clouds, no cache is there without
+// redis-server, and a machine that has no time to spare measures itself.
+const unproved = /^sync-|^cache$|^objectives$|^agreement$/
 
 // Two clouds are a mesh, and all that a third would bring is more of the same. Told in order.
 describe('a platform of two clouds, with its mesh and its monitoring', { timeout: 1_800_000 }, () => {
@@ -21,6 +34,23 @@ describe('a platform of two clouds, with its mesh and its monitoring', { timeout
 
   it('comes up', async () => {
     expectSuccess(await playground.mlp(['bootstrap', '--yes', '--json']))
+  })
+
+  it('was tested in that run, as a whole: test by test, with load, and what could not be proved is named', async () => {
+    const runs = join(playground.folder, '.mlp', 'sandbox', 'meshed-dev', 'runs')
+    const folder = join(runs, (await readdir(runs)).sort().at(-1) ?? '')
+    const tests = testsSchema.parse(JSON.parse(await readFile(join(folder, 'tests.json'), 'utf8')))
+    expect(tests.filter(({ outcome }) => outcome === 'failed')).toEqual([])
+    expect(tests.filter(({ test, outcome }) => outcome === 'skipped' && !unproved.test(test))).toEqual([])
+    for (const cloud of ['aws', 'gcp']) {
+      const named = tests.filter(each => each.cloud === cloud).map(({ test }) => test)
+      expect(named).toEqual(
+        expect.arrayContaining(['inference', 'object-store', 'routing-weights', 'metrics', 'objectives']),
+      )
+      expect(await readdir(folder)).toEqual(
+        expect.arrayContaining([`load-${cloud}-smoke.json`, `load-${cloud}-smoke.html`, 'tests.xml']),
+      )
+    }
   })
 
   it('changes nothing the second time, and says why', async () => {
@@ -37,7 +67,7 @@ describe('a platform of two clouds, with its mesh and its monitoring', { timeout
     const doubtful = checks.filter(({ status }) => status !== 'pass')
     // Where redis-server is not installed there is no cache, which is a warning too.
     const known =
-      /simulated|a stand-in for the official chart|there are no receivers|no domain in mlp.yaml|failover between clouds: not tested|the cluster has no metrics API/
+      /simulated|a stand-in for the official chart|there are no receivers|no domain in mlp.yaml|failover between clouds: not tested|the cluster has no metrics API|has no identity at|cannot be measured from here/
     const unexplained = doubtful.filter(
       ({ id, status, detail }) => status !== 'warn' || !(known.test(detail) || id.endsWith('.rate-limits')),
     )
