@@ -1,6 +1,7 @@
-import { writeFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { readFile, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import * as z from 'zod'
 import { systemErrorCode } from '../../engine/atomic-file.ts'
 import { MlpError } from '../../engine/errors.ts'
@@ -12,18 +13,46 @@ import type { ImageName, Platform } from './service-images.ts'
 import { manifests } from './sources.ts'
 
 const npmTimeoutMs = 900_000
+/** Another npm that puts the shared cache right takes an entry away before it brings it again. Asked once more. */
+const cacheTrouble = /_cacache|EINTEGRITY/
+const cachePauseMs = 2_000
 /** Names the npm at work in a scratch folder. */
 const installerFile = 'installer.json'
 const installerSchema = z.object({ pid: z.int().positive(), startedAt: z.string() })
 
-/** A `kill -9` of mlp leaves npm at work, in a folder that is nobody's any more. */
+/**
+ * A `kill -9` of mlp leaves npm at work, in a folder that is nobody's any more. It has to end before that folder goes:
+ * npm takes a folder that is gone for a damaged package, and throws the package out of the cache that all npms share.
+ */
 export async function endLeftInstaller(scratch: string): Promise<void> {
   const left = installerSchema.safeParse(
     parseJson(await readFile(join(scratch, installerFile), 'utf8').catch(() => '')),
   )
-  if (!left.success || processStartedAt(left.data.pid) !== left.data.startedAt) return
+  if (left.success && processStartedAt(left.data.pid) === left.data.startedAt) kill(-left.data.pid)
+  for (const pid of npmsIn(await realpath(scratch).catch(() => scratch))) kill(pid)
+}
+
+/** Also those of which mlp was killed before it could write the pid down; none where the system has no /proc. */
+function npmsIn(folder: string): readonly number[] {
+  if (process.platform !== 'linux') return []
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name) && isNpmIn(folder, name))
+    .map(Number)
+}
+
+/** Processes end while they are listed, and those of others are hidden. */
+function isNpmIn(folder: string, pid: string): boolean {
   try {
-    process.kill(-left.data.pid, 'SIGKILL')
+    const isInside = `${readlinkSync(`/proc/${pid}/cwd`)}/`.startsWith(`${folder}/`)
+    return isInside && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('npm')
+  } catch {
+    return false
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
   } catch (error) {
     if (systemErrorCode(error) !== 'ESRCH') throw error
   }
@@ -43,8 +72,8 @@ export async function installDependencies(
   const stage = join(scratch, 'stage')
   for (const path of manifests) await copyInto(join(packageRoot, path), join(stage, path))
   const cpu = platform === 'linux/arm64' ? 'arm64' : 'x64'
-  try {
-    await runCommand(context, {
+  const install = () =>
+    runCommand(context, {
       file: 'npm',
       args: [
         'ci',
@@ -67,6 +96,12 @@ export async function installDependencies(
         ),
       env: { ONNXRUNTIME_NODE_INSTALL: 'skip' },
       timeoutMs: npmTimeoutMs,
+    })
+  try {
+    await install().catch(async (error: unknown) => {
+      if (!(error instanceof MlpError && cacheTrouble.test(error.detail ?? ''))) throw error
+      await delay(cachePauseMs * (1 + Math.random()), undefined, { signal: context.signal })
+      await install()
     })
   } catch (error) {
     if (!(error instanceof MlpError) || error.code === 'MLP5130') throw error
