@@ -25,8 +25,10 @@ const documents = {
 // Compute alone is as large as all the others.
 const computeResources = [
   'acceleratorTypes',
+  'addresses',
   'disks',
   'firewalls',
+  'forwardingRules',
   'globalAddresses',
   'globalForwardingRules',
   'globalOperations',
