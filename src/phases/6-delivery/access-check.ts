@@ -2,10 +2,9 @@ import { join } from 'node:path'
 import * as z from 'zod'
 import type { CloudName } from '../../clouds/cloud.ts'
 import type { KubeClient } from '../../kube/client.ts'
-import { compareWithLive } from '../../kube/drift.ts'
 import { describeRef, type KubeObject, refOf } from '../../kube/objects.ts'
 import { clusterCheck } from '../2-kubernetes/cluster-check.ts'
-import { mark } from '../2-kubernetes/marks.ts'
+import { deviationOf } from '../2-kubernetes/deviation.ts'
 import { loadObjects } from '../2-kubernetes/templates.ts'
 import { fail, pass } from '../findings.ts'
 import type { Context, PlatformCheck } from '../phase.ts'
@@ -36,12 +35,8 @@ async function problemOf(
   client: KubeClient,
   object: KubeObject,
 ): Promise<string | undefined> {
+  if (object.kind === 'ClusterRole') return await deviationOf(context, client, access.name, object)
   const name = describeRef(refOf(object))
-  if (object.kind === 'ClusterRole') {
-    const compared = await compareWithLive(client, mark(context, access.name, object))
-    if (compared.state === 'present') return undefined
-    return compared.state === 'absent' ? `${name}: missing` : compared.why
-  }
   const live = await client.get(refOf(object))
   if (live === undefined) return `${name}: missing`
   return bindingSchema.parse(live).subjects.length === 0 ? `${name}: binds nobody` : undefined

@@ -3,12 +3,11 @@ import type { Cloud, CloudName } from '../../clouds/cloud.ts'
 import type { Finding } from '../../engine/check.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { conditionsOf } from '../../kube/conditions.ts'
-import { compareWithLive } from '../../kube/drift.ts'
 import { describeRef, refOf } from '../../kube/objects.ts'
 import { amountOf } from '../../kube/quantity.ts'
 import { clusterCheck } from '../2-kubernetes/cluster-check.ts'
 import type { Declaration } from '../2-kubernetes/declarations.ts'
-import { mark } from '../2-kubernetes/marks.ts'
+import { deviationOf } from '../2-kubernetes/deviation.ts'
 import { fail, pass } from '../findings.ts'
 import type { Context, PlatformCheck } from '../phase.ts'
 import { auditAccess } from './access-audit.ts'
@@ -99,14 +98,10 @@ async function declaredFinding(
 ): Promise<Finding> {
   const declared = (await declaration.objects(context, cloud)) ?? []
   const objects = (await declaration.adjust?.(client, declared)) ?? declared
-  const states = await Promise.all(
-    objects.map(object => compareWithLive(client, mark(context, declaration.name, object))),
+  const deviations = await Promise.all(
+    objects.map(object => deviationOf(context, client, declaration.name, object)),
   )
-  const problems = states.flatMap((state, index) => {
-    const object = objects[index]
-    if (object === undefined || state.state === 'present') return []
-    return [state.state === 'absent' ? `${describeRef(refOf(object))}: missing` : state.why]
-  })
+  const problems = deviations.filter(deviation => deviation !== undefined)
   return problems.length === 0 ? pass(`${objects.length} objects`) : fail(problems.join('\n'), [again])
 }
 
