@@ -1,6 +1,4 @@
-import * as z from 'zod'
 import type { CloudName } from '../../clouds/cloud.ts'
-import { parseJson } from '../../engine/json.ts'
 import type { StepId } from '../../engine/step.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { requireCluster } from '../2-kubernetes/cluster.ts'
@@ -8,11 +6,10 @@ import { statusInCluster } from '../2-kubernetes/in-cluster.ts'
 import type { Context, PlatformStep } from '../phase.ts'
 import { istioctlFor } from './control-plane-step.ts'
 import { istioVersion, meshNames, ownerLabel } from './mesh.ts'
+import { injectedRevision } from './sidecars.ts'
 import { sidecarsStepId } from './sidecars-step.ts'
 
 const revisionLabel = 'istio.io/rev'
-const injectionStatus = 'sidecar.istio.io/status'
-const statusSchema = z.looseObject({ revision: z.string() })
 
 /**
  * An upgrade installs istiod beside the old one. Once no pod has a sidecar of the old one any more, it goes: nobody would
@@ -63,9 +60,8 @@ async function oldRevisions(context: Context, client: KubeClient, cloud: CloudNa
   const used = new Map<string, string[]>()
   if (old.size > 0)
     for (const { metadata } of await client.list({ apiVersion: 'v1', kind: 'Pod' })) {
-      const status = statusSchema.safeParse(parseJson(metadata.annotations?.[injectionStatus] ?? ''))
-      if (!status.success || !old.has(status.data.revision)) continue
-      const { revision } = status.data
+      const revision = injectedRevision(metadata.annotations)
+      if (revision === undefined || !old.has(revision)) continue
       used.set(revision, [...(used.get(revision) ?? []), `${metadata.namespace}/${metadata.name}`])
     }
   return { unused: [...old].filter(revision => !used.has(revision)), used }

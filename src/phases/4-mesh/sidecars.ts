@@ -112,8 +112,13 @@ function belongs({ metadata, spec, status }: Pod): boolean {
 
 function revisionOf({ metadata, spec }: Pod): string | undefined {
   if (![...spec.initContainers, ...spec.containers].some(({ name }) => name === sidecar)) return undefined
-  const status = statusSchema.safeParse(parseJson(metadata.annotations[injectionStatus] ?? ''))
-  return status.success ? status.data.revision : 'unknown'
+  return injectedRevision(metadata.annotations) ?? 'unknown'
+}
+
+/** The revision of the control plane that gave a pod its sidecar, as that wrote it down; undefined where none did. */
+export function injectedRevision(annotations: Readonly<Record<string, string>> = {}): string | undefined {
+  const status = statusSchema.safeParse(parseJson(annotations[injectionStatus] ?? ''))
+  return status.success ? status.data.revision : undefined
 }
 
 function ownerOfPod({ metadata }: Pod): ObjectRef | undefined {
