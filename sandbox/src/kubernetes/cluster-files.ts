@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseAllDocuments, stringify } from 'yaml'
 import * as z from 'zod'
-import { type ClusterRecord, clusterFolder } from './cluster-record.ts'
+import { type ClusterRecord, clusterFolder, readIfThere } from './cluster-record.ts'
 import { createCertificateAuthority, createServiceAccountKey, issueCertificate, type KeyPair } from './pki.ts'
 
 /** Where the daemon reviews this cluster's tokens. */
@@ -37,6 +37,11 @@ export function clusterPaths(home: string, key: string): ClusterPaths {
     logs: inFolder('logs'),
     volumes: inFolder('volumes'),
   }
+}
+
+/** The last lines of a program's log, for who is told that it does not work; none where it has not begun one. */
+export async function endOfLog(file: string): Promise<string> {
+  return ((await readIfThere(file)) ?? '').split('\n').slice(-10).join('\n')
 }
 
 /** Absolute folder of etcd's data. */

@@ -8,11 +8,12 @@ import {
   apiUrl,
   clusterPaths,
   egressFile,
+  endOfLog,
   ensurePki,
   type TokenReviewer,
   writeConfiguration,
 } from './cluster-files.ts'
-import { type ClusterRecord, newRecord, readIfThere, readRecords, writeRecord } from './cluster-record.ts'
+import { type ClusterRecord, newRecord, readRecords, writeRecord } from './cluster-record.ts'
 import {
   type ComponentName,
   componentNames,
@@ -276,7 +277,7 @@ async function untilReady(client: ApiClient, logFile: string): Promise<void> {
     }
     await new Promise(resolve => setTimeout(resolve, pollMs))
   }
-  const tail = ((await readIfThere(logFile)) ?? '').split('\n').slice(-10).join('\n')
+  const tail = await endOfLog(logFile)
   throw new Error(`kube-apiserver is not ready after ${readyTimeoutMs} ms (${last}); its log ends:\n${tail}`)
 }
 

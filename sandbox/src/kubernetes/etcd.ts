@@ -2,8 +2,8 @@ import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ConnectionOptions, connect } from 'node:tls'
-import { type ClusterPaths, etcdFolder } from './cluster-files.ts'
-import { type ClusterRecord, readIfThere } from './cluster-record.ts'
+import { type ClusterPaths, endOfLog, etcdFolder } from './cluster-files.ts'
+import type { ClusterRecord } from './cluster-record.ts'
 import type { ProcessSpec, ProcessSupervisor } from './process-supervisor.ts'
 
 /** Generous: a slow disk takes seconds to make the first log file. */
@@ -39,7 +39,7 @@ export async function startEtcd(
     await processes.stop(spec.name)
     await rm(etcdFolder(paths), { recursive: true, force: true })
   }
-  const tail = ((await readIfThere(spec.logFile)) ?? '').split('\n').slice(-10).join('\n')
+  const tail = await endOfLog(spec.logFile)
   throw new Error(`etcd does not serve on port ${port} after ${servingTimeoutMs} ms; its log ends:\n${tail}`)
 }
 
