@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startReviewer } from '../../test/support/control-plane.ts'
 import { eventually } from '../../test/support/processes.ts'
@@ -300,10 +302,14 @@ test('an etcd that is killed before it knows itself as a member does not keep th
   const etcd = () => clusters.list()[0]?.processes.find(({ name }) => name === 'etcd')?.pid
   for (let attempt = 1; ; attempt++) {
     const created = clusters.create(key, spec, () => {})
-    await eventually('a first log of etcd', () => stat(etcdLog()).catch(() => undefined))
-    const pid = etcd()
-    if (pid !== undefined) process.kill(pid, 'SIGKILL')
-    const isHit = pid !== undefined && recordsIn(await readFile(etcdLog())) === recordsOfAnEmptyLog
+    const deadline = Date.now() + 60_000
+    let pid = etcd()
+    for (; pid === undefined && Date.now() < deadline; pid = etcd()) await nextTurn()
+    if (pid === undefined) throw new Error('etcd was not started')
+    // Not a moment is to be lost: it knows itself within milliseconds, which no timer is exact enough for.
+    while (!existsSync(etcdLog()) && Date.now() < deadline);
+    process.kill(pid, 'SIGKILL')
+    const isHit = recordsIn(await readFile(etcdLog())) === recordsOfAnEmptyLog
     await created
     const client = await admin()
     expect(await client.call('GET', '/api/v1/namespaces/default')).toMatchObject({ kind: 'Namespace' })
