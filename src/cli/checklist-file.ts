@@ -17,16 +17,18 @@ export function checklistJson(
     schemaVersion: documentVersion,
     ...about,
     ready: states.every(({ state }) => state === 'done'),
-    items: states.map(({ item, state, why, checks, signOff, expiresAt }) => ({
+    items: states.map(({ item, state, why, evidence, signOff, expiresAt }) => ({
       id: item.id,
       title: item.title,
       guides: item.isGuides,
       state,
       why,
       owner: item.owner,
-      checks: [...checks],
+      holdsDays: item.holdsDays,
+      evidence: evidence.map(each => ({ ...each, remedy: [...each.remedy], runId: each.runId ?? null })),
       signedBy: signOff?.by ?? null,
       signedAt: signOff?.at ?? null,
+      signedRunId: signOff?.runId ?? null,
       expiresAt: expiresAt ?? null,
     })),
   }

@@ -105,9 +105,24 @@ export const checklistDocument = z.object({
       state: z.enum(['done', 'open']),
       why: z.string(),
       owner: z.string(),
-      checks: z.array(z.string()),
+      /** How long a look or a test of it holds, in days. */
+      holdsDays: z.number(),
+      /** What each of its checks saw, when, and by which run. */
+      evidence: z.array(
+        z.object({
+          check: z.string(),
+          title: z.string(),
+          status: z.enum(['pass', 'warn', 'fail', 'error', 'blocked', 'skipped']),
+          detail: z.string(),
+          remedy: z.array(z.string()),
+          at: instant,
+          runId: z.string().nullable(),
+          expiresAt: instant,
+        }),
+      ),
       signedBy: z.string().nullable(),
       signedAt: instant.nullable(),
+      signedRunId: z.string().nullable(),
       expiresAt: instant.nullable(),
     }),
   ),

@@ -10,3 +10,8 @@ export async function runIds(runs: string): Promise<readonly string[]> {
     throw error
   }
 }
+
+/** Whether it is one, and no path to somewhere else: some ids come from a cluster. */
+export function isRunId(text: string): boolean {
+  return /^\d{8}T\d{6}Z-[0-9a-f]+$/.test(text)
+}

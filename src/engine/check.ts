@@ -21,6 +21,15 @@ export interface Finding {
   readonly status: 'pass' | 'warn' | 'fail' | 'error'
   readonly detail: string
   readonly remedy?: readonly string[]
+  /** Of an answer that rests on something done before, not on how the world is at this moment. */
+  readonly basis?: Basis
+}
+
+/** What was done, such as a test or a restore, that a check's answer rests on. */
+export interface Basis {
+  /** ISO 8601. */
+  readonly at: string
+  readonly runId?: string
 }
 
 export interface CheckRow {
@@ -32,4 +41,5 @@ export interface CheckRow {
   readonly detail: string
   readonly remedy: readonly string[]
   readonly durationMs: number
+  readonly basis?: Basis
 }

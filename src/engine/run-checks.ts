@@ -36,7 +36,8 @@ export async function runChecks<Ctx extends EngineContext>(
   ) => {
     const { id, phase, cloud, title } = check
     const remedy = finding.remedy ?? []
-    const row = { id, phase, cloud, title, status, detail: finding.detail, remedy, durationMs }
+    const basis = finding.basis === undefined ? {} : { basis: finding.basis }
+    const row = { id, phase, cloud, title, status, detail: finding.detail, remedy, durationMs, ...basis }
     rows.set(id, row)
     context.emit({ type: 'check-finished', check: id, cloud, status, detail: row.detail, remedy })
   }

@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs'
+import { createReadStream, existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -12,7 +12,7 @@ import { checklistPage } from '../report/checklist-page.ts'
 import { reportPage } from '../report/report-page.ts'
 import { parseRunEvent } from '../report/run-events.ts'
 import { emptyRecord, type RunRecord, recordEvent } from '../report/run-record.ts'
-import { runIds } from '../run-folders.ts'
+import { isRunId, runIds } from '../run-folders.ts'
 
 /**
  * Writes a run's `report.html` beside its log, from the events that it left there, or the checklist that a run of
@@ -22,10 +22,25 @@ export async function runReport(options: ReportOptions, io: Io): Promise<ExitCod
   const runs = join((await openPlatform(options, io)).home, 'runs')
   if (options.checklist) {
     const document = await newestChecklist(runs, options.run)
-    return await write(runs, document.runId, 'checklist.html', checklistPage(document), options, io)
+    const page = checklistPage(document, { now: new Date(), filesOf: runId => filesOf(runs, runId) })
+    return await write(runs, document.runId, 'checklist.html', page, options, io)
   }
   const { runId, record } = await findRun(runs, options.run)
   return await write(runs, runId, 'report.html', reportPage(record), options, io)
+}
+
+const shownFiles: readonly (readonly [name: string, file: string])[] = [
+  ['log', 'log.txt'],
+  ['report', 'report.html'],
+  ['tests', 'tests.json'],
+]
+
+/** What of a run is on this machine, as a page in another run's folder finds it. */
+function filesOf(runs: string, runId: string): readonly { readonly name: string; readonly href: string }[] {
+  if (!isRunId(runId)) return []
+  return shownFiles
+    .filter(([, file]) => existsSync(join(runs, runId, file)))
+    .map(([name, file]) => ({ name, href: `../${runId}/${file}` }))
 }
 
 async function write(

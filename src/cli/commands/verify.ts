@@ -85,7 +85,7 @@ async function lookAtChecklist(session: Session, rows: readonly CheckRow[]): Pro
   const context = session.makeContext(() => undefined)
   const now = new Date()
   const { project, environment, target } = context.config
-  const document = checklistJson(stateOfChecklist(rows, await readSignOffs(context), now), {
+  const document = checklistJson(stateOfChecklist(rows, await readSignOffs(context), now, session.runId), {
     project,
     environment,
     target,

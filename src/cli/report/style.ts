@@ -47,6 +47,13 @@ tbody th { font-weight: 400; min-width: 14rem; }
 .track div { height: .55rem; margin-top: .5rem; background: var(--raised); }
 .track i { display: block; height: 100%; min-width: 2px; background: var(--bar); }
 .track .bad { background: var(--bad); }
+.item { border-left: 4px solid var(--line); padding: .1rem 0 .1rem 1rem; margin: 1.25rem 0; }
+.item.is-open { border-color: var(--bad); }
+.item.is-done { border-color: var(--good); }
+.item dl { margin: .35rem 0; }
+.item h3 .quiet { font-weight: 400; }
+a { color: inherit; }
+summary { cursor: pointer; color: var(--quiet); }
 .failure { border: 1px solid var(--line); border-left: 4px solid var(--bad); padding: .9rem 1rem; margin: .75rem 0; }
 @media (max-width: 40rem) {
   dl { grid-template-columns: 1fr; gap: 0; }

@@ -104,9 +104,11 @@ function verdict(
     ...(record?.simulated ?? []).map(each => `simulated: ${each}`),
     ...(record?.skipped ?? []).map(each => `skipped: ${each}`),
   ])
-  const told = `${passed} tests passed on ${records
-    .map(({ record }) => record?.at)
-    .sort()
-    .at(-1)}`
-  return unproved.length === 0 ? pass(told) : { status: 'warn', detail: `${told}; ${unproved.join('; ')}` }
+  const times = records.flatMap(({ record }) => (record?.at ? [record.at] : [])).sort()
+  const told = `${passed} tests passed on ${times.at(-1)}`
+  const [oldest] = times
+  const basis = oldest === undefined ? {} : { basis: { at: oldest } }
+  return unproved.length === 0
+    ? { ...pass(told), ...basis }
+    : { status: 'warn', detail: `${told}; ${unproved.join('; ')}`, ...basis }
 }

@@ -20,7 +20,7 @@ const stateOf = (
   signed: readonly (readonly [string, string])[] = [],
 ) => {
   const signOffs = new Map(signed.map(([id, at]) => [id, { by: 'Ada', at, runId: 'run' }] as const))
-  const found = stateOfChecklist(rows, signOffs, now).find(each => each.item.id === item)
+  const found = stateOfChecklist(rows, signOffs, now, 'this-run').find(each => each.item.id === item)
   if (found === undefined) throw new Error(`no item ${item}`)
   return found
 }
@@ -42,7 +42,10 @@ describe('an item that checks tell', () => {
     const open = stateOf('alerts', [row('5.aws.rules', 'pass')])
     expect(open).toMatchObject({ state: 'open', why: expect.stringContaining('5.*.watchdog') })
     const both = stateOf('alerts', [row('5.aws.rules', 'pass'), row('5.aws.watchdog', 'pass')])
-    expect(both).toMatchObject({ state: 'done', checks: ['5.aws.rules', '5.aws.watchdog'] })
+    expect(both).toMatchObject({
+      state: 'done',
+      evidence: [{ check: '5.aws.rules' }, { check: '5.aws.watchdog' }],
+    })
   })
 
   test('says which check keeps it open, and what that saw', () => {
@@ -65,6 +68,52 @@ describe('an item that checks tell', () => {
     })
     expect(stateOf('dashboards', [row('5.aws.dashboards', 'fail')], signed).state).toBe('open')
     expect(stateOf('dashboards', [], signed).state).toBe('open')
+  })
+})
+
+describe('evidence', () => {
+  const tested = (at: string, runId?: string): CheckRow => ({
+    ...row('7.aws.validation', 'pass'),
+    basis: { at, ...(runId === undefined ? {} : { runId }) },
+  })
+
+  test('of a look at the world is of now and of this run, and holds for a week', () => {
+    expect(stateOf('dashboards', [row('5.aws.dashboards', 'pass')])).toMatchObject({
+      expiresAt: '2026-12-08T12:00:00.000Z',
+      evidence: [
+        {
+          check: '5.aws.dashboards',
+          status: 'pass',
+          at: now.toISOString(),
+          runId: 'this-run',
+          detail: 'seen',
+        },
+      ],
+    })
+  })
+
+  test('of something done before is of then, and holds from then', () => {
+    expect(stateOf('tests', [tested('2026-11-20T08:00:00Z', 'that-run')])).toMatchObject({
+      state: 'done',
+      expiresAt: '2026-12-20T08:00:00.000Z',
+      evidence: [{ at: '2026-11-20T08:00:00.000Z', runId: 'that-run' }],
+    })
+    expect(stateOf('tests', [tested('2026-11-20T08:00:00Z')]).evidence[0]).not.toHaveProperty('runId')
+  })
+
+  test('is worth nothing when it is too old, and nobody can sign that away', () => {
+    const signed = [['tests', now.toISOString()]] as const
+    expect(stateOf('tests', [tested('2026-10-20T08:00:00Z')], signed)).toMatchObject({
+      state: 'open',
+      why: '7.aws.validation rests on 2026-10-20, which held for 30 days',
+    })
+  })
+
+  test('that is accepted by name holds as long as both do', () => {
+    const signed = [['dashboards', '2026-11-30T08:00:00.000Z']] as const
+    expect(stateOf('dashboards', [row('5.aws.dashboards', 'warn')], signed).expiresAt).toBe(
+      '2026-12-08T12:00:00.000Z',
+    )
   })
 })
 
