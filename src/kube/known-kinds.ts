@@ -12,6 +12,9 @@ const known: Readonly<Record<string, Readonly<Record<string, KindPath>>>> = {
     Secret: { name: 'secrets', namespaced: true },
     ServiceAccount: { name: 'serviceaccounts', namespaced: true },
   },
+  'scheduling.k8s.io/v1': {
+    PriorityClass: { name: 'priorityclasses', namespaced: false },
+  },
   'storage.k8s.io/v1': {
     StorageClass: { name: 'storageclasses', namespaced: false },
   },

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -129,6 +129,7 @@ test('the step ids are those of the contract', () => {
   expect(steps().map(({ id }) => id)).toEqual([
     '2.aws.context',
     '2.aws.namespaces',
+    '2.aws.priority-classes',
     '2.aws.workload-identity',
     '2.aws.cloud-credentials',
     '2.aws.config-map',
@@ -201,6 +202,7 @@ test('every check passes, with nodes there', async () => {
     '2.aws.token': 'pass',
     '2.aws.access': 'pass',
     '2.aws.storage-class': 'pass',
+    '2.aws.priority-classes': 'pass',
     '2.aws.context': 'pass',
   })
 })
@@ -266,6 +268,52 @@ test('a second default StorageClass is a warning', async () => {
   })
   expect((await findings())['2.aws.storage-class']).toMatchObject({ status: 'warn' })
   await plane.admin.call('DELETE', '/apis/storage.k8s.io/v1/storageclasses/theirs')
+})
+
+test('a PriorityClass taken away by hand is seen by name, and made anew', async () => {
+  const path = '/apis/scheduling.k8s.io/v1/priorityclasses/ml-platform-serving'
+  await plane.admin.call('DELETE', path)
+  for (const id of ['2.aws.priority-classes', '2.aws.objects']) {
+    expect((await findings())[id], id).toMatchObject({
+      status: 'fail',
+      detail: 'PriorityClass ml-platform-serving: missing',
+      remedy: ['mlp bootstrap --to 2 --cloud aws'],
+    })
+  }
+  expect(await step('priority-classes').status(context())).toMatchObject({ state: 'partial' })
+  await step('priority-classes').apply(context(), progress)
+  expect((await findings())['2.aws.priority-classes']).toMatchObject({ status: 'pass' })
+
+  // What a class means cannot be changed: one that an older mlp made with another number is made anew.
+  const older = join(folder, 'older-templates')
+  const file = join('kubernetes', 'priority-classes.yaml')
+  await mkdir(join(older, 'kubernetes'), { recursive: true })
+  const declared = await readFile(join(templates, file), 'utf8')
+  await writeFile(join(older, file), declared.replace('value: 100000', 'value: 7'))
+  await step('priority-classes').apply(context({ templates: older }), progress)
+  expect((await findings())['2.aws.priority-classes']).toMatchObject({
+    status: 'fail',
+    detail: 'PriorityClass ml-platform-front-door: 7, PreemptLowerPriority',
+  })
+  await step('priority-classes').apply(context(), progress)
+  const other = '/apis/scheduling.k8s.io/v1/priorityclasses/ml-platform-front-door'
+  expect(await plane.admin.call('GET', other)).toMatchObject({ value: 100_000 })
+})
+
+test('a default PriorityClass before ours is a warning', async () => {
+  const path = '/apis/scheduling.k8s.io/v1/priorityclasses'
+  await plane.admin.call('POST', path, {
+    apiVersion: 'scheduling.k8s.io/v1',
+    kind: 'PriorityClass',
+    metadata: { name: 'theirs' },
+    value: 90_000,
+    globalDefault: true,
+  })
+  expect((await findings())['2.aws.priority-classes']).toMatchObject({
+    status: 'warn',
+    detail: expect.stringContaining('theirs is the cluster’s default'),
+  })
+  await plane.admin.call('DELETE', `${path}/theirs`)
 })
 
 test('the guide’s Secret comes only when it is asked for by name', async () => {
@@ -354,6 +402,9 @@ test('undo removes ours, and leaves a namespace that holds others’ things', as
     'ConfigMap ml-serving/cloud-credentials',
     'Namespace istio-system',
     'Namespace ml-serving',
+    'PriorityClass ml-platform-batch',
+    'PriorityClass ml-platform-front-door',
+    'PriorityClass ml-platform-serving',
     'Secret ml-platform/cloud-credentials',
     'ServiceAccount ml-platform/api-gateway',
     'StorageClass mlp-default',

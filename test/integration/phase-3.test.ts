@@ -117,7 +117,7 @@ beforeAll(async () => {
     token: async () => plane.token(),
     signal: new AbortController().signal,
   })
-  for (const name of ['namespaces', 'workload-identity', 'config-map']) {
+  for (const name of ['namespaces', 'priority-classes', 'workload-identity', 'config-map']) {
     await step(`2.aws.${name}`).apply(context(), progress)
   }
   // Phase 8 turns this on: what is deployed now has to pass it already.

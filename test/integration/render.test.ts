@@ -182,7 +182,7 @@ test('a Secret is rendered without its data, and no cloud is asked for it', asyn
   )
   expect((await runMlp(folder, ['render', 'out'])).exitCode).toBe(0)
   for (const cloud of clouds) {
-    const text = await readFile(join(folder, `out/kubernetes/${cloud}-dev/23-cloud-credentials.yaml`), 'utf8')
+    const text = await readFile(join(folder, `out/kubernetes/${cloud}-dev/24-cloud-credentials.yaml`), 'utf8')
     const secret = text.split('---\n').at(-1) ?? ''
     expect(secret).toMatch(/^# Its data, and a hash of it, are put in when it is applied/)
     expect(secret).toContain('kind: Secret\n')

@@ -14,6 +14,7 @@ import { checkPatienceMs, clusterCheck } from './cluster-check.ts'
 import { kubeContext, kubeconfigFile } from './context-step.ts'
 import { declarations } from './declarations.ts'
 import { mark, selectorOf } from './marks.ts'
+import { priorityFinding } from './priority-check.ts'
 
 const leastTokenLifetimeMs = 60_000
 
@@ -33,6 +34,7 @@ const rights: readonly AccessQuestion[] = [
   { verb: 'create', group: '', resource: 'pods/portforward' },
   { verb: 'patch', group: 'apps', resource: 'deployments' },
   { verb: 'patch', group: 'storage.k8s.io', resource: 'storageclasses' },
+  { verb: 'patch', group: 'scheduling.k8s.io', resource: 'priorityclasses' },
   { verb: 'patch', group: 'apiextensions.k8s.io', resource: 'customresourcedefinitions' },
   { verb: 'patch', group: 'rbac.authorization.k8s.io', resource: 'clusterrolebindings' },
   { verb: 'patch', group: 'admissionregistration.k8s.io', resource: 'mutatingwebhookconfigurations' },
@@ -109,6 +111,13 @@ export function clusterChecks(config: Config, cloud: Cloud): readonly PlatformCh
           await client.list({ apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass' }),
           bootstrap,
         ),
+    ),
+    check(
+      'priority-classes',
+      'PriorityClasses of the services',
+      'New pods of a class that is not there are refused; on a full cluster, anything may take the services’ place.',
+      [api],
+      (context, client) => priorityFinding(context, client, [bootstrap]),
     ),
     {
       id: `2.${cloud.name}.context`,

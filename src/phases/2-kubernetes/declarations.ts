@@ -70,6 +70,20 @@ function inNetwork(namespace: KubeObject, network: string): KubeObject {
   return { ...namespace, metadata: { ...namespace.metadata, labels } }
 }
 
+/** Before any pod that names one: a pod whose class is not there is refused. */
+const priorityClasses: Declaration = {
+  phase: 2,
+  name: 'priority-classes',
+  title: 'PriorityClasses',
+  kinds: [{ apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass' }],
+  needs: () => [],
+  objects: context => loadTemplate(context, 'priority-classes.yaml'),
+  inputs: () => null,
+  // Pods that run keep the number they were given.
+  replaceable: true,
+  shrinks: true,
+}
+
 const workloadIdentity: Declaration = {
   phase: 2,
   name: 'workload-identity',
@@ -158,6 +172,7 @@ const storageClass: Declaration = {
 /** In the guide's order. */
 export const declarations: readonly Declaration[] = [
   namespaces,
+  priorityClasses,
   workloadIdentity,
   cloudCredentials,
   configMap,

@@ -58,6 +58,7 @@ export function application(name: ApplicationName): Declaration {
     needs: cloud => [
       `2.${cloud}.config-map`,
       `2.${cloud}.workload-identity`,
+      `2.${cloud}.priority-classes`,
       `3.${cloud}.images`,
       ...(name === 'mlflow' ? [] : ([`3.${cloud}.keys`] satisfies StepId[])),
       ...(name === 'data-sync' || name === 'mlflow' ? [databaseUsersStepId(cloud)] : []),

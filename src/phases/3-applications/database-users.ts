@@ -34,7 +34,7 @@ export const databaseUsers: Declaration = {
     { apiVersion: 'v1', kind: 'ConfigMap' },
     { apiVersion: 'batch/v1', kind: 'Job' },
   ],
-  needs: cloud => [`2.${cloud}.workload-identity`, `3.${cloud}.images`],
+  needs: cloud => [`2.${cloud}.workload-identity`, `2.${cloud}.priority-classes`, `3.${cloud}.images`],
   async objects(context, cloud) {
     const pods = podChanges(context, cloud, workload)
     if (pods === undefined) return undefined
