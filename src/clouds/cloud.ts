@@ -2,6 +2,7 @@ import type { Finding } from '../engine/check.ts'
 import type { Leftover } from '../engine/events.ts'
 import type { JsonObject } from '../engine/json.ts'
 import type { RecordStore } from '../engine/record-store.ts'
+import type { BackupService } from './backups.ts'
 import type { CostLine } from './cost-line.ts'
 import type { DnsService } from './dns.ts'
 
@@ -77,6 +78,8 @@ export interface Cloud {
   staticCredentials?(signal: AbortSignal): Promise<Readonly<Record<string, string>> | undefined>
   /** The cloud's DNS, where a zone of it holds the platform's names. Asks nothing before it is used. */
   dns(): DnsService
+  /** What can be had again after a loss, and where mlp's own copies lie. Asks nothing before it is used. */
+  backups(): BackupService
   /** A default StorageClass for this cloud's CSI driver, as a Kubernetes object. */
   storageClass(): JsonObject
   /** Everything ours, known to terraform or not, found by the platform id. Reads neither terraform's nor mlp's state. */

@@ -7,6 +7,7 @@ import {
 } from '../cloud.ts'
 import type { CloudOptions } from '../cloud-options.ts'
 import { sharedWhilePending } from '../while-pending.ts'
+import { backupService } from './backups.ts'
 import { infrastructureChecks } from './checks.ts'
 import { cluster, identity, token } from './cluster.ts'
 import { condition } from './condition.ts'
@@ -68,6 +69,7 @@ export function createAwsCloud(options: CloudOptions): Cloud {
     serviceSettings: (workload, outputs) => serviceSettings(platform, workload, outputs),
     staticCredentials: () => staticCredentials(platform),
     dns: () => dnsService(platform),
+    backups: () => backupService(platform),
     storageClass: () => ({
       apiVersion: 'storage.k8s.io/v1',
       kind: 'StorageClass',

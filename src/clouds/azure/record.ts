@@ -1,13 +1,15 @@
 import type { PipelineResponse } from '@azure/core-rest-pipeline'
 import type { Found, RecordStore } from '../../engine/record-store.ts'
-import { refusalError, sdkError } from './errors.ts'
+import {
+  type BlobRequest,
+  createSend,
+  refused,
+  retries,
+  type Send,
+  stateContainerUrl,
+} from './blob-client.ts'
 import type { AzurePlatform } from './platform.ts'
-import { proxyOptions } from './proxy.ts'
 import { hasStateContainer } from './state-place.ts'
-
-const scope = 'https://storage.azure.com/.default'
-const apiVersion = '2023-11-03'
-const retries = 4
 
 /**
  * Blobs below `mlp/` in the state container; an ETag is the version. Conditional headers:
@@ -68,7 +70,7 @@ export async function isDenied(platform: AzurePlatform, signal: AbortSignal): Pr
 
 /** Ends the lease of a blob in the state container, whoever holds it. https://learn.microsoft.com/rest/api/storageservices/lease-blob */
 export async function breakLease(platform: AzurePlatform, blob: string, signal: AbortSignal): Promise<void> {
-  const url = `${containerOf(platform)}/${blob}?comp=lease`
+  const url = `${stateContainerUrl(platform)}/${blob}?comp=lease`
   const send = await createSend(platform, retries)
   const headers = { 'x-ms-lease-action': 'break', 'x-ms-lease-break-period': '0' }
   const answer = await send({ method: 'PUT', url, signal, headers })
@@ -76,58 +78,6 @@ export async function breakLease(platform: AzurePlatform, blob: string, signal: 
   if (answer.status !== 202 && !isFree) throw refused(answer, `PUT ${url}`)
 }
 
-function containerOf({ names }: AzurePlatform): string {
-  return `https://${names.stateStorageAccount}.blob.core.windows.net/${names.stateContainer}`
-}
-
 function placeOf(platform: AzurePlatform): string {
-  return `${containerOf(platform)}/mlp`
-}
-
-interface BlobRequest {
-  readonly method: 'GET' | 'PUT'
-  readonly url: string
-  readonly signal: AbortSignal
-  readonly body?: string
-  readonly headers?: Readonly<Record<string, string>>
-}
-type Send = (request: BlobRequest) => Promise<PipelineResponse>
-
-/** The SDK's own pipeline, as whoever runs mlp: shared keys are off in the state's account. Throws MLP3xxx. */
-async function createSend(platform: AzurePlatform, maxRetries: number): Promise<Send> {
-  const [sdk, credential] = await Promise.all([import('@azure/core-rest-pipeline'), platform.credential()])
-  const http = sdk.createDefaultHttpClient()
-  const pipeline = sdk.createPipelineFromOptions({
-    retryOptions: { maxRetries, retryDelayInMs: 500, maxRetryDelayInMs: 10_000 },
-    userAgentOptions: { userAgentPrefix: 'mlp' },
-    ...proxyOptions(platform),
-  })
-  pipeline.addPolicy(sdk.bearerTokenAuthenticationPolicy({ credential, scopes: [scope] }), { phase: 'Sign' })
-  return async ({ method, url, signal, body, headers }) => {
-    const request = sdk.createPipelineRequest({
-      method,
-      url,
-      abortSignal: signal,
-      timeout: 30_000,
-      ...(body === undefined ? {} : { body }),
-      headers: sdk.createHttpHeaders({
-        'x-ms-version': apiVersion,
-        ...(body === undefined ? {} : { 'x-ms-blob-type': 'BlockBlob', 'content-type': 'text/plain' }),
-        ...headers,
-      }),
-    })
-    try {
-      return await pipeline.sendRequest(http, request)
-    } catch (error) {
-      signal.throwIfAborted()
-      throw sdkError(error, `${method} ${url}`)
-    }
-  }
-}
-
-/** The blob service names its errors in a header, and says the rest in XML. */
-function refused({ status, headers, bodyAsText }: PipelineResponse, request: string): unknown {
-  const message = /<Message>([^<]*)</.exec(bodyAsText ?? '')?.[1]?.split('\n')[0] ?? bodyAsText ?? ''
-  const code = headers.get('x-ms-error-code') ?? ''
-  return refusalError({ status, body: JSON.stringify({ error: { code, message } }), request })
+  return `${stateContainerUrl(platform)}/mlp`
 }

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import type { Cloud, Identity } from '../cloud.ts'
 import type { CloudOptions } from '../cloud-options.ts'
 import { sharedWhilePending } from '../while-pending.ts'
+import { backupService } from './backups.ts'
 import { infrastructureChecks } from './checks.ts'
 import { clusterAccess } from './cluster.ts'
 import { condition } from './condition.ts'
@@ -60,6 +61,7 @@ export function createGcpCloud(options: CloudOptions): Cloud {
     serviceSettings,
     staticCredentials: () => staticCredentials(options.target),
     dns: () => dnsService(platform),
+    backups: () => backupService(platform),
     storageClass: () => storageClass,
     inventory: signal => inventory(platform, signal),
     releaseData: (choice, signal, report) => releaseData(platform, choice, signal, report),

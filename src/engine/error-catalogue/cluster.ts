@@ -306,6 +306,15 @@ export const clusterErrors = {
     remedy: 'Change those pods so that they pass, or move them to a namespace of their own.',
     exitCode: 3,
   },
+  MLP4071: {
+    title: 'A copy of the cluster’s objects cannot be restored',
+    meaning:
+      'Restored into namespaces of its own, without pods, an object was refused, or came back otherwise than it was written down. The copy was removed.',
+    owner: 'operator',
+    retryable: true,
+    remedy: 'Put the object that is named right, then `mlp phase 8`.',
+    exitCode: 3,
+  },
   MLP4080: {
     title: 'A DNS zone’s name means several zones',
     meaning: 'The account has more than one public zone of that name. Nothing was changed.',

@@ -54,7 +54,19 @@ export const checklist: readonly ChecklistItem[] = [
   holding(30, guides(bound('tests', 'All tests passing', 'platform team', '7.*.validation'))),
   guides(bound('dashboards', 'Monitoring dashboards configured', 'platform team', '5.*.dashboards')),
   guides(bound('alerts', 'Alerts configured and tested', 'platform team', '5.*.rules', '5.*.watchdog')),
-  holding(30, guides(bound('backup', 'Backup and recovery tested', 'platform team', '8.*.backup'))),
+  holding(
+    30,
+    guides(
+      bound(
+        'backup',
+        'Backup and recovery tested',
+        'platform team',
+        '8.*.cluster-backup',
+        '8.*.bucket-versions',
+        '8.*.database-backup',
+      ),
+    ),
+  ),
   guides(bound('security-scan', 'Security scan completed', 'security', '8.*.scan')),
   // Load is part of what that check asks for, beside the tests.
   holding(30, guides(bound('load-test', 'Load testing successful', 'platform team', '7.*.validation'))),

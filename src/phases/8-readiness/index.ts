@@ -1,7 +1,11 @@
+import type { CloudName } from '../../clouds/cloud.ts'
 import { configuredClouds } from '../../config/configured-clouds.ts'
+import type { StepId } from '../../engine/step.ts'
 import { objectStep } from '../2-kubernetes/object-step.ts'
 import { renderDeclarations } from '../2-kubernetes/render.ts'
 import type { Phase } from '../phase.ts'
+import { backupChecks } from './backup-checks.ts'
+import { clusterBackupStep } from './backup-step.ts'
 import { readinessChecks } from './checks.ts'
 import { declarations } from './declarations.ts'
 import { podSecurityStep } from './pod-security-step.ts'
@@ -13,15 +17,29 @@ export const readinessPhase: Phase = {
   title: 'Production readiness',
   expectedMinutes: 3,
   steps: config =>
-    configuredClouds(config).flatMap(cloud => [
-      ...declarations.map(declaration => objectStep(cloud, declaration)),
-      podSecurityStep(cloud),
-    ]),
+    configuredClouds(config).flatMap(cloud => {
+      const objects = [
+        ...declarations.map(declaration => objectStep(cloud, declaration)),
+        podSecurityStep(cloud),
+      ]
+      return [...objects, clusterBackupStep(cloud, [...deployed(cloud), ...objects.map(({ id }) => id)])]
+    }),
   render: async context =>
     (
       await Promise.all(
         configuredClouds(context.config).map(cloud => renderDeclarations(context, cloud, declarations)),
       )
     ).flat(),
-  checks: (_config, clouds) => [...clouds.values()].flatMap(readinessChecks),
+  checks: (_config, clouds) =>
+    [...clouds.values()].flatMap(cloud => [...readinessChecks(cloud), ...backupChecks(cloud)]),
 }
+
+/** What else makes objects in the platform's namespaces, or takes some away for a while. */
+const deployed = (cloud: CloudName): readonly StepId[] => [
+  `3.${cloud}.api-gateway`,
+  `3.${cloud}.model-serving`,
+  `3.${cloud}.data-sync`,
+  `7.${cloud}.integration`,
+  `7.${cloud}.chaos`,
+  '7.all.failover',
+]
