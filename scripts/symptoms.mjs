@@ -214,7 +214,7 @@ export const occasions = [
         see: 'Pods are refused, or the checklist stays open',
         first: 'See [readiness.md](readiness.md).',
         look: ['mlp verify 8', 'mlp verify --go-live'],
-        codes: 'MLP4070 MLP1091'.split(' '),
+        codes: 'MLP4070 MLP4071 MLP1091'.split(' '),
       },
     ],
   },

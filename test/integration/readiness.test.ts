@@ -13,6 +13,7 @@ import { declarations as namespaceDeclarations } from '../../src/phases/2-kubern
 import { objectStep } from '../../src/phases/2-kubernetes/object-step.ts'
 import { readinessPhase } from '../../src/phases/8-readiness/index.ts'
 import type { Context } from '../../src/phases/phase.ts'
+import { testBackups } from '../support/backups.ts'
 import { startControlPlane, type TestControlPlane } from '../support/control-plane.ts'
 import { eventually } from '../support/processes.ts'
 
@@ -30,6 +31,7 @@ const progress = { report: () => {} }
 let plane: TestControlPlane
 let folder: string
 let client: KubeClient
+const backups = testBackups()
 
 const cloudNamed = (cloud: 'aws' | 'gcp') =>
   new Proxy({} as Cloud, {
@@ -40,6 +42,7 @@ const cloudNamed = (cloud: 'aws' | 'gcp') =>
         region: 'somewhere',
         cluster: async () => plane.access,
         token: async () => plane.token(),
+        backups: () => backups,
       }
       if (name in asked) return Reflect.get(asked, name)
       throw new Error(`phase 8 asked the cloud for ${String(name)}`)

@@ -115,8 +115,8 @@ function stands(
 ): Status {
   const [newest] = copies
   if (newest === undefined) return { state: 'absent', why: 'no copy of the cluster’s objects is kept' }
+  if (proof === undefined) return { state: 'absent', why: 'no copy was ever restored in this cluster' }
   if (rehearsals > 0) return { state: 'partial', why: 'a rehearsal of a restore has left its namespaces' }
-  if (proof === undefined) return { state: 'partial', why: 'no copy was ever restored' }
   if (proof.copy !== newest.name) return { state: 'partial', why: `${newest.name} was never restored` }
   const hours = ageHours(newest)
   if (hours > freshHours)

@@ -1,4 +1,5 @@
 import { CloudError } from '../../../behaviour.ts'
+import { restorable } from '../../../servers/restorable.ts'
 import type { StoredResource } from '../../../store/resource-store.ts'
 import { firstObject, flag, integer, isObject, objects, text, texts } from '../attributes.ts'
 import { deleteInstance, snapshotType } from '../behaviours/rds.ts'
@@ -241,6 +242,9 @@ function showInstance(db: StoredResource): { readonly [name: string]: XmlValue }
     MultiAZ: flag(attributes, 'multi_az'),
     DeletionProtection: flag(attributes, 'deletion_protection'),
     BackupRetentionPeriod: integer(attributes, 'backup_retention_period'),
+    LatestRestorableTime: restorable(db.createdAt, integer(attributes, 'backup_retention_period') ?? 0)
+      ?.latest,
+    InstanceCreateTime: db.createdAt,
     IAMDatabaseAuthenticationEnabled: flag(attributes, 'iam_database_authentication_enabled'),
     MasterUserSecret: isObject(secret)
       ? {

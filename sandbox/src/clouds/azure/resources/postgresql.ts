@@ -1,4 +1,5 @@
 import { CloudError } from '../../../behaviour.ts'
+import { restorable } from '../../../servers/restorable.ts'
 import type { ResourceStore } from '../../../store/resource-store.ts'
 import { lastSegment } from '../arm-id.ts'
 import { block, blocks, count, flag, requiredText, text } from '../attributes.ts'
@@ -71,7 +72,7 @@ export const postgresqlServer = azureType({
   },
   arm: {
     type: 'Microsoft.DBforPostgreSQL/flexibleServers',
-    project: attributes => ({
+    project: (attributes, world) => ({
       sku: {
         name: requiredText(attributes, 'sku_name').replace(/^[A-Z]+_/, ''),
         tier:
@@ -87,6 +88,11 @@ export const postgresqlServer = azureType({
         storage: { storageSizeGB: (count(attributes, 'storage_mb') ?? 0) / 1024 },
         backup: {
           backupRetentionDays: count(attributes, 'backup_retention_days'),
+          earliestRestoreDate: restorable(
+            world.store.get('azurerm_postgresql_flexible_server', requiredText(attributes, 'id'))
+              ?.createdAt ?? '',
+            count(attributes, 'backup_retention_days') ?? 0,
+          )?.earliest,
           geoRedundantBackup: flag(attributes, 'geo_redundant_backup_enabled') ? 'Enabled' : 'Disabled',
         },
         highAvailability: {

@@ -1,4 +1,5 @@
 import { CloudError } from '../../../behaviour.ts'
+import { restorable } from '../../../servers/restorable.ts'
 import type { Attributes, StoredResource } from '../../../store/resource-store.ts'
 import { block, blocks, flag, integer, isObject, object, requiredText, text, textMap } from '../attributes.ts'
 import { finalBackupsFact } from '../behaviours/sql.ts'
@@ -95,6 +96,23 @@ export const sqlRoutes: readonly Route[] = [
     method: 'GET',
     path: `${instances}/{name}/backupRuns`,
     run: call => ({ kind: 'sql#backupRunsList', items: backupsOf(call, instanceNamed(call).id) }),
+  },
+  {
+    method: 'GET',
+    path: `${instances}/{name}/getLatestRecoveryTime`,
+    run(call) {
+      const { attributes, createdAt } = instanceNamed(call)
+      const backup = block(block(attributes, 'settings'), 'backup_configuration')
+      const isOn = flag(backup, 'enabled') && flag(backup, 'point_in_time_recovery_enabled')
+      const times = restorable(createdAt, isOn ? (integer(backup, 'transaction_log_retention_days') ?? 7) : 0)
+      if (times === undefined)
+        throw new CloudError('invalidRequest', 'Point in time recovery is not enabled on the instance.')
+      return {
+        kind: 'sql#getLatestRecoveryTime',
+        earliestRecoveryTime: times.earliest,
+        latestRecoveryTime: times.latest,
+      }
+    },
   },
   {
     method: 'GET',
