@@ -90,7 +90,7 @@ export function backupService(platform: AzurePlatform): BackupService {
 }
 
 /** https://learn.microsoft.com/rest/api/storageservices/list-blobs: XML, of which three elements of each blob are read. */
-export function readPage(xml: string): { readonly copies: readonly StoredCopy[]; readonly next: string } {
+function readPage(xml: string): { readonly copies: readonly StoredCopy[]; readonly next: string } {
   const element = (text: string, name: string) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1]
   const copies = (xml.match(/<Blob>[\s\S]*?<\/Blob>/g) ?? []).map(blob => ({
     name: (element(blob, 'Name') ?? '').slice(backupsFolder.length + 1),

@@ -34,11 +34,12 @@ export function backupChecks(cloud: Cloud): readonly PlatformCheck[] {
           return fail(`a rehearsal of a restore is under way, or ended in the middle: ${names}`, [again])
         }
         const hours = ageHours(newest)
+        const basis = { at: proof.at }
         const told = `RPO now ${span(hours * 60)} (${newest.name}, ${proof.objects} objects); RTO ${proof.restoreSeconds} s (${proof.restored} restored and compared, ${proof.accepted} only asked of the API server; ${proof.leftOut.length} Secrets are not in it)`
         if (hours > failHours) return fail(`older than ${failHours / 24} days: ${told}`, [again])
         return hours > warnHours
-          ? { status: 'warn', detail: `older than ${warnHours / 24} days: ${told}`, remedy: [again] }
-          : pass(told)
+          ? { status: 'warn', detail: `older than ${warnHours / 24} days: ${told}`, remedy: [again], basis }
+          : { ...pass(told), basis }
       },
     ),
     {

@@ -20,7 +20,7 @@ const hourMs = 3_600_000
 const copiesKept = 14
 const leftOutNamed = 20
 
-export const copyPrefix = 'cluster/'
+const copyPrefix = 'cluster/'
 
 const proofSchema = z.object({
   copy: z.string(),
@@ -31,7 +31,7 @@ const proofSchema = z.object({
   restoreSeconds: z.number(),
   leftOut: z.array(z.string()),
 })
-export const clusterProof: ProofKind<z.output<typeof proofSchema>> = {
+const clusterProof: ProofKind<z.output<typeof proofSchema>> = {
   name: 'cluster-backup',
   schema: proofSchema,
 }
