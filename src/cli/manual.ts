@@ -118,12 +118,14 @@ export const manual = {
     ],
   },
   report: {
-    summary: 'write the last run as an HTML page',
-    effect: 'Writes one file beside the log of the run; asks no cloud and costs nothing.',
+    summary: 'write the last run as an HTML page, or documentation of the platform',
+    effect:
+      'Writes one file beside the log of the run, and asks no cloud. With --docs it asks clouds and clusters, writes into one folder, and notes in the cluster that it did. Costs nothing.',
     examples: [
       { line: 'mlp report', comment: 'the last run' },
       { line: 'mlp report --run 20260101T100000Z-1a2b3c', comment: 'an earlier run' },
-      { line: 'mlp report --env prod', comment: 'of another environment' },
+      { line: 'mlp report --checklist', comment: 'the go-live checklist, with its evidence' },
+      { line: 'mlp report --docs docs/platform', comment: 'runbooks, API, architecture, as a site, too' },
     ],
   },
   render: {

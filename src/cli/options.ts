@@ -121,6 +121,8 @@ export const reportOptions = z.object({
   /** Id of a run; undefined: the last one. */
   run: z.string().optional(),
   checklist: z.boolean().default(false),
+  /** A folder, for documentation of the platform as it is now. */
+  docs: z.string().optional(),
 })
 export const renderOptions = z.object({ ...globalShape, folder: z.string() })
 export const tokenOptions = z.object({ ...globalShape, cloud, cluster: z.string() })

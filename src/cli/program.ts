@@ -75,6 +75,7 @@ export function createProgram(run: Run, output: ProgramOutput): Command {
   describe(program.command('report'), manual.report)
     .option('--run <id>', 'this run (default: the last one)')
     .option('--checklist', 'the go-live checklist, as `mlp verify --go-live` saw it')
+    .option('--docs <folder>', 'documentation of the platform as it is now, as Markdown and as a site')
     .action((_options, command) => start('report')(command, {}))
   describe(program.command('render'), manual.render)
     .argument('<folder>', 'where to write')

@@ -16,9 +16,13 @@ import { isRunId, runIds } from '../run-folders.ts'
 
 /**
  * Writes a run's `report.html` beside its log, from the events that it left there, or the checklist that a run of
- * `mlp verify --go-live` left. Asks no cloud.
+ * `mlp verify --go-live` left. Asks no cloud, but for documentation of the platform.
  */
 export async function runReport(options: ReportOptions, io: Io): Promise<ExitCode> {
+  if (options.docs !== undefined) {
+    const { runReportDocs } = await import('./report-docs.ts')
+    return await runReportDocs(options, options.docs, io)
+  }
   const runs = join((await openPlatform(options, io)).home, 'runs')
   if (options.checklist) {
     const document = await newestChecklist(runs, options.run)

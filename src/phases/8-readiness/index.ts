@@ -8,6 +8,7 @@ import { backupChecks } from './backup-checks.ts'
 import { clusterBackupStep } from './backup-step.ts'
 import { readinessChecks } from './checks.ts'
 import { declarations } from './declarations.ts'
+import { documentationCheck } from './docs-record.ts'
 import { podSecurityStep } from './pod-security-step.ts'
 
 /** Guide, phase 8: what a platform needs before it may be relied on. */
@@ -30,8 +31,10 @@ export const readinessPhase: Phase = {
         configuredClouds(context.config).map(cloud => renderDeclarations(context, cloud, declarations)),
       )
     ).flat(),
-  checks: (_config, clouds) =>
-    [...clouds.values()].flatMap(cloud => [...readinessChecks(cloud), ...backupChecks(cloud)]),
+  checks: (_config, clouds) => [
+    ...[...clouds.values()].flatMap(cloud => [...readinessChecks(cloud), ...backupChecks(cloud)]),
+    ...(clouds.size === 0 ? [] : [documentationCheck]),
+  ],
 }
 
 /** What else makes objects in the platform's namespaces, or takes some away for a while. */
