@@ -73,4 +73,4 @@ test('mlp report --checklist links what the runs left on this machine, and nothi
   const links = [...page.matchAll(/href="([^"]*)"/g)].map(match => match[1])
   expect(new Set(links)).toEqual(new Set([`../${runId}/log.txt`, `../${validated}/log.txt`]))
   expect(page).toContain('../../../etc')
-})
+}, 180_000)
