@@ -26,7 +26,7 @@ export interface Finding {
 }
 
 /** What was done, such as a test or a restore, that a check's answer rests on. */
-export interface Basis {
+interface Basis {
   /** ISO 8601. */
   readonly at: string
   readonly runId?: string

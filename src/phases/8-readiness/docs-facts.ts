@@ -34,7 +34,7 @@ export interface ClusterFacts {
   readonly apis: readonly ApiFacts[]
 }
 
-export interface WorkloadFacts {
+interface WorkloadFacts {
   readonly namespace: string
   readonly kind: string
   readonly name: string
@@ -50,7 +50,7 @@ export interface AlertFacts {
   readonly runbook: string
 }
 
-export interface ApiFacts {
+interface ApiFacts {
   readonly service: string
   readonly document: Told<ApiDocument>
 }
