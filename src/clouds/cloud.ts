@@ -27,6 +27,8 @@ export interface Cloud {
   quotas(needs: readonly QuotaNeed[], signal: AbortSignal): Promise<readonly Quota[]>
   /** What the configured platform costs here while it runs, by the cloud's own price list. Asks, changes nothing. */
   prices(signal: AbortSignal): Promise<readonly CostLine[]>
+  /** Whether the cloud watches what the platform costs, as mlp.yaml says; a warning where it cannot. Asks, changes nothing. */
+  budget(signal: AbortSignal): Promise<Finding>
   /** What is not yet as a first run needs it: APIs, resource providers, billing, the state bucket. Asks, changes nothing. */
   missingPreparations(signal: AbortSignal): Promise<readonly string[]>
   /** Makes it so; safe to repeat. Returns what teardown lists as kept. */

@@ -98,6 +98,16 @@ const budget = z.strictObject({
     .positive({ error: 'a number above 0' })
     .describe('What the platform may cost in a month, all clouds together.'),
   currency: text(/^[A-Z]{3}$/, 'a currency such as USD or EUR', 'ISO 4217 code.'),
+  notify: z
+    .array(text(/^\S+@\S+\.\S+$/, 'an e-mail address', 'An e-mail address.'), {
+      error: 'a list of e-mail addresses',
+    })
+    .min(1, { error: 'at least one e-mail address' })
+    .max(10, { error: 'at most ten e-mail addresses' })
+    .optional()
+    .describe(
+      'Whom the clouds tell at 50, 80 and 100 %, and when a month is forecast to exceed it; `owner` where that is an e-mail address and this is left out.',
+    ),
 })
 
 const pemFile = (description: string) => text(/^\S(.*\S)?$/, 'the path of a PEM file', description)

@@ -36,12 +36,14 @@ export const platformStarters: Readonly<Record<string, () => Promise<StandingPla
   'azure with Azure SQL': () => startAzurePlatform({ engine: 'azure-sql' }),
 }
 
+const budget = { amount: 3000, currency: 'USD', notify: ['ops@example.com'] }
+
 type Variables = Readonly<Record<string, unknown>>
 const outputs = z.record(z.string(), z.object({ value: z.json() }))
 
 async function startAws(): Promise<StandingPlatform> {
   const harness = await startAwsHarness()
-  const config = awsTestConfig('prod')
+  const config = { ...awsTestConfig('prod'), budget }
   const administrators = { operations: `arn:aws:iam::${testSecrets.awsAccountId}:role/operations` }
   const roots = await applyRoots(harness, 'aws', foundationVariables(config), foundation => ({
     ...clusterVariables(config, foundation),
@@ -56,7 +58,7 @@ async function startGcp(): Promise<StandingPlatform> {
   const roots = await applyRoots(
     harness,
     'gcp',
-    gcpFixture.foundationVariables(project, 'prod'),
+    { ...gcpFixture.foundationVariables(project, 'prod'), budget: { name: 'ml-platform-prod', ...budget } },
     foundation => gcpFixture.clusterVariables(project, 'prod', foundation),
   )
   return platform(gcp, { project, region: 'us-central1' }, harness, roots, () => harness.close())
@@ -65,7 +67,7 @@ async function startGcp(): Promise<StandingPlatform> {
 async function startAzurePlatform(options: AzureCase): Promise<StandingPlatform> {
   const fixture = await startAzure()
   const { harness } = fixture
-  const config = azureTestConfig({ environment: 'prod', ...options })
+  const config = { ...azureTestConfig({ environment: 'prod', ...options }), budget }
   const cloud = fixture.cloud(config)
   await cloud.prepare(AbortSignal.timeout(60_000), () => undefined)
   const roots = await applyRoots(harness, 'azure', cloud.variables('foundation', undefined), foundation =>

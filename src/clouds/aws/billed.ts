@@ -219,6 +219,7 @@ function pool(
 
 /** Types of the templates that cost nothing by themselves; what is in neither list fails a test. */
 export const freeTypes = [
+  'aws_budgets_budget',
   'aws_db_parameter_group',
   'aws_db_subnet_group',
   'aws_default_security_group',

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../engine/json.ts'
 import type { PlannedResource } from '../cloud.ts'
+import { hasOwnBudget } from './budget.ts'
 import { findNetwork, isNetworkType } from './existing-network.ts'
 import { gitHubProviderArn, gitHubProviderTags } from './federation.ts'
 import { type AwsPlatform, ask, find, isOurArn, isOurs, resourceKey, taggedArns } from './platform.ts'
@@ -57,6 +58,10 @@ const lookups: Readonly<Record<string, Lookup>> = {
     const tags = await gitHubProviderTags(platform, abortSignal)
     return isOurs(platform, tags) ? { importId: gitHubProviderArn(platform), owner: true } : undefined
   },
+  aws_budgets_budget: async (platform, value, signal) =>
+    (await hasOwnBudget(platform, signal))
+      ? { importId: `${platform.aws.accountId}:${value('name')}`, owner: true }
+      : undefined,
   aws_db_subnet_group: async ({ clients }, value, abortSignal) => {
     const { DescribeDBSubnetGroupsCommand } = await import('@aws-sdk/client-rds')
     const rds = await clients.rds()

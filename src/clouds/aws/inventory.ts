@@ -1,4 +1,5 @@
 import type { CloudResource } from '../cloud.ts'
+import { ownBudget } from './budget.ts'
 import { nameOf, ownChecks } from './dns-global.ts'
 import { gitHubProviderArn, gitHubProviderTags } from './federation.ts'
 import { clusterArns, networkArns } from './leftovers.ts'
@@ -73,7 +74,7 @@ function last(path: string): string {
 /** Everything of this platform's in the account, asked of AWS alone. The state bucket is among it. */
 export async function* inventory(platform: AwsPlatform, signal: AbortSignal): AsyncIterable<CloudResource> {
   const seen = new Set<string>()
-  const listed = [tagged, roles, controlPlaneLog, untagged, databaseSnapshots, healthChecks]
+  const listed = [tagged, roles, controlPlaneLog, untagged, databaseSnapshots, healthChecks, ownBudget]
   for (const list of listed) {
     for await (const resource of list(platform, signal)) {
       if (seen.has(resource.id)) continue

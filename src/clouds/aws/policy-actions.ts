@@ -5,6 +5,7 @@
  * for every type in the templates.
  */
 export const actionsByType: Readonly<Record<string, readonly string[]>> = {
+  aws_budgets_budget: ['budgets:ModifyBudget', 'budgets:TagResource', 'budgets:UntagResource'],
   aws_cloudwatch_log_group: [
     'logs:CreateLogGroup',
     'logs:DeleteLogGroup',
@@ -200,6 +201,10 @@ export const ownActions = [
 
 /** Reading, by terraform and by mlp, is asked of whole services: most of it can be confined to no resource. */
 export const readActions = [
+  'budgets:ListTagsForResource',
+  'budgets:ViewBudget',
+  // Whether the tag that the budget counts by is activated.
+  'ce:ListCostAllocationTags',
   'ec2:Describe*',
   'ec2:GetLaunchTemplateData',
   'ecr:Describe*',

@@ -56,6 +56,12 @@ export function policy({ config, names, aws }: AwsPlatform): JsonObject {
           arn('rds', 'og:default:*'),
         ],
       },
+      {
+        Sid: 'Budget',
+        Effect: 'Allow',
+        Action: of('budgets'),
+        Resource: arn('budgets', `budget/${names.base}`, `:${aws.accountId}`),
+      },
       { Sid: 'Keys', Effect: 'Allow', Action: of('kms'), Resource: '*', Condition: inRegion },
       {
         Sid: 'Password',

@@ -3,13 +3,16 @@ import { MlpError } from '../../engine/errors.ts'
 import { parseJson } from '../../engine/json.ts'
 import type { CostLine } from '../cost-line.ts'
 import { costsOf, type Rate } from '../costs.ts'
-import { type Answered, fetchPatiently } from '../patient-fetch.ts'
 import { billed, type Product } from './billed.ts'
-import { awsError } from './errors.ts'
+import { callJson, globalRegion } from './json-call.ts'
 import { type AwsPlatform, ask } from './platform.ts'
 
 /** One region answers for all: https://docs.aws.amazon.com/general/latest/gr/billing.html#pls */
-const home = 'us-east-1'
+const priceList = {
+  name: 'pricing',
+  host: `api.pricing.${globalRegion}.amazonaws.com`,
+  target: 'AWSPriceListService',
+} as const
 /** 100 products a page; no question here has more than a page in any region. */
 const pageLimit = 10
 
@@ -29,7 +32,6 @@ const product = z.object({
   }),
   publicationDate: z.string().default(''),
 })
-const refusal = z.object({ __type: z.string().default(''), message: z.string().default('') })
 
 /**
  * What the platform costs on AWS: on-demand prices of the Price List Query API, and EC2's own for spot machines.
@@ -115,58 +117,17 @@ async function productsOf(
   throw unexpected(what, `more than ${pageLimit} pages of products`)
 }
 
-/** Signed by hand: AWS's client for one question would be a dependency more. */
 async function getProducts(
   platform: AwsPlatform,
   input: object,
   what: string,
   signal: AbortSignal,
 ): Promise<z.output<typeof page>> {
-  const { SignatureV4 } = await import('@smithy/signature-v4')
-  const sts = await platform.clients.sts()
-  const url = new URL(platform.target.endpoints['aws'] ?? `https://api.pricing.${home}.amazonaws.com`)
-  const signer = new SignatureV4({
-    service: 'pricing',
-    region: home,
-    credentials: sts.config.credentials,
-    sha256: sts.config.sha256,
-  })
-  const body = JSON.stringify(input)
-  const answer = await ask(what, () =>
-    fetchPatiently(
-      async () => {
-        const { headers } = await signer.sign({
-          method: 'POST',
-          protocol: url.protocol,
-          hostname: url.hostname,
-          ...(url.port === '' ? {} : { port: Number(url.port) }),
-          path: '/',
-          headers: {
-            host: url.host,
-            'content-type': 'application/x-amz-json-1.1',
-            'x-amz-target': 'AWSPriceListService.GetProducts',
-          },
-          body,
-        })
-        const { host: _host, ...sent } = headers
-        return { url: new URL('/', url), init: { method: 'POST', headers: sent, body } }
-      },
-      signal,
-      isPassing,
-    ),
+  return parsed(
+    page,
+    await ask(what, () => callJson(platform, priceList, 'GetProducts', input, signal)),
+    what,
   )
-  if (answer.status === 200) return parsed(page, answer.body, what)
-  const { __type: type, message } = refusal.safeParse(parseJson(answer.body)).data ?? {
-    __type: '',
-    message: answer.body.slice(0, 200),
-  }
-  const name = type.split('#').at(-1) || String(answer.status)
-  throw awsError(Object.assign(new Error(message), { name }), what)
-}
-
-/** AWS throttles JSON services with 400 as well. */
-function isPassing({ status, body }: Answered): boolean {
-  return status === 429 || status >= 500 || (status === 400 && /"__type":"[^"]*Throttling/.test(body))
 }
 
 /** What EC2 asks at this moment, in the dearest zone: nodes go to any. */

@@ -2,7 +2,9 @@ import { awsNames } from '../../config/names.ts'
 import { kubernetesGroup, peopleGroups } from '../../config/people.ts'
 import type { AwsConfig, Config } from '../../config/schema.ts'
 import type { JsonObject } from '../../engine/json.ts'
+import { budgetVariable } from '../budget.ts'
 import type { RootName } from '../cloud.ts'
+import { awsBudget } from './budget-wanted.ts'
 import { pipelinePolicies } from './pipeline-policy.ts'
 
 /** The configuration's AWS part; asking for it without one is a bug. */
@@ -46,6 +48,7 @@ export function rootVariables(
       ...common,
       network_cidr: aws.network.cidr,
       pods_cidr: aws.network.pods,
+      budget: budgetVariable(awsBudget(config), names.base),
       names: {
         vpc: names.vpc,
         cluster: names.cluster,

@@ -34,6 +34,7 @@ export function createAzureCloud(options: CloudOptions): Cloud {
     quotas: (needs, signal) => quotas(platform, needs, signal),
     // Loaded when it is asked: most runs ask no price.
     prices: async signal => (await import('./prices.ts')).prices(platform, signal),
+    budget: async signal => (await import('./budget.ts')).budget(platform, signal),
     missingPreparations: signal => missingPreparations(platform, signal),
     prepare: (signal, report) => prepare(platform, signal, report),
     preparations: signal => preparations(platform, signal),

@@ -278,6 +278,7 @@ function osDisk(type: string): 'P10' | 'P15' | 'P20' | 'P30' {
 
 /** Types of the templates that cost nothing by themselves; what is in neither list fails a test. */
 export const freeTypes = [
+  'azurerm_consumption_budget_subscription',
   'azurerm_federated_identity_credential',
   'azurerm_managed_redis_access_policy_assignment',
   'azurerm_management_lock',

@@ -79,6 +79,11 @@ const aks = '2025-05-01'
 /** Types whose ARM id follows from names alone. */
 const places: Readonly<Record<string, Place>> = {
   azurerm_resource_group: { apiVersion: '2024-03-01', path: ({ platform }) => platform.resourceGroupId },
+  azurerm_consumption_budget_subscription: {
+    apiVersion: '2024-08-01',
+    path: ({ platform, resource }) =>
+      `/subscriptions/${platform.subscriptionId}/providers/Microsoft.Consumption/budgets/${text(resource, 'name')}`,
+  },
   azurerm_virtual_network: named(network, 'Microsoft.Network/virtualNetworks'),
   azurerm_subnet: {
     apiVersion: network,

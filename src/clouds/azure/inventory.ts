@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import type { CloudResource } from '../cloud.ts'
+import { ownBudget } from './budget.ts'
 import type { AzurePlatform } from './platform.ts'
 
 const resource = z.object({
@@ -66,6 +67,7 @@ export async function* inventory(platform: AzurePlatform, signal: AbortSignal): 
     arm.list(`${base}/resourceGroups/${nodeResourceGroup}/resources`, '2024-03-01', resource, signal),
   ])
   const seen = new Set<string>()
+  yield* ownBudget(platform, signal)
   for (const { id, name, type, managedBy } of [...groups, ...resources.flat()]) {
     if (seen.has(id.toLowerCase())) continue
     seen.add(id.toLowerCase())

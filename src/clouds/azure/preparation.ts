@@ -25,6 +25,13 @@ const resourceProviders = [
   'Microsoft.Storage',
 ] as const
 
+/** What counts a subscription's costs, where mlp.yaml has a budget. */
+function providersOf({ options }: AzurePlatform): readonly string[] {
+  return options.config.budget === undefined
+    ? resourceProviders
+    : [...resourceProviders, 'Microsoft.Consumption']
+}
+
 const registrationMinutes = 15
 const provider = z.object({ registrationState: z.string() })
 const exists = z.object({ id: z.string() })
@@ -147,7 +154,7 @@ async function unregisteredProviders(
 ): Promise<readonly string[]> {
   const arm = await platform.arm()
   const states = await Promise.all(
-    resourceProviders.map(async name => {
+    providersOf(platform).map(async name => {
       const found = await arm.get(
         `/subscriptions/${platform.subscriptionId}/providers/${name}`,
         versions.providers,

@@ -2,7 +2,9 @@ import { azureNames } from '../../config/names.ts'
 import type { AzureConfig, Config } from '../../config/schema.ts'
 import { MlpError } from '../../engine/errors.ts'
 import type { JsonObject } from '../../engine/json.ts'
+import { budgetOf } from '../budget.ts'
 import type { RootName } from '../cloud.ts'
+import { budgetGroups } from './budget-groups.ts'
 
 /** Values of the variables of templates/terraform/azure/<root>; `foundation` holds that root's outputs. */
 export function azureVariables(
@@ -44,6 +46,7 @@ export function azureVariables(
       ...common,
       network_cidr: azure.network.cidr,
       database_engine: config.database.engine,
+      budget: budgetParts(config),
       names: {
         resource_group: names.resourceGroup,
         virtual_network: names.virtualNetwork,
@@ -86,6 +89,15 @@ export function azureVariables(
     },
     foundation: foundation ?? null,
   }
+}
+
+/** The sum is in whatever the subscription is billed in. */
+function budgetParts(config: Config): JsonObject | null {
+  const wanted = budgetOf(config)
+  if (wanted === undefined) return null
+  const names = azureNames(config)
+  const groups = [...budgetGroups(names)]
+  return { name: names.base, amount: wanted.amount, notify: [...wanted.notify], groups }
 }
 
 /** The configuration's Azure part. Throws MLP1010 when the platform has none. */

@@ -245,6 +245,7 @@ function capitalised(word: string): string {
 /** Types of the templates that cost nothing by themselves; what is in neither list fails a test. */
 export const freeTypes = [
   'google_artifact_registry_repository_iam_member',
+  'google_billing_budget',
   'google_compute_firewall',
   'google_compute_global_address',
   'google_compute_network',

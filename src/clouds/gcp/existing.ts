@@ -3,6 +3,7 @@ import { platformIdKey } from '../../config/names.ts'
 import { MlpError } from '../../engine/errors.ts'
 import type { JsonObject } from '../../engine/json.ts'
 import type { PlannedResource } from '../cloud.ts'
+import { existingBudget } from './budget.ts'
 import { findCluster } from './cluster.ts'
 import type { GcpPlatform } from './platform.ts'
 import type { Service } from './rest.ts'
@@ -103,6 +104,7 @@ const specialCases: Readonly<
     (platform: GcpPlatform, resource: PlannedResource, signal: AbortSignal) => Promise<string | undefined>
   >
 > = {
+  google_billing_budget: (platform, _resource, signal) => existingBudget(platform, signal),
   google_container_cluster: async (platform, resource, signal) => {
     const name = valuesOf(resource)('name')
     const cluster = await findCluster(platform, name, signal)

@@ -31,6 +31,7 @@ export function createGcpCloud(options: CloudOptions): Cloud {
     quotas: (needs, signal) => quotas(platform, needs, signal),
     // Loaded when it is asked: most runs ask no price.
     prices: async signal => (await import('./prices.ts')).prices(platform, signal),
+    budget: async signal => (await import('./budget.ts')).budget(platform, signal),
     missingPreparations: signal => missingPreparations(platform, signal),
     prepare: (signal, report) => prepare(platform, signal, report),
     preparations: signal => preparations(platform, signal),
@@ -95,10 +96,32 @@ async function identity(platform: GcpPlatform, signal: AbortSignal): Promise<Ide
 
 /** An access token only for tools that could not find these credentials and renew them by themselves. */
 async function terraformEnvironment(
-  { credentials, project, options }: GcpPlatform,
+  platform: GcpPlatform,
   signal: AbortSignal,
 ): Promise<Readonly<Record<string, string>>> {
-  const base = { ...options.target.environment, GOOGLE_PROJECT: project }
+  const { credentials, project, options } = platform
+  const base = {
+    ...options.target.environment,
+    GOOGLE_PROJECT: project,
+    ...(await budgetEnvironment(platform, signal)),
+  }
   if (await credentials.foundByTools()) return base
   return { ...base, GOOGLE_OAUTH_ACCESS_TOKEN: (await credentials.accessToken(signal)).token }
+}
+
+/**
+ * Whether a budget can be made is asked before terraform would find out in its middle. The API of budgets takes a
+ * person's credentials only with a project that answers for the call.
+ */
+async function budgetEnvironment(
+  platform: GcpPlatform,
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, string>>> {
+  if (platform.config.budget === undefined) return {}
+  const { budgetObstacle } = await import('./budget.ts')
+  const may = (await budgetObstacle(platform, signal)) === undefined
+  return {
+    TF_VAR_may_make_budget: String(may),
+    ...(may ? { USER_PROJECT_OVERRIDE: 'true', GOOGLE_BILLING_PROJECT: platform.project } : {}),
+  }
 }

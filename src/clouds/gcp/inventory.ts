@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { platformIdKey } from '../../config/names.ts'
 import type { CloudResource } from '../cloud.ts'
+import { ownBudget } from './budget.ts'
 import { findCluster } from './cluster.ts'
 import type { GcpPlatform } from './platform.ts'
 import type { Service } from './rest.ts'
@@ -179,6 +180,7 @@ const listings: readonly Listing[] = [
 /** Everything ours, from each service's own list and no state file. mlp's state bucket is among it. */
 export async function* inventory(platform: GcpPlatform, signal: AbortSignal): AsyncGenerator<CloudResource> {
   yield* clusterInventory(platform, signal)
+  yield* ownBudget(platform, signal)
   for (const { type, service, path, field, query, holdsData, keptBecause, ours } of listings) {
     const request = {
       service,

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../engine/json.ts'
+import { budgetRole } from './budget.ts'
 import type { GcpPlatform } from './platform.ts'
 
 /**
@@ -76,12 +77,19 @@ export const rolesByPurpose = [
     why: 'gives those service accounts their roles',
     types: ['google_project_iam_member'],
   },
+  {
+    role: budgetRole,
+    why: 'the budget, where mlp.yaml has one; on the billing account, not on the project',
+    types: ['google_billing_budget'],
+  },
   { role: 'roles/monitoring.viewer', why: 'reads quotas', types: [] },
 ] as const
 
 /** Roles for whoever runs mlp, on the project; `gcloud projects add-iam-policy-binding` gives one. */
 export function policy({ project, config }: GcpPlatform): JsonObject {
-  const roles = rolesByPurpose.map(({ role, why }) => ({ role: String(role), why: String(why) }))
+  const roles = rolesByPurpose
+    .filter(({ role }) => role !== budgetRole || config.budget !== undefined)
+    .map(({ role, why }) => ({ role: String(role), why: String(why) }))
   // Health checks are in compute.networkAdmin.
   const zone = { role: 'roles/dns.admin', why: 'makes the platform’s names in its zone' }
   return { project, roles: config.dns?.cloud === 'gcp' ? [...roles, zone] : roles }

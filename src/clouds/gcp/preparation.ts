@@ -24,9 +24,13 @@ const neededServices = [
   'storage.googleapis.com',
 ] as const
 
-/** The zone of the platform's names, where it is Cloud DNS'. */
+/** The zone of the platform's names, where it is Cloud DNS'; and a budget, where there is one. */
 function servicesOf({ config }: GcpPlatform): readonly string[] {
-  return config.dns?.cloud === 'gcp' ? [...neededServices, 'dns.googleapis.com'] : neededServices
+  return [
+    ...neededServices,
+    ...(config.dns?.cloud === 'gcp' ? ['dns.googleapis.com'] : []),
+    ...(config.budget === undefined ? [] : ['billingbudgets.googleapis.com']),
+  ]
 }
 
 /** Service agents that encrypt with our keys, and that Google makes only when asked. */

@@ -15,6 +15,7 @@ import { refusalError, unexpectedAnswerError, unreachableError } from './errors.
 
 export type Service =
   | 'artifactregistry'
+  | 'billingbudgets'
   | 'cloudbilling'
   | 'cloudkms'
   | 'cloudresourcemanager'
@@ -76,7 +77,14 @@ export function createRest(target: CloudTarget, credentials: GoogleCredentials) 
     // A write may have arrived.
     const isRepeatable = method === 'GET' || request.isRepeatable === true
     for (let attempt = 1; ; attempt++) {
-      const outcome = await send(url, method, request.body, await credentials.accessToken(signal), signal)
+      const outcome = await send(
+        url,
+        method,
+        request.body,
+        await credentials.accessToken(signal),
+        paidBy(request.service),
+        signal,
+      )
       const last = attempt === attempts
       if (outcome instanceof Error) {
         if (last || !isRepeatable) throw unreachableError(url, outcome)
@@ -90,6 +98,10 @@ export function createRest(target: CloudTarget, credentials: GoogleCredentials) 
       await delay(backoffMs(attempt), undefined, { signal })
     }
   }
+
+  /** This API takes a person's credentials only with a project that answers for the call. */
+  const paidBy = (service: Service): Readonly<Record<string, string>> =>
+    service === 'billingbudgets' ? { 'x-goog-user-project': target.account } : {}
 
   return {
     /** The answer as it is, also with a status in `accept`. */
@@ -146,6 +158,7 @@ async function send(
   method: string,
   body: object | string | undefined,
   { token }: { readonly token: string },
+  more: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<RestAnswer | Error> {
   const patience = AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)])
@@ -153,6 +166,7 @@ async function send(
   const headers = {
     accept: 'application/json',
     authorization: `Bearer ${token}`,
+    ...more,
     ...(sent === undefined
       ? {}
       : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(sent) }),

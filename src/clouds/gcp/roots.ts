@@ -1,5 +1,6 @@
 import { peopleGroups } from '../../config/people.ts'
 import type { JsonObject } from '../../engine/json.ts'
+import { budgetOf, budgetVariable } from '../budget.ts'
 import { namespaceOf, type RootName, type TerraformBackend, type WorkloadIdentity } from '../cloud.ts'
 import { type GcpPlatform, serviceAccountEmail } from './platform.ts'
 
@@ -53,6 +54,7 @@ export function rootVariables(
       ...common,
       network_cidr: settings.network.cidr,
       pods_cidr: settings.network.pods,
+      budget: budgetVariable(budgetOf(config), names.base),
       services_cidr: settings.network.services,
       bucket_names: names.buckets,
       service_account_ids: {

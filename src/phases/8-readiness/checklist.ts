@@ -90,6 +90,7 @@ export const checklist: readonly ChecklistItem[] = [
   ),
   bound('pod-security', 'Pods are restricted', 'security', '8.*.pod-security'),
   bound('capacity', 'Autoscaling and quotas', 'platform team', '8.*.autoscalers', '8.*.quotas'),
+  bound('budget-alerts', 'Somebody is told before it costs too much', 'team lead', '8.*.budget'),
   bound('on-call', 'Somebody is on call, and has been woken by a test alert', 'team lead'),
 ]
 

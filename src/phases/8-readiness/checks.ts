@@ -8,7 +8,7 @@ import { amountOf } from '../../kube/quantity.ts'
 import { clusterCheck } from '../2-kubernetes/cluster-check.ts'
 import type { Declaration } from '../2-kubernetes/declarations.ts'
 import { deviationOf } from '../2-kubernetes/deviation.ts'
-import { fail, pass } from '../findings.ts'
+import { fail, orError, pass } from '../findings.ts'
 import type { Context, PlatformCheck } from '../phase.ts'
 import { auditAccess } from './access-audit.ts'
 import { declarations } from './declarations.ts'
@@ -41,7 +41,8 @@ const aspects: Readonly<
 }
 
 /** Issue: each thing of readiness has a check that fails when it is taken away by hand. */
-export function readinessChecks({ name: cloud }: Cloud): readonly PlatformCheck[] {
+export function readinessChecks(its: Cloud): readonly PlatformCheck[] {
+  const cloud = its.name
   const again = `mlp phase 8 --cloud ${cloud}`
   const check = clusterCheck(8, cloud)
   return [
@@ -64,6 +65,14 @@ export function readinessChecks({ name: cloud }: Cloud): readonly PlatformCheck[
           : fail(`not enforced in ${open.join(', ')}`, [again])
       },
     ),
+    {
+      id: `8.${cloud}.budget`,
+      phase: 8,
+      cloud,
+      title: 'Budget with alerts',
+      why: 'A mistake that costs money is seen on the bill, weeks later.',
+      run: context => orError(() => its.budget(context.signal)),
+    },
     check(
       'access-audit',
       'Who can read Secrets, run commands in pods, or escalate',

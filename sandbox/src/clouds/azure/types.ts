@@ -1,5 +1,6 @@
 import type { AzureType } from './azure-type.ts'
 import { managementLock, roleAssignment } from './resources/authorization.ts'
+import { subscriptionBudget } from './resources/budget.ts'
 import { privateDnsZone, privateDnsZoneLink, privateEndpoint } from './resources/dns.ts'
 import { federatedIdentityCredential, userAssignedIdentity } from './resources/identity.ts'
 import { keyVault, keyVaultKey } from './resources/key-vault.ts'
@@ -47,6 +48,7 @@ export const azureTypes: readonly AzureType[] = [
   federatedIdentityCredential,
   roleAssignment,
   managementLock,
+  subscriptionBudget,
   keyVault,
   keyVaultKey,
   postgresqlServer,

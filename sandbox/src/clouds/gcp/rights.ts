@@ -63,6 +63,7 @@ const rolePrefixes: Readonly<Record<string, string>> = {
   sqladmin: 'cloudsql',
   cloudresourcemanager: 'resourcemanager',
   cloudbilling: 'billing',
+  billingbudgets: 'billing',
 }
 
 /**

@@ -70,6 +70,7 @@ const unpublished: readonly (readonly [RegExp, string])[] = [
   [/^\/metadata\/endpoints$/i, 'metadata endpoints'],
   [/\/operation(results|statuses)\//i, 'state of long-running operations'],
   [/^\/api\/retail\/prices$/i, 'retail prices'],
+  [/\/providers\/Microsoft\.Consumption\/budgets(\/|$)/i, 'budgets'],
 ]
 
 export function checkAzure(exchange: Exchange): Verdict {

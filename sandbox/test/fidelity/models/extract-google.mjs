@@ -9,6 +9,7 @@ import { gzipSync } from 'node:zlib'
 
 const documents = {
   artifactregistry: ['v1'],
+  billingbudgets: ['v1'],
   cloudbilling: ['v1'],
   cloudkms: ['v1'],
   cloudresourcemanager: ['v1'],

@@ -117,3 +117,14 @@ variable "names" {
     error_message = "names.kms_alias must start with alias/."
   }
 }
+
+variable "budget" {
+  description = "What this cloud may cost in a month, and who is told (e-mail addresses); null makes no budget."
+  type = object({
+    name     = string
+    amount   = number
+    currency = string
+    notify   = list(string)
+  })
+  default = null
+}

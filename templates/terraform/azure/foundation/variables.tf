@@ -125,3 +125,14 @@ variable "names" {
     error_message = "A key vault's name is 3 to 24 letters, digits and hyphens, and begins with a letter."
   }
 }
+
+variable "budget" {
+  description = "What this cloud may cost in a month in the currency of its bills, in which groups, and who is told (e-mail addresses); null makes no budget."
+  type = object({
+    name     = string
+    amount   = number
+    notify   = list(string)
+    groups   = list(string)
+  })
+  default = null
+}

@@ -119,3 +119,20 @@ variable "dormant" {
   type        = bool
   default     = false
 }
+
+variable "budget" {
+  description = "What this cloud may cost in a month, and who is told (e-mail addresses); null makes no budget."
+  type = object({
+    name     = string
+    amount   = number
+    currency = string
+    notify   = list(string)
+  })
+  default = null
+}
+
+variable "may_make_budget" {
+  description = "Whether whoever runs terraform may make budgets on the project's billing account; mlp asks and sets TF_VAR_may_make_budget."
+  type        = bool
+  default     = true
+}

@@ -10,6 +10,8 @@ const protocols: Readonly<Record<string, Protocol>> = {
   elasticache: 'query',
   iam: 'query',
   sts: 'query',
+  budgets: 'json',
+  ce: 'json',
   ecr: 'json',
   kms: 'json',
   logs: 'json',

@@ -7,6 +7,7 @@ import { authorise } from '../authorise.ts'
 import { parseJson } from '../naming.ts'
 import { type SignableRequest, sha256 } from '../sigv4.ts'
 import { type Answer, type ApiScope, json, toXml, type XmlValue, xmlAnswer } from './answer.ts'
+import { budgetRight } from './budgets.ts'
 import { ec2Operations } from './ec2.ts'
 import { eksAnswer } from './eks.ts'
 import { eksAction } from './eks-actions.ts'
@@ -74,7 +75,9 @@ function answerOf(service: string, request: SignableRequest, body: string, scope
       const asked = isObject(input) ? input : {}
       // Its own prefix in policies is another than its name on the wire.
       requireRight(
-        `${service === 'tagging' ? 'tag' : service}:${operation}`,
+        service === 'budgets'
+          ? budgetRight(operation)
+          : `${service === 'tagging' ? 'tag' : service}:${operation}`,
         text(asked, 'SecretId') ?? '*',
         scope,
       )

@@ -6,6 +6,7 @@ import { masterPassword } from '../behaviours/rds.ts'
 import { inRegion, tagsOf } from '../naming.ts'
 import { sha256 } from '../sigv4.ts'
 import type { ApiScope } from './answer.ts'
+import { budgetOperations, costExplorerOperations } from './budgets.ts'
 import { ecrOperations } from './ecr.ts'
 import type { Operation } from './operation.ts'
 import { pricingOperations } from './pricing.ts'
@@ -135,7 +136,7 @@ const secrets: Readonly<Record<string, Operation>> = {
 }
 
 /** Types that the tagging API does not list: IAM's roles, and what has no tags. */
-const untaggedTypes = new Set(['aws_iam_role', 'aws_default_security_group'])
+const untaggedTypes = new Set(['aws_budgets_budget', 'aws_iam_role', 'aws_default_security_group'])
 
 const tagging: Readonly<Record<string, Operation>> = {
   GetResources: (input, { world, region }) => {
@@ -185,6 +186,8 @@ function arnOf(resource: StoredResource, scope: ApiScope): string | undefined {
 }
 
 export const jsonServices: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {
+  budgets: budgetOperations,
+  ce: costExplorerOperations,
   ecr: ecrOperations,
   kms,
   logs,

@@ -1,5 +1,6 @@
 import type { Behaviour } from '../../../behaviour.ts'
 import { objects, textMap } from '../attributes.ts'
+import { budgetBehaviours } from './budgets.ts'
 import { ecrBehaviours } from './ecr.ts'
 import { eksAccessBehaviours } from './eks-access.ts'
 import { eksAddonBehaviours } from './eks-addons.ts'
@@ -56,6 +57,7 @@ export const behaviours: readonly Behaviour[] = [
   ...elasticacheBehaviours,
   ...ecrBehaviours,
   ...logBehaviours,
+  ...budgetBehaviours,
   ...launchTemplateBehaviours,
   ...eksClusterBehaviours,
   ...eksNodeBehaviours,

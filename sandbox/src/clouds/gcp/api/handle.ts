@@ -5,6 +5,7 @@ import { bucketType } from '../behaviours/storage.ts'
 import { objectStore } from '../object-store.ts'
 import { requireGoogleRight } from '../rights.ts'
 import { type Claims, readToken } from '../tokens.ts'
+import { billingAccountRoutes, budgetRoutes } from './budgets-api.ts'
 import { computeRoutes } from './compute-api.ts'
 import { containerRoutes } from './container-api.ts'
 import { credentialRoutes, isImpersonation } from './credentials-api.ts'
@@ -31,6 +32,7 @@ import { answerTokenExchange } from './token-exchange.ts'
  */
 export const serviceNames = [
   'artifactregistry',
+  'billingbudgets',
   'cloudbilling',
   'cloudkms',
   'cloudresourcemanager',
@@ -48,7 +50,8 @@ type ServiceName = (typeof serviceNames)[number]
 
 const services: Readonly<Record<ServiceName, readonly Route[]>> = {
   artifactregistry: registryRoutes,
-  cloudbilling: [...billingRoutes, ...pricingRoutes],
+  billingbudgets: budgetRoutes,
+  cloudbilling: [...billingRoutes, ...billingAccountRoutes, ...pricingRoutes],
   cloudkms: kmsRoutes,
   cloudresourcemanager: resourceManagerRoutes,
   compute: computeRoutes,

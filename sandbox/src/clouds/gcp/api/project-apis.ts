@@ -1,5 +1,6 @@
 import { CloudError } from '../../../behaviour.ts'
 import { texts } from '../attributes.ts'
+import { billingAccountId } from '../behaviours/billing-account.ts'
 import { projectNumber, requireProject } from '../google.ts'
 import { doneOperation, type Route } from './routing.ts'
 
@@ -41,7 +42,7 @@ export const billingRoutes: readonly Route[] = [
       return {
         name: `projects/${params['project']}/billingInfo`,
         projectId: world.secrets.gcpProjectId,
-        billingAccountName: 'billingAccounts/000000-000000-000000',
+        billingAccountName: `billingAccounts/${billingAccountId}`,
         billingEnabled: true,
       }
     },

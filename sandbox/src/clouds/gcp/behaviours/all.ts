@@ -1,4 +1,5 @@
 import type { Behaviour } from '../../../behaviour.ts'
+import { billingBudget } from './budget.ts'
 import { cluster } from './container.ts'
 import {
   bucketMember,
@@ -46,4 +47,5 @@ export const behaviours: readonly Behaviour[] = [
   identityPoolProvider,
   cluster,
   nodePool,
+  billingBudget,
 ]

@@ -1,6 +1,7 @@
 import type { DataSourceBehaviour } from '../../../behaviour.ts'
 import { text } from '../attributes.ts'
 import { projectNumber, projectOf, requireProject } from '../google.ts'
+import { billingAccountId } from './billing-account.ts'
 
 const project: DataSourceBehaviour = {
   type: 'google_project',
@@ -15,7 +16,7 @@ const project: DataSourceBehaviour = {
       name: id,
       number: projectNumber(world),
       auto_create_network: false,
-      billing_account: '000000-000000-000000',
+      billing_account: billingAccountId,
       folder_id: '',
       org_id: '',
       labels: {},
