@@ -53,6 +53,8 @@ export interface Session extends AsyncDisposable {
   readonly clouds: ReadonlyMap<CloudName, Cloud>
   readonly makeContext: (outputs: Outputs) => Context
   readonly guard: Guard
+  /** Writes an answer where a view may be drawn at the moment: that would take the answer's last line for its own. */
+  answer(write: () => void): void
   /** Whether this run works on that cloud. */
   works(cloud: string): boolean
   started(steps: readonly PlatformStep[]): void
@@ -282,6 +284,11 @@ async function openSession(
       guard: async (step, before) => {
         const ours = before === 'ask' ? lease?.asking(step) : lease?.working(step)
         await Promise.all([ours, guard(step, before)])
+      },
+      answer: write => {
+        const goOn = view.pause()
+        write()
+        goOn()
       },
       works: cloud => cloud === 'all' || [...clouds.keys()].some(name => name === cloud),
       started: steps => emit(runStarted(given, runId, config, target, steps)),

@@ -30,7 +30,7 @@ async function planIn(options: PlanOptions, io: Io, session: Session): Promise<E
   ])
   const costs = await costsOf(session, wanted, plan.actions)
   const actions = withCosts(plan.actions, costs.clouds, new Date())
-  showPlan({ ...plan, actions, quotas, costs }, options, io)
+  session.answer(() => showPlan({ ...plan, actions, quotas, costs }, options, io))
   return plan.errors.length === 0 ? exitCodes.done : exitCodes.stepFailed
 }
 

@@ -46,10 +46,12 @@ async function write(session: Session, folder: string, options: ReportOptions, i
   const noted = await note(session, () => writeDocsRecord(context, { at, runId: session.runId, unanswered }))
   if (options.json) {
     const document = { schemaVersion: 1, folder, files: [...files.keys()], unanswered, noted }
-    io.stdout.write(`${JSON.stringify(document)}\n`)
+    session.answer(() => io.stdout.write(`${JSON.stringify(document)}\n`))
   } else if (!options.quiet) {
     const start = join(relative(io.cwd, folder) || '.', 'index.html')
-    io.stdout.write(`${files.size} files. Begin with ${start}, or with index.md beside it.\n`)
+    session.answer(() =>
+      io.stdout.write(`${files.size} files. Begin with ${start}, or with index.md beside it.\n`),
+    )
   }
   return exitCodes.done
 }

@@ -40,7 +40,7 @@ async function verifyIn(options: VerifyOptions, io: Io, session: Session): Promi
   const output = options.quiet ? 'short' : options.output
   const supportBundle =
     options.supportBundleOnFailure && !healthy(rows) ? await bundle(session, rows, io) : undefined
-  showChecks(rows, { ...options, output, categoryOf, checklist, supportBundle }, io)
+  session.answer(() => showChecks(rows, { ...options, output, categoryOf, checklist, supportBundle }, io))
   if (options.watch) await watch(session, options, rows)
   return healthy(rows) && (checklist?.ready ?? true) ? exitCodes.done : exitCodes.checkFailed
 }
