@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import type { Cloud, CloudName, CloudResource } from '../../clouds/cloud.ts'
 import { contextName } from '../../config/names.ts'
+import type { Finding } from '../../engine/check.ts'
 import { toMlpError } from '../../engine/failure.ts'
 import { parseJson } from '../../engine/json.ts'
 import type { KubeClient } from '../../kube/client.ts'
@@ -9,6 +10,7 @@ import { requireCluster } from '../2-kubernetes/cluster.ts'
 import { deploymentOf } from '../3-applications/applications.ts'
 import { newestOf } from '../3-applications/ask.ts'
 import type { Context } from '../phase.ts'
+import { backupChecks } from './backup-checks.ts'
 
 /** What was asked for, or why nobody told it: a page says so, and invents nothing. */
 export type Told<T> = { readonly value: T } | { readonly problem: string }
@@ -23,6 +25,8 @@ export interface CloudFacts {
   readonly cluster: Told<{ readonly name: string; readonly version: string; readonly status: string }>
   readonly resources: Told<readonly CloudResource[]>
   readonly inside: Told<ClusterFacts>
+  /** What is copied, what was restored, how long that took: as the checks of phase 8 see it now. */
+  readonly recovery: readonly { readonly title: string; readonly answer: Told<Finding> }[]
 }
 
 export interface ClusterFacts {
@@ -77,7 +81,7 @@ export async function factsOfCloud(
   cloud: Cloud,
 ): Promise<{ readonly facts: CloudFacts; readonly secrets: readonly Readonly<Record<string, string>>[] }> {
   const { signal } = context
-  const [account, cluster, resources, inside] = await Promise.all([
+  const [account, cluster, resources, inside, recovery] = await Promise.all([
     told(cloud.name, cloudMs, async () => ({ value: (await cloud.identity(signal)).account })),
     told(cloud.name, cloudMs, async () => {
       const access = await cloud.cluster(signal)
@@ -89,6 +93,15 @@ export async function factsOfCloud(
     told(cloud.name, clusterMs, async () => ({
       value: await gather(await requireCluster(context, cloud.name, patienceMs)),
     })),
+    Promise.all(
+      backupChecks(cloud).map(async ({ title, run }) => ({
+        title,
+        answer: await told(cloud.name, cloudMs, async () => {
+          const finding = await run(context)
+          return finding.status === 'error' ? { problem: finding.detail } : { value: finding }
+        }),
+      })),
+    ),
   ])
   const { name, title, region } = cloud
   return {
@@ -100,6 +113,7 @@ export async function factsOfCloud(
       account,
       cluster,
       resources,
+      recovery,
       inside: 'value' in inside ? { value: inside.value.facts } : inside,
     },
     secrets: 'value' in inside ? inside.value.secrets : [],

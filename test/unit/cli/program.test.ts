@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { runCommandLine } from '../../../src/cli/main.ts'
 import { manual } from '../../../src/cli/manual.ts'
@@ -157,4 +157,20 @@ describe('what is answered at once', () => {
     expect(await runCommandLine(args, io)).toBe(0)
     expect(out()).toMatch(expected)
   })
+})
+
+test('every command that documentation of a platform is made with is understood', async () => {
+  const folder = new URL('../../../templates/docs/', import.meta.url)
+  const pages = await Promise.all(
+    (await readdir(folder)).map(name => readFile(new URL(name, folder), 'utf8')),
+  )
+  const texts = pages.flatMap(page => [
+    ...[...page.matchAll(/^```sh\n(.*?)^```/gms)].flatMap(([, block = '']) => block.trim().split('\n')),
+    ...[...page.matchAll(/`(mlp [^`]+)`/g)].map(([, line = '']) => line),
+  ])
+  const lines = texts
+    .filter(line => line.startsWith('mlp '))
+    .map(line => line.replace('{{env}}', ' --env prod').replace('{{some-cloud}}', 'aws'))
+  expect(lines.length).toBeGreaterThan(10)
+  for (const line of lines) expect((await parse(line.slice('mlp '.length))).error, line).toBeUndefined()
 })

@@ -8,6 +8,7 @@ import { docsFiles, unansweredOf } from '../../../src/cli/report/docs/pages.ts'
 import { runbookFor } from '../../../src/cli/report/docs/runbook-pages.ts'
 import type { Cloud } from '../../../src/clouds/cloud.ts'
 import { defaultSandboxConfig } from '../../../src/config/defaults.ts'
+import { MlpError } from '../../../src/engine/errors.ts'
 import type { KubeClient } from '../../../src/kube/client.ts'
 import type { KubeObject } from '../../../src/kube/objects.ts'
 import { type CloudFacts, factsOfCloud } from '../../../src/phases/8-readiness/docs-facts.ts'
@@ -112,6 +113,9 @@ async function facts(
       version: '1.35',
       status: 'ACTIVE',
     }),
+    backups: () => {
+      throw new MlpError({ code: 'MLP3002', summary: `${name}: the cloud is silent`, remedy: [] })
+    },
     async *inventory() {
       yield { type: 'aws_db_instance', id: 'db', name: `db-${attack}`, holdsData: true }
     },
@@ -189,14 +193,19 @@ describe('documentation of a platform', () => {
 
   test('says what did not answer, and invents nothing of it', async () => {
     const clouds = [(await facts('aws', answering)).facts, (await facts('gcp', silent)).facts]
+    const silentBackups = (title: string) =>
+      Array.from({ length: 3 }, () => expect.stringMatching(new RegExp(`^${title}, check “.*”: .`)))
     expect(unansweredOf(clouds)).toEqual([
       expect.stringMatching(/^AWS, API of model-serving: model-serving has no pod$/),
       expect.stringMatching(/^AWS, API of data-sync: /),
+      ...silentBackups('AWS'),
       expect.stringMatching(/^Google Cloud, cluster: .*nobody is there/),
+      ...silentBackups('Google Cloud'),
     ])
     const files = await documentation(clouds)
     expect(files.get('index.md')).toMatch(/What did not answer[\s\S]*Google Cloud, cluster/)
     expect(files.get('operations.md')).toMatch(/### Google Cloud\n\nNot known: .*nobody is there/)
+    expect(files.get('disaster-recovery.md')).toMatch(/The cloud backs the database up \| not known \|/)
     expect(files.get('api/data-sync.md')).toContain('did not describe itself')
     expect(files.get('architecture.svg')).toContain('Google Cloud, us-east-1: the cluster did not answer.')
   })

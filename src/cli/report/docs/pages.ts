@@ -18,13 +18,14 @@ export interface DocsOptions {
 
 /** What did not answer, in words. */
 export function unansweredOf(clouds: readonly CloudFacts[]): readonly string[] {
-  return clouds.flatMap(({ title, account, cluster, resources, inside }) => {
+  return clouds.flatMap(({ title, account, cluster, resources, inside, recovery }) => {
     const parts: readonly (readonly [string, Told<unknown>])[] = [
       ['account', account],
       ['cluster, as the cloud tells of it', cluster],
       ['list of resources', resources],
       ['cluster', inside],
       ...apisOf(inside),
+      ...recovery.map(({ title: what, answer }) => [`check “${what}”`, answer] as const),
     ]
     return parts.flatMap(([what, told]) => ('problem' in told ? [`${title}, ${what}: ${told.problem}`] : []))
   })
@@ -179,9 +180,19 @@ function recoveryValues({ config, clouds }: DocsOptions) {
             `mlp bootstrap${environment}   # with another region in mlp.yaml: a new platform, without the data`,
           ]),
     ].join('\n'),
-    objectives:
-      'How long a recovery takes, and how much is lost at most, is known only from a drill. None is recorded in what these pages were made from.',
+    objectives: clouds.map(recoveryOf).join('\n\n'),
   }
+}
+
+const verdicts = { pass: 'yes', warn: 'not quite', fail: '**no**', error: 'not known' } as const
+
+function recoveryOf({ title, recovery }: CloudFacts): string {
+  const rows = recovery.map(({ title: what, answer }) =>
+    'problem' in answer
+      ? [text(what), 'not known', text(answer.problem)]
+      : [text(what), verdicts[answer.value.status], text(answer.value.detail)],
+  )
+  return `### Seen on ${text(title)}\n\n${mdTable(['What', 'So?', 'What was seen'], rows)}`
 }
 
 function inventoryOf({ title, resources }: CloudFacts): string {
