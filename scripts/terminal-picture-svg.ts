@@ -65,14 +65,13 @@ ${keyframes(frames, width, total)}
 </style>
 <rect width="${width}" height="${height}" rx="8" fill="var(--page)" stroke="var(--line)"/>
 <g fill="var(--line)"><circle cx="20" cy="18" r="6"/><circle cx="40" cy="18" r="6"/><circle cx="60" cy="18" r="6"/></g>
-<svg x="${margin.side}" y="${margin.top - cell.height}" width="${width - 2 * margin.side}" height="${(rows + 1) * cell.height + 4}" viewBox="0 0 ${width - 2 * margin.side} ${(rows + 1) * cell.height + 4}">
+<clipPath id="window"><rect x="${margin.side}" y="${margin.top - cell.height}" width="${width - 2 * margin.side}" height="${(rows + 1) * cell.height + 4}"/></clipPath>
 <defs>
 ${[...known].map(([markup, id]) => `<g id="${id}">${markup}</g>`).join('\n')}
 </defs>
-<g class="strip">
+<g clip-path="url(#window)"><g transform="translate(${margin.side} ${margin.top - cell.height})"><g class="strip">
 ${strips.join('\n')}
-</g>
-</svg>
+</g></g></g>
 </svg>
 `
 }
