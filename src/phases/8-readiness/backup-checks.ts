@@ -73,6 +73,22 @@ export function backupChecks(cloud: Cloud): readonly PlatformCheck[] {
             : databaseFinding(found, name)
         }),
     },
+    {
+      id: `8.${name}.database-restore`,
+      phase: 8,
+      cloud: name,
+      title: 'The database was restored once, and compared',
+      why: 'A backup that nobody has restored is a hope.',
+      // mlp has no drill for it yet, and nothing that it could ask would show that somebody had one.
+      run: async () => ({
+        status: 'warn',
+        detail: 'mlp cannot tell whether anybody has ever restored the database; RTO unknown',
+        remedy: [
+          'Restore it into a scratch instance, compare, and remove that: docs/recovery.md.',
+          'Then vouch for it: mlp phase 8 --sign-off backup',
+        ],
+      }),
+    },
   ]
 }
 

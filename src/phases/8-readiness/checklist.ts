@@ -64,6 +64,7 @@ export const checklist: readonly ChecklistItem[] = [
         '8.*.cluster-backup',
         '8.*.bucket-versions',
         '8.*.database-backup',
+        '8.*.database-restore',
       ),
     ),
   ),
