@@ -6,6 +6,7 @@ import { Signer } from '@aws-sdk/rds-signer'
 import { createClient, createCluster } from '@redis/client'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { rdsOperations } from '../src/clouds/aws/api/query-services.ts'
 import { masterPassword } from '../src/clouds/aws/behaviours/rds.ts'
 import { issueSession } from '../src/clouds/aws/sessions.ts'
 import {
@@ -86,8 +87,10 @@ async function sql(
   password: string,
   database = 'platform',
   ssl = true,
+  host?: string,
 ): Promise<pg.Client> {
-  const { socket, hosts } = door(cloud, 5432)
+  const { socket, hosts } =
+    servers.doors(cloud).find(one => host !== undefined && one.hosts.includes(host)) ?? door(cloud, 5432)
   const client = new pg.Client({
     ...{ user, password, database },
     host: hosts[0] ?? '',
@@ -183,6 +186,49 @@ describe('RDS', () => {
     await open()
     expect(processes.pid('databases/aws/ml')).toBe(running)
     expect(await read()).toEqual([{ n: 42 }])
+  })
+
+  test('is restored into another instance with its data, and goes on as it was', async () => {
+    const scope = { world, region: 'us-east-1' }
+    const restore = (more: Readonly<Record<string, string>>) =>
+      rdsOperations['RestoreDBInstanceToPointInTime']?.(
+        new URLSearchParams({
+          SourceDBInstanceIdentifier: 'ml',
+          TargetDBInstanceIdentifier: 'ml-restored',
+          ...more,
+        }),
+        scope,
+      )
+    const latest = { UseLatestRestorableTime: 'true' }
+    expect(() => restore(latest)).toThrow(/automatic backups disabled/)
+    const source = store.get('aws_db_instance', 'db-ABC')?.attributes ?? {}
+    const arn = `arn:aws:rds:us-east-1:${account()}:db:ml`
+    store.put('aws_db_instance', 'db-ABC', { ...source, arn, backup_retention_period: 1 })
+    expect(() => restore({})).toThrow(/has to be specified/)
+    expect(() => restore({ ...latest, SourceDBInstanceIdentifier: 'other' })).toThrow(/not found/)
+    expect(() => restore({ RestoreTime: new Date(Date.now() + 60_000).toISOString() })).toThrow(/not between/)
+    restore({ ...latest, 'Tags.Tag.1.Key': 'purpose', 'Tags.Tag.1.Value': 'drill' })
+    expect(() => restore(latest)).toThrow(/already exists/)
+    await servers.settled()
+    expect(problems).toEqual([])
+    const restored = store
+      .list('aws_db_instance')
+      .find(({ attributes }) => attributes['identifier'] === 'ml-restored')
+    expect(restored?.attributes).toMatchObject({ tags_all: { purpose: 'drill' }, deletion_protection: false })
+    const host =
+      servers.doors('aws').find(({ hosts }) => hosts[0]?.startsWith('ml-restored.'))?.hosts[0] ?? ''
+    const password = masterPassword(world, source)
+    const inside = await sql('aws', 'ml_admin', password, 'platform', true, host)
+    expect((await inside.query('SELECT * FROM kept')).rows).toEqual([{ n: 42 }])
+    await inside.query('INSERT INTO kept VALUES (43)')
+    await inside.end()
+    const kept = await answer(await sql('aws', 'ml_admin', password), 'SELECT * FROM kept')
+    expect(kept).toEqual([{ n: 42 }])
+    store.delete('aws_db_instance', restored?.id ?? '')
+    await servers.settled()
+    expect(await readdir(join(folder, 'databases', 'aws'))).toEqual(['ml'])
+    store.put('aws_db_instance', 'db-ABC', source)
+    await servers.settled()
   })
 
   test('is not started on data of another major version, and says what to do', async () => {

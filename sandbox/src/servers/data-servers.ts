@@ -70,7 +70,8 @@ export async function openDataServers(options: DataServersOptions): Promise<Data
     redis: await findRedisServer(options.path),
   }
   const nameOf = (server: DataServer) => `${kinds[server.kind]}/${server.id}`
-  const short = (server: DataServer) => createHash('sha256').update(nameOf(server)).digest('hex').slice(0, 10)
+  const shortOf = (name: string) => createHash('sha256').update(name).digest('hex').slice(0, 10)
+  const short = (server: DataServer) => shortOf(nameOf(server))
   const folderOf = (server: DataServer) => join(home, kinds[server.kind], server.id)
 
   async function start(server: DataServer): Promise<void> {
@@ -82,7 +83,13 @@ export async function openDataServers(options: DataServersOptions): Promise<Data
     if (server.kind === 'postgres') {
       if (programs.postgres === undefined) return
       const pristine = join(home, 'databases', 'pristine')
-      await startPostgres(server, { ...place, pristine, socketFolder: own }, programs.postgres, processes)
+      const origin = originOf(server)
+      await startPostgres(
+        server,
+        { ...place, pristine, socketFolder: own, origin },
+        programs.postgres,
+        processes,
+      )
     } else {
       if (programs.redis === undefined) return
       const password = internalPassword(world, server.id)
@@ -92,6 +99,12 @@ export async function openDataServers(options: DataServersOptions): Promise<Data
     const door = { ...server, socket: join(socketFolder, `d-${short(server)}`) }
     const listener = await listen(door.socket, server, own)
     open.set(nameOf(server), { server, specification: JSON.stringify(server), door, listener })
+  }
+
+  function originOf({ copyOf }: PostgresServer) {
+    if (copyOf === undefined) return undefined
+    const name = `${kinds.postgres}/${copyOf}`
+    return { data: join(home, name, 'data'), socketFolder: join(socketFolder, `s-${shortOf(name)}`) }
   }
 
   async function listen(path: string, server: DataServer, own: string): Promise<Server> {

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { cp, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
+import * as z from 'zod'
 import type { ProcessSpec, ProcessSupervisor } from '../kubernetes/process-supervisor.ts'
 import type { PostgresPrograms } from './find-programs.ts'
 import type { PostgresServer } from './wanted.ts'
@@ -11,6 +12,7 @@ import type { PostgresServer } from './wanted.ts'
 const run = promisify(execFile)
 const readyTimeoutMs = 60_000
 const pollMs = 25
+const labelSchema = z.object({ labelfile: z.string() })
 const { escapeIdentifier, escapeLiteral } = pg
 /** The provider's own, as rdsadmin is RDS': nobody signs in as it. */
 export const superuser = 'sandbox_superuser'
@@ -23,6 +25,8 @@ export interface PostgresPlace {
   /** Short folder for its unix socket, which whoever may read it may enter by. */
   readonly socketFolder: string
   readonly logFile: string
+  /** The running server whose data it begins with, where it has none of its own yet. */
+  readonly origin?: { readonly data: string; readonly socketFolder: string } | undefined
 }
 
 /** Small, for a handful of connections: measured in docs/measurements.md. */
@@ -31,7 +35,8 @@ const settings: Readonly<Record<string, string>> = {
   unix_socket_permissions: '0700',
   shared_buffers: '16MB',
   max_connections: '60',
-  wal_level: 'minimal',
+  // What an online copy takes.
+  wal_level: 'replica',
   max_wal_senders: '0',
   max_wal_size: '128MB',
   max_worker_processes: '2',
@@ -50,7 +55,10 @@ export async function startPostgres(
 ): Promise<void> {
   const data = join(place.folder, 'data')
   const version = await majorVersionOf(programs)
-  if (!(await exists(data))) await makeData(data, `${place.pristine}-${version}`, programs)
+  if (!(await exists(data)))
+    await (place.origin === undefined
+      ? makeData(data, `${place.pristine}-${version}`, programs)
+      : copyData(place.origin, data))
   await refuseDataOfOtherVersion(data, version)
   await mkdir(place.socketFolder, { recursive: true, mode: 0o700 })
   const flags = { ...settings, unix_socket_directories: place.socketFolder }
@@ -123,6 +131,32 @@ async function makeData(data: string, source: string, programs: PostgresPrograms
   await mkdir(dirname(data), { recursive: true, mode: 0o700 })
   await cp(source, `${data}.new`, { recursive: true, mode: 2 })
   await rename(`${data}.new`, data)
+}
+
+/**
+ * All of a running server's data as of now, as a base backup takes it.
+ * https://www.postgresql.org/docs/17/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP
+ */
+async function copyData(origin: NonNullable<PostgresPlace['origin']>, data: string): Promise<void> {
+  const begun = `${data}.new`
+  await rm(begun, { recursive: true, force: true })
+  await mkdir(dirname(data), { recursive: true, mode: 0o700 })
+  const admin = await connectPatiently(origin.socketFolder)
+  try {
+    await admin.query("SELECT pg_backup_start('sandbox: restore', true)")
+    const own = new Set(['postmaster.pid', 'postmaster.opts', 'pg_wal'])
+    await cp(origin.data, begun, {
+      recursive: true,
+      filter: path => dirname(path) !== origin.data || !own.has(basename(path)),
+    })
+    const { rows } = await admin.query('SELECT labelfile FROM pg_backup_stop(false)')
+    await writeFile(join(begun, 'backup_label'), labelSchema.parse(rows[0]).labelfile)
+    // Ends after what is needed to make the rest consistent.
+    await cp(join(origin.data, 'pg_wal'), join(begun, 'pg_wal'), { recursive: true })
+  } finally {
+    await admin.end()
+  }
+  await rename(begun, data)
 }
 
 /** As the server's own superuser, which no client can be. */

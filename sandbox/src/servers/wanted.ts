@@ -5,6 +5,7 @@ import { isWithin, lastSegment } from '../clouds/azure/arm-id.ts'
 import { block, blocks } from '../clouds/gcp/attributes.ts'
 import type { Attributes } from '../store/resource-store.ts'
 import type { World } from '../world.ts'
+import { restoredFact } from './restored.ts'
 
 interface Server {
   /** Unique in the sandbox: `<cloud>/<name>`. */
@@ -32,6 +33,8 @@ export interface PostgresServer extends Server {
     readonly administers: boolean
   }[]
   readonly databases: readonly { readonly name: string; readonly owner: string }[]
+  /** The server whose data it began with; undefined: with none. */
+  readonly copyOf?: string
 }
 
 /** A Redis server that a resource of a cloud stands for. */
@@ -107,8 +110,14 @@ function rds(world: World): readonly PostgresServer[] {
           },
         ],
         databases: database === undefined ? [] : [{ name: database, owner: master }],
+        ...restoredFrom(world, id),
       }
     })
+}
+
+function restoredFrom(world: World, id: string): { readonly copyOf?: string } {
+  const source = world.store.getFact(restoredFact, id)
+  return typeof source === 'string' ? { copyOf: source } : {}
 }
 
 function elasticache(world: World): readonly RedisServer[] {

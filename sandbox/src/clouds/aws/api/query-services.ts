@@ -1,11 +1,12 @@
 import { CloudError } from '../../../behaviour.ts'
-import { restorable } from '../../../servers/restorable.ts'
 import type { StoredResource } from '../../../store/resource-store.ts'
-import { firstObject, flag, integer, isObject, objects, text, texts } from '../attributes.ts'
+import { flag, objects, text, texts } from '../attributes.ts'
 import { deleteInstance, snapshotType } from '../behaviours/rds.ts'
 import { globalArn, inRegion, tagsOf } from '../naming.ts'
 import { callerArn } from '../token.ts'
 import { type ApiScope, members, XmlList, type XmlValue } from './answer.ts'
+import { showInstance } from './rds-instance.ts'
+import { restoreInstance } from './rds-restore.ts'
 
 type Operation = (input: URLSearchParams, scope: ApiScope) => { readonly [name: string]: XmlValue }
 
@@ -203,6 +204,7 @@ export const rdsOperations: Readonly<Record<string, Operation>> = {
         : world.store.put(db.type, db.id, { ...db.attributes, deletion_protection: protection === 'true' })
     return { DBInstance: showInstance(changed) }
   },
+  RestoreDBInstanceToPointInTime: restoreInstance,
   DeleteDBInstance: (input, { world, region }) => {
     const [db] = asked(
       inRegion(world, 'aws_db_instance', region),
@@ -222,42 +224,6 @@ export const rdsOperations: Readonly<Record<string, Operation>> = {
     world.store.delete(db.type, db.id)
     return { DBInstance: { ...showInstance(db), DBInstanceStatus: 'deleting' } }
   },
-}
-
-function showInstance(db: StoredResource): { readonly [name: string]: XmlValue } {
-  const { attributes } = db
-  const secret = firstObject(attributes, 'master_user_secret')
-  return {
-    DBInstanceIdentifier: text(attributes, 'identifier'),
-    DBInstanceArn: text(attributes, 'arn'),
-    DbiResourceId: text(attributes, 'resource_id'),
-    DBInstanceStatus: text(attributes, 'status') ?? 'available',
-    DBInstanceClass: text(attributes, 'instance_class'),
-    Engine: text(attributes, 'engine'),
-    EngineVersion: text(attributes, 'engine_version_actual'),
-    Endpoint: { Address: text(attributes, 'address'), Port: integer(attributes, 'port') },
-    AllocatedStorage: integer(attributes, 'allocated_storage'),
-    StorageEncrypted: flag(attributes, 'storage_encrypted'),
-    PubliclyAccessible: flag(attributes, 'publicly_accessible'),
-    MultiAZ: flag(attributes, 'multi_az'),
-    DeletionProtection: flag(attributes, 'deletion_protection'),
-    BackupRetentionPeriod: integer(attributes, 'backup_retention_period'),
-    LatestRestorableTime: restorable(db.createdAt, integer(attributes, 'backup_retention_period') ?? 0)
-      ?.latest,
-    InstanceCreateTime: db.createdAt,
-    IAMDatabaseAuthenticationEnabled: flag(attributes, 'iam_database_authentication_enabled'),
-    MasterUserSecret: isObject(secret)
-      ? {
-          SecretArn: text(secret, 'secret_arn'),
-          SecretStatus: text(secret, 'secret_status'),
-          KmsKeyId: text(secret, 'kms_key_id'),
-        }
-      : undefined,
-    TagList: new XmlList(
-      'Tag',
-      Object.entries(tagsOf(db)).map(([Key, Value]) => ({ Key, Value })),
-    ),
-  }
 }
 
 const byId = (resource: StoredResource) => resource.id

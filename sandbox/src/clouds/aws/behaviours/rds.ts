@@ -1,5 +1,6 @@
 import { createHmac, randomUUID } from 'node:crypto'
 import { type Behaviour, type BehaviourScope, CloudError } from '../../../behaviour.ts'
+import { restoredFact } from '../../../servers/restored.ts'
 import type { Attributes } from '../../../store/resource-store.ts'
 import type { World } from '../../../world.ts'
 import { flag, integer, objects, requiredText, text, texts } from '../attributes.ts'
@@ -209,6 +210,7 @@ export function deleteInstance(
       'InvalidParameterCombination',
       'Cannot delete protected DB Instance, please disable deletion protection and try again.',
     )
+  store.deleteFact(restoredFact, `aws/${identifier}`)
   if (options.skipFinalSnapshot) return
   const snapshot = options.finalSnapshot
   if (snapshot === undefined)
