@@ -35,15 +35,16 @@ const checkers = { aws: checkAws, gcp: checkGoogle, azure: checkAzure }
 
 /** Beside what mlp's adapters ask: the guide's commands, and what is not there. */
 const commands = {
+  // AWS' CLI 1 asks RDS in us-east-1 by its oldest name, whatever AWS_ENDPOINT_URL says.
   aws: [
     'aws sts get-caller-identity',
     'aws eks list-clusters --region us-east-1',
     'aws eks describe-cluster --name ml-platform-dev --region us-east-1',
     '! aws eks describe-cluster --name no-such-cluster --region us-east-1',
-    '! aws rds describe-db-instances --db-instance-identifier no-such-database --region us-east-1',
-    'aws rds restore-db-instance-to-point-in-time --source-db-instance-identifier ml-platform-dev --target-db-instance-identifier ml-platform-dev-restored --use-latest-restorable-time --region us-east-1',
-    '! aws rds restore-db-instance-to-point-in-time --source-db-instance-identifier no-such-database --target-db-instance-identifier x --use-latest-restorable-time --region us-east-1',
-    'aws rds delete-db-instance --db-instance-identifier ml-platform-dev-restored --skip-final-snapshot --region us-east-1',
+    '! aws rds describe-db-instances --db-instance-identifier no-such-database --region us-east-1 --endpoint-url "$AWS_ENDPOINT_URL"',
+    'aws rds restore-db-instance-to-point-in-time --source-db-instance-identifier ml-platform-dev --target-db-instance-identifier ml-platform-dev-restored --use-latest-restorable-time --region us-east-1 --endpoint-url "$AWS_ENDPOINT_URL"',
+    '! aws rds restore-db-instance-to-point-in-time --source-db-instance-identifier no-such-database --target-db-instance-identifier x --use-latest-restorable-time --region us-east-1 --endpoint-url "$AWS_ENDPOINT_URL"',
+    'aws rds delete-db-instance --db-instance-identifier ml-platform-dev-restored --skip-final-snapshot --region us-east-1 --endpoint-url "$AWS_ENDPOINT_URL"',
     '! aws ecr describe-repositories --repository-names no-such-repository --region us-east-1',
     '! aws iam get-role --role-name no-such-role',
     'aws s3 ls',
