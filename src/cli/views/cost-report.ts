@@ -143,7 +143,12 @@ export function costJson({ clouds, added, config, prices }: PlanCosts): PlanDocu
     budget:
       budget === undefined || verdict === undefined
         ? null
-        : { ...budget, verdict: verdict.kind, detail: verdict.detail },
+        : {
+            amount: budget.amount,
+            currency: budget.currency,
+            verdict: verdict.kind,
+            detail: verdict.detail,
+          },
   }
 }
 

@@ -274,6 +274,16 @@ environments:
       'clouds: { aws: }\nbudget: { amount: 5, currency: dollars }',
       /found "dollars"; allowed: a currency such as USD/,
     ],
+    [
+      'somebody to tell who has no address',
+      'clouds: { aws: }\nbudget: { amount: 5, notify: [ops] }',
+      /budget.notify\[0\]: found "ops"; allowed: an e-mail address|notify.*an e-mail address/,
+    ],
+    [
+      'nobody to tell',
+      'clouds: { aws: }\nbudget: { amount: 5, notify: [] }',
+      /notify.*at least one e-mail address/,
+    ],
     ['a free budget', 'clouds: { aws: }\nbudget: { amount: 0 }', /a number above 0/],
     ['a domain with a scheme', 'clouds: { aws: }\ndomain: https://x.example.com', /a domain name such as/],
     [
