@@ -13,9 +13,13 @@ export interface ChecklistPageOptions {
   readonly filesOf: (runId: string) => readonly { readonly name: string; readonly href: string }[]
 }
 
+/** With the run that looked. */
+type PageOptions = ChecklistPageOptions & { readonly runId: string }
+
 /** The go-live checklist as one HTML document: what is open first, each with what was seen, when and by which run. */
-export function checklistPage(document: ChecklistDocument, options: ChecklistPageOptions): string {
+export function checklistPage(document: ChecklistDocument, given: ChecklistPageOptions): string {
   const { project, environment, target, at, runId, items } = document
+  const options = { ...given, runId }
   const isDone = (item: Item) => item.state === 'done' && !isOver(item.expiresAt, options.now)
   const open = items.filter(item => !isDone(item))
   const done = items.filter(isDone)
@@ -30,7 +34,7 @@ export function checklistPage(document: ChecklistDocument, options: ChecklistPag
   ])
 }
 
-function section(id: string, title: string, items: readonly Item[], options: ChecklistPageOptions): Content {
+function section(id: string, title: string, items: readonly Item[], options: PageOptions): Content {
   if (items.length === 0) return undefined
   return html`<section aria-labelledby="${id}">
 <h2 id="${id}">${title}</h2>
@@ -39,12 +43,14 @@ ${items.map(item => article(item, id === 'done', options))}
 `
 }
 
-function article(item: Item, isDone: boolean, options: ChecklistPageOptions): Html {
+function article(item: Item, isDone: boolean, options: PageOptions): Html {
   const { id, title, guides, owner, why, evidence, expiresAt, holdsDays } = item
   const over = isOver(expiresAt, options.now)
   const facts: readonly (readonly [string, Content])[] = [
     ['Owner', owner],
-    ...(expiresAt === null ? [] : [[over ? 'Held until' : 'Holds until', day(expiresAt)] as const]),
+    ...(expiresAt === null || (item.state === 'open' && !over)
+      ? []
+      : [[over ? 'Held until' : 'Holds until', day(expiresAt)] as const]),
     ...(item.signedBy === null || item.signedAt === null
       ? []
       : [['Signed', signature(item, options)] as const]),
@@ -58,26 +64,26 @@ ${evidence.length === 0 ? '' : seen(evidence, isDone, holdsDays, options)}
 `
 }
 
-function seen(
-  evidence: readonly Evidence[],
-  isDone: boolean,
-  holdsDays: number,
-  options: ChecklistPageOptions,
-): Html {
+function seen(evidence: readonly Evidence[], isDone: boolean, holdsDays: number, options: PageOptions): Html {
   const rows = evidence.map(
     ({ check, title, status, detail, remedy, at, runId, expiresAt }) => html`<tr>
 <th scope="row">${title}<br><code class="quiet">${check}</code></th>
 <td class="word"><span class="${tones[status]}">${status}</span></td>
 <td>${lines(detail)}${status === 'pass' || remedy.length === 0 ? '' : html`<ul>${remedy.map(line => html`<li>${line}</li>`)}</ul>`}</td>
 <td class="word">${minute(at)}</td>
-<td>${runId === null ? html`<span class="quiet">not noted</span>` : runLinks(runId, options)}</td>
-<td class="word">${day(expiresAt)}</td>
+<td>${runId === null ? html`<span class="quiet">not noted</span>` : runId === options.runId ? 'this one' : runLinks(runId, options)}</td>
+<td class="word">${status === 'pass' || status === 'warn' ? day(expiresAt) : ''}</td>
 </tr>`,
   )
-  const count = evidence.length === 1 ? 'one check' : `${evidence.length} checks`
+  const count = evidence.length === 1 ? 'one check, it' : `${evidence.length} checks, each`
   return html`<details${isDone ? '' : html` open`}>
-<summary>Evidence: ${count}, each holds for ${holdsDays} days</summary>
-${table({ caption: 'What was seen', columns: ['Check', 'Outcome', 'What it saw', 'When', 'Run', 'Holds until'], rows })}
+<summary>Evidence: ${count} holds for ${holdsDays} days</summary>
+${table({
+  caption: '',
+  label: 'What was seen',
+  columns: ['Check', 'Outcome', 'What it saw', 'When', 'Run', 'Holds until'],
+  rows,
+})}
 </details>`
 }
 
@@ -104,7 +110,7 @@ function lines(text: string): Content {
   ]
 }
 
-function signature({ signedBy, signedAt, signedRunId }: Item, options: ChecklistPageOptions): Content {
+function signature({ signedBy, signedAt, signedRunId }: Item, options: PageOptions): Content {
   const by = `${signedBy ?? ''}, ${minute(signedAt ?? '')}`
   return signedRunId === null ? by : [by, ', by ', runLinks(signedRunId, options)]
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { configuredClouds, homeCloud } from '../../config/configured-clouds.ts'
+import { homeCloud } from '../../config/configured-clouds.ts'
 import type { Finding } from '../../engine/check.ts'
 import { parseJson } from '../../engine/json.ts'
 import { requireCluster } from '../2-kubernetes/cluster.ts'
@@ -76,7 +76,7 @@ async function look(context: Context): Promise<Finding> {
       ...basis,
     }
   const changed: string[] = []
-  for (const cloud of configuredClouds(context.config)) {
+  for (const cloud of context.clouds.keys()) {
     const now = await deployedNow(context, await requireCluster(context, cloud, checkPatienceMs))
     if (deployed[cloud] !== now.digest) changed.push(cloud)
   }

@@ -1,5 +1,5 @@
 import type { CloudName } from '../../clouds/cloud.ts'
-import { configuredClouds } from '../../config/configured-clouds.ts'
+import { configuredClouds, homeCloud } from '../../config/configured-clouds.ts'
 import type { StepId } from '../../engine/step.ts'
 import { objectStep } from '../2-kubernetes/object-step.ts'
 import { renderDeclarations } from '../2-kubernetes/render.ts'
@@ -31,9 +31,10 @@ export const readinessPhase: Phase = {
         configuredClouds(context.config).map(cloud => renderDeclarations(context, cloud, declarations)),
       )
     ).flat(),
-  checks: (_config, clouds) => [
+  checks: (config, clouds) => [
     ...[...clouds.values()].flatMap(cloud => [...readinessChecks(cloud), ...backupChecks(cloud)]),
-    ...(clouds.size === 0 ? [] : [documentationCheck]),
+    // Kept in that cloud's cluster: a look at others alone says nothing of it.
+    ...(clouds.has(homeCloud(config)) ? [documentationCheck] : []),
   ],
 }
 

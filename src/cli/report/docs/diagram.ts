@@ -129,7 +129,7 @@ function box(title: string, lines: readonly Line[]): Drawn {
     height,
     markup: html`<rect class="inner" width="${column.width - 28}" height="${height}" rx="6"/>
 <text class="strong" x="10" y="21">${short(title, 38)}</text>
-${lines.map(({ words, tone }, index) => html`<text class="${tone}" x="10" y="${42 + index * line}">${short(words, 46)}</text>\n`)}`,
+${lines.map(({ words, tone }, index) => html`<text class="${tone}" x="10" y="${42 + index * line}">${short(words, tone === 'small' ? 56 : 46)}</text>\n`)}`,
   }
 }
 

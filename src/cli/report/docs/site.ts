@@ -100,6 +100,7 @@ main p { margin: .6rem 0; }
 main svg { max-width: 100%; height: auto; }
 main pre { overflow-x: auto; white-space: pre; overflow-wrap: normal; }
 main pre:focus-visible { outline: 2px solid var(--bar); }
+h2 code, h3 code { font-size: .95em; font-weight: 600; }
 tbody th { min-width: 8rem; }
 footer { margin-top: 3rem; border-top: 1px solid var(--line); }
 @media (max-width: 50rem) { .sides { display: block; } nav { position: static; max-height: none; margin-bottom: 2rem; } }
