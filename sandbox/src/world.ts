@@ -70,6 +70,8 @@ export interface ClusterSpec {
   readonly version: string
   readonly serviceCidr: string
   readonly podCidr: string
+  /** Of its service accounts' tokens, where the cloud gives it a name of its own; the API's address otherwise. */
+  readonly issuer?: string
 }
 
 export interface ClusterEndpoint {

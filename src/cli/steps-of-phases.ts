@@ -8,8 +8,12 @@ import { stepsOfClouds } from './steps-of-clouds.ts'
 export function stepsOfPhases(
   { config, works }: Pick<Session, 'config' | 'works'>,
   isWanted: (phase: PhaseNumber) => boolean,
+  isTakenBack = false,
 ): { readonly steps: readonly PlatformStep[]; readonly askOnly: ReadonlySet<string> } {
-  const numbered = phases.map(phase => ({ phase, steps: stepsOfClouds(phase.steps(config), works) }))
+  const numbered = phases.map(phase => ({
+    phase,
+    steps: stepsOfClouds(phase.steps(config), works, isTakenBack),
+  }))
   const all = numbered.flatMap(({ steps }) => steps)
   const wanted = numbered.flatMap(({ phase, steps }) => (isWanted(phase.number) ? steps : []))
   const graph = buildGraph(all)

@@ -7,7 +7,7 @@ import type { CostLine } from './cost-line.ts'
 import type { DnsService } from './dns.ts'
 
 export type CloudName = 'aws' | 'gcp' | 'azure'
-export type RootName = 'foundation' | 'cluster' | 'delivery'
+export type RootName = 'foundation' | 'cluster' | 'peers' | 'delivery'
 
 /**
  * What differs between clouds, and nothing else. Every method talks to the cloud through its SDK, honours `signal`
@@ -41,8 +41,9 @@ export interface Cloud {
   /** Credentials and endpoints for terraform, by environment only. */
   terraformEnvironment(signal: AbortSignal): Promise<Readonly<Record<string, string>>>
   /**
-   * Values for the root's variables; `foundation` holds that root's outputs when `root` is cluster, and for delivery
-   * those of both roots, with `subjects`: what a token of the pipeline says it is, by purpose.
+   * Values for the root's variables; `foundation` holds that root's outputs when `root` is cluster, and for peers and
+   * delivery those of both roots, with `issuers` of the other clusters' tokens by cloud, or `subjects`: what a token of
+   * the pipeline says it is, by purpose.
    */
   variables(root: RootName, foundation: JsonObject | undefined): JsonObject
   /** What the root `delivery` has to know of the account besides, asked of the cloud; changes nothing. */
@@ -82,6 +83,12 @@ export interface Cloud {
   dns(): DnsService
   /** What can be had again after a loss, and where mlp's own copies lie. Asks nothing before it is used. */
   backups(): BackupService
+  /** Who vouches for the tokens of the cluster's service accounts, from phase 1's outputs. */
+  tokenIssuer(outputs: JsonObject): string | undefined
+  /** How data-sync in a peer's cluster signs in here, from the outputs of the root `peers`. */
+  peerSettings(outputs: JsonObject, peer: CloudName): ServiceSettings
+  /** By what data-sync in these clouds' clusters signs in here and is not there, in words. */
+  missingPeerTrust(peers: readonly CloudName[], signal: AbortSignal): Promise<readonly string[]>
   /** A default StorageClass for this cloud's CSI driver, as a Kubernetes object. */
   storageClass(): JsonObject
   /** Everything ours, known to terraform or not, found by the platform id. Reads neither terraform's nor mlp's state. */
@@ -193,6 +200,21 @@ export const databaseAuthority = {
   file: 'database-ca.pem',
   path: '/etc/database/database-ca.pem',
 } as const
+
+/** data-sync's service account, as its cluster's tokens name it. */
+export const dataSyncSubject = `system:serviceaccount:${namespaceOf('data-sync')}:data-sync`
+
+const peerFolder = '/var/run/secrets/peers'
+
+/** Where data-sync's pods find what they need for the other clouds; see templates/kubernetes/applications/data-sync.yaml. */
+export function peerFile(name: string): string {
+  return `${peerFolder}/${name}`
+}
+
+/** Its cluster's token for a cloud. */
+export function peerTokenFile(cloud: CloudName): string {
+  return peerFile(`${cloud}-token`)
+}
 
 /** Where a service runs: the guide has the model servers in a namespace of their own. */
 export function namespaceOf(service: string): 'ml-platform' | 'ml-serving' {

@@ -66,6 +66,8 @@ export function awsNames(config: Located) {
       apiGateway: `${base}-api-gateway`,
       modelServing: `${base}-model-serving`,
       dataSync: `${base}-data-sync`,
+      /** That of the other clouds' clusters. */
+      dataSyncPeers: `${base}-data-sync-peers`,
       mlflow: `${base}-mlflow`,
       databaseAdmin: `${base}-database-admin`,
       pipelineDeploy: `${base}-pipeline-deploy`,
@@ -141,6 +143,8 @@ export function gcpNames(config: Located) {
     },
     /** Of identities that GitHub vouches for; ids have 32 characters. */
     identityPool: shorten(config, 'github', 32),
+    /** Of the other clouds' clusters. */
+    peerPool: shorten(config, 'peers', 32),
     kmsKeyRing: base,
     kmsKeys: { cluster: 'cluster', storage: 'storage', database: 'database' },
     buckets: {

@@ -236,6 +236,11 @@ export function apiUrl(record: ClusterRecord): string {
   return `https://127.0.0.1:${record.ports.api}`
 }
 
+/** Who vouches for the tokens of its service accounts. */
+export function issuerOf(record: ClusterRecord): string {
+  return record.issuer ?? apiUrl(record)
+}
+
 /** The address of service `kubernetes`: the first of the range. */
 function firstAddress(cidr: string): string {
   const octets = (cidr.split('/')[0] ?? '').split('.').map(Number)

@@ -10,6 +10,7 @@ import {
   egressFile,
   endOfLog,
   ensurePki,
+  issuerOf,
   type TokenReviewer,
   writeConfiguration,
 } from './cluster-files.ts'
@@ -209,7 +210,7 @@ export async function openClusterManager(options: ClusterManagerOptions): Promis
       const issuers = await Promise.all(
         [...records.values()].map(async record => ({
           cluster: record.key,
-          issuer: apiUrl(record),
+          issuer: issuerOf(record),
           publicKeyPem: await readFile(
             join(clusterPaths(home, record.key).pki, 'service-account.pub'),
             'utf8',
@@ -260,8 +261,8 @@ export async function openClusterManager(options: ClusterManagerOptions): Promis
 }
 
 function endpointOf(cluster: Cluster): ClusterEndpoint {
-  const endpoint = apiUrl(cluster.record)
-  return { endpoint, caPem: cluster.caPem, issuer: endpoint }
+  const { record, caPem } = cluster
+  return { endpoint: apiUrl(record), caPem, issuer: issuerOf(record) }
 }
 
 async function untilReady(client: ApiClient, logFile: string): Promise<void> {

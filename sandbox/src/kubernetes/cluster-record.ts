@@ -13,6 +13,7 @@ const recordSchema = z.strictObject({
   version: z.string(),
   serviceCidr: z.string(),
   podCidr: z.string(),
+  issuer: z.string().optional(),
   /** `wanted` until its etcd has served once; `leaving`: destroy was asked for; whoever finds this finishes it. */
   state: z.enum(['wanted', 'served', 'leaving']),
   ports: z.strictObject({ api: port, etcd: port, etcdPeer: port, kwok: port }),
@@ -40,6 +41,7 @@ export function newRecord(key: string, spec: ClusterSpec, ports: ClusterRecord['
     version: spec.version,
     serviceCidr: spec.serviceCidr,
     podCidr: spec.podCidr,
+    issuer: spec.issuer,
     state: 'wanted',
     ports,
     webhookToken: randomBytes(32).toString('base64url'),

@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path'
-import { apiUrl, type ClusterPaths, etcdFolder, stagesFile } from './cluster-files.ts'
+import { type ClusterPaths, etcdFolder, issuerOf, stagesFile } from './cluster-files.ts'
 import type { ClusterRecord } from './cluster-record.ts'
 import type { ProcessSpec } from './process-supervisor.ts'
 
@@ -130,7 +130,7 @@ function apiServerFlags(record: ClusterRecord, paths: ClusterPaths): Readonly<Re
     'authentication-token-webhook-version': 'v1',
     // Short, so that a token that has just ended is refused as soon as the cloud would refuse it.
     'authentication-token-webhook-cache-ttl': '10s',
-    'service-account-issuer': apiUrl(record),
+    'service-account-issuer': issuerOf(record),
     'service-account-key-file': pki('service-account.pub'),
     'service-account-signing-key-file': pki('service-account.key'),
     'service-cluster-ip-range': record.serviceCidr,

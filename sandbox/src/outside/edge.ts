@@ -77,7 +77,7 @@ async function answer(
   if (!host.endsWith('.googleapis.com')) return void response.writeHead(421).end()
   // Services that share paths have a path of their own on the sandbox's one listener.
   const service = host.slice(0, -'.googleapis.com'.length)
-  if (service === 'oauth2') request.url = `/oauth2${request.url}`
+  if (service === 'oauth2' || service === 'sts') request.url = `/${service}${request.url}`
   else if (serviceNames.some(name => name === service)) request.url = `/${service}${request.url}`
   return options.answerCloud('gcp', request, response)
 }

@@ -22,7 +22,7 @@ async function tearDownIn(options: TeardownOptions, session: Session): Promise<E
   const first = options.from ?? 1
   const last = options.to ?? 8
   const wanted = phases.filter(({ number }) => number >= first && number <= last)
-  const { steps, askOnly } = stepsOfPhases(session, phase => phase >= first && phase <= last)
+  const { steps, askOnly } = stepsOfPhases(session, phase => phase >= first && phase <= last, true)
   const context = session.makeContext(() => undefined)
   session.started(steps.filter(({ id }) => !askOnly.has(id)))
   await passGates(gatesOf({ clouds: session.clouds.values(), phases: wanted }), context)

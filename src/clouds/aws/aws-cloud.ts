@@ -14,6 +14,7 @@ import { condition } from './condition.ts'
 import { dnsService } from './dns.ts'
 import { findExisting } from './existing.ts'
 import { inventory } from './inventory.ts'
+import { missingPeerTrust, peerSettings, tokenIssuer } from './peers.ts'
 import { type AwsPlatform, awsPlatform } from './platform.ts'
 import { policy } from './policy.ts'
 import { missingPreparations, preparations, prepare } from './preparation.ts'
@@ -68,6 +69,9 @@ export function createAwsCloud(options: CloudOptions): Cloud {
     infrastructureChecks: () => infrastructureChecks(platform),
     workloadIdentity: () => workloadIdentity(platform),
     serviceSettings: (workload, outputs) => serviceSettings(platform, workload, outputs),
+    tokenIssuer,
+    peerSettings: (outputs, peer) => peerSettings(platform, outputs, peer),
+    missingPeerTrust: (peers, signal) => missingPeerTrust(platform, peers, signal),
     staticCredentials: () => staticCredentials(platform),
     dns: () => dnsService(platform),
     backups: () => backupService(platform),

@@ -2,7 +2,7 @@ import type { JsonObject } from '../../engine/json.ts'
 import type { PlannedResource } from '../cloud.ts'
 import { hasOwnBudget } from './budget.ts'
 import { findNetwork, isNetworkType } from './existing-network.ts'
-import { gitHubProviderArn, gitHubProviderTags } from './federation.ts'
+import { providerArn, providerTags } from './federation.ts'
 import { type AwsPlatform, ask, find, isOurArn, isOurs, resourceKey, taggedArns } from './platform.ts'
 
 /**
@@ -54,9 +54,11 @@ const lookups: Readonly<Record<string, Lookup>> = {
       ? { importId: value('name'), owner: true }
       : undefined
   },
-  aws_iam_openid_connect_provider: async (platform, _value, abortSignal) => {
-    const tags = await gitHubProviderTags(platform, abortSignal)
-    return isOurs(platform, tags) ? { importId: gitHubProviderArn(platform), owner: true } : undefined
+  aws_iam_openid_connect_provider: async (platform, value, abortSignal) => {
+    const arn = providerArn(platform, value('url'))
+    return isOurs(platform, await providerTags(platform, arn, abortSignal))
+      ? { importId: arn, owner: true }
+      : undefined
   },
   aws_budgets_budget: async (platform, value, signal) =>
     (await hasOwnBudget(platform, signal))

@@ -1,26 +1,48 @@
 import type { JsonObject } from '../../engine/json.ts'
-import { type AwsPlatform, find, isOurs } from './platform.ts'
+import { type AwsPlatform, ask, find, isOurs, resourceKey } from './platform.ts'
 
-/** IAM names providers by the host of their issuer, so an account has one for GitHub. */
-export function gitHubProviderArn({ aws }: AwsPlatform): string {
-  return `arn:aws:iam::${aws.accountId}:oidc-provider/token.actions.githubusercontent.com`
+/** IAM names providers by host and path of their issuer, so an account has one for GitHub. */
+export function providerArn({ aws }: AwsPlatform, issuer: string): string {
+  return `arn:aws:iam::${aws.accountId}:oidc-provider/${issuer.replace(/^https:\/\//, '')}`
+}
+
+function gitHubProviderArn(platform: AwsPlatform): string {
+  return providerArn(platform, 'https://token.actions.githubusercontent.com')
 }
 
 /** Undefined where the account has none. */
-export async function gitHubProviderTags(platform: AwsPlatform, abortSignal: AbortSignal) {
+export async function providerTags(platform: AwsPlatform, arn: string, abortSignal: AbortSignal) {
   const { GetOpenIDConnectProviderCommand } = await import('@aws-sdk/client-iam')
   const iam = await platform.clients.iam()
-  const answer = await find('looking for the provider of GitHub’s tokens', () =>
-    iam.send(new GetOpenIDConnectProviderCommand({ OpenIDConnectProviderArn: gitHubProviderArn(platform) }), {
-      abortSignal,
-    }),
+  const answer = await find(`looking for ${arn}`, () =>
+    iam.send(new GetOpenIDConnectProviderCommand({ OpenIDConnectProviderArn: arn }), { abortSignal }),
   )
   return answer && (answer.Tags ?? [])
 }
 
+/** The account's providers that are this platform's, each with which of its things it is. */
+export async function ourProviders(
+  platform: AwsPlatform,
+  abortSignal: AbortSignal,
+): Promise<readonly { readonly arn: string; readonly resource: string | undefined }[]> {
+  const { ListOpenIDConnectProvidersCommand } = await import('@aws-sdk/client-iam')
+  const iam = await platform.clients.iam()
+  const { OpenIDConnectProviderList: all } = await ask('listing identity providers', () =>
+    iam.send(new ListOpenIDConnectProvidersCommand({}), { abortSignal }),
+  )
+  // The list has no tags.
+  const found = (all ?? []).map(async ({ Arn: arn = '' }) => {
+    const tags = await providerTags(platform, arn, abortSignal)
+    return isOurs(platform, tags)
+      ? [{ arn, resource: tags?.find(({ Key }) => Key === resourceKey)?.Value }]
+      : []
+  })
+  return (await Promise.all(found)).flat()
+}
+
 /** Somebody else's provider is used, and left to them. */
 export async function federationFacts(platform: AwsPlatform, signal: AbortSignal): Promise<JsonObject> {
-  const tags = await gitHubProviderTags(platform, signal)
+  const tags = await providerTags(platform, gitHubProviderArn(platform), signal)
   return { provider_is_there: tags !== undefined && !isOurs(platform, tags) }
 }
 
@@ -38,7 +60,7 @@ export async function missingTrust(
     return answer === undefined ? [`the role ${name}`] : []
   }
   const provider = async () =>
-    (await gitHubProviderTags(platform, abortSignal)) === undefined
+    (await providerTags(platform, gitHubProviderArn(platform), abortSignal)) === undefined
       ? [`the identity provider ${gitHubProviderArn(platform)}`]
       : []
   return (await Promise.all([provider(), role(roles.pipelineDeploy), role(roles.pipelineRead)])).flat()

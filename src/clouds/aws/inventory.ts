@@ -1,7 +1,7 @@
 import type { CloudResource } from '../cloud.ts'
 import { ownBudget } from './budget.ts'
 import { nameOf, ownChecks } from './dns-global.ts'
-import { gitHubProviderArn, gitHubProviderTags } from './federation.ts'
+import { ourProviders } from './federation.ts'
 import { clusterArns, networkArns } from './leftovers.ts'
 import { type AwsPlatform, ask, find, isOurs, taggedArns } from './platform.ts'
 
@@ -134,13 +134,11 @@ async function natLives({ clients }: AwsPlatform, id: string, abortSignal: Abort
 async function* roles(platform: AwsPlatform, abortSignal: AbortSignal): AsyncIterable<CloudResource> {
   const { GetRoleCommand } = await import('@aws-sdk/client-iam')
   const iam = await platform.clients.iam()
-  const provider = await gitHubProviderTags(platform, abortSignal)
-  if (isOurs(platform, provider)) {
-    const id = gitHubProviderArn(platform)
+  for (const { arn } of await ourProviders(platform, abortSignal)) {
     yield {
       type: 'aws_iam_openid_connect_provider',
-      id,
-      name: id.slice(id.indexOf('/') + 1),
+      id: arn,
+      name: arn.slice(arn.indexOf('/') + 1),
       holdsData: false,
     }
   }

@@ -219,6 +219,7 @@ export const readActions = [
   'iam:GetRolePolicy',
   'iam:ListAttachedRolePolicies',
   'iam:ListInstanceProfilesForRole',
+  'iam:ListOpenIDConnectProviders',
   'iam:ListRolePolicies',
   'kms:DescribeKey',
   'kms:GetKey*',

@@ -81,7 +81,8 @@ export function policy({ config, names, aws }: AwsPlatform): JsonObject {
         Action: of('iam'),
         Resource: [
           arn('iam', `role/${names.base}-*`, `:${aws.accountId}`),
-          arn('iam', 'oidc-provider/token.actions.githubusercontent.com', `:${aws.accountId}`),
+          // Named by their issuers: GitHub, and the other clouds' clusters, whose addresses are not known before.
+          arn('iam', 'oidc-provider/*', `:${aws.accountId}`),
         ],
       },
       {

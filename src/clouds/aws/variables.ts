@@ -3,7 +3,7 @@ import { kubernetesGroup, peopleGroups } from '../../config/people.ts'
 import type { AwsConfig, Config } from '../../config/schema.ts'
 import type { JsonObject } from '../../engine/json.ts'
 import { budgetVariable } from '../budget.ts'
-import type { RootName } from '../cloud.ts'
+import { dataSyncSubject, type RootName } from '../cloud.ts'
 import { awsBudget } from './budget-wanted.ts'
 import { pipelinePolicies } from './pipeline-policy.ts'
 
@@ -41,6 +41,16 @@ export function rootVariables(
       subjects: foundation?.['subjects'] ?? {},
       provider_is_there: foundation?.['provider_is_there'] ?? false,
       policies: pipelinePolicies(aws, names),
+    }
+  }
+  if (root === 'peers') {
+    return {
+      ...common,
+      names: { role: names.roles.dataSyncPeers },
+      buckets: [names.buckets.models, names.buckets.data],
+      kms_key_arn: foundation?.['kms_key_arn'] ?? '',
+      issuers: foundation?.['issuers'] ?? {},
+      subject: dataSyncSubject,
     }
   }
   if (root === 'foundation') {

@@ -10,6 +10,7 @@ import { dnsService } from './dns.ts'
 import { findExisting } from './existing.ts'
 import { identity } from './identity.ts'
 import { inventory } from './inventory.ts'
+import { missingPeerTrust, peerSettings, tokenIssuer } from './peers.ts'
 import { type AzurePlatform, createPlatform } from './platform.ts'
 import { policy } from './policy.ts'
 import { missingPreparations, preparations, prepare, usesSharedKey } from './preparation.ts'
@@ -61,6 +62,9 @@ export function createAzureCloud(options: CloudOptions): Cloud {
     infrastructureChecks: () => infrastructureChecks(platform),
     workloadIdentity: outputs => workloadIdentity(platform, outputs),
     serviceSettings: (workload, outputs) => serviceSettings(platform, workload, outputs),
+    tokenIssuer,
+    peerSettings,
+    missingPeerTrust: (peers, signal) => missingPeerTrust(platform, peers, signal),
     staticCredentials: () => staticCredentials(options.target),
     dns: () => dnsService(platform),
     backups: () => backupService(platform),

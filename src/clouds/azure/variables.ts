@@ -1,10 +1,17 @@
+import * as z from 'zod'
 import { azureNames } from '../../config/names.ts'
 import type { AzureConfig, Config } from '../../config/schema.ts'
 import { MlpError } from '../../engine/errors.ts'
 import type { JsonObject } from '../../engine/json.ts'
 import { budgetOf } from '../budget.ts'
-import type { RootName } from '../cloud.ts'
+import { dataSyncSubject, type RootName } from '../cloud.ts'
 import { budgetGroups } from './budget-groups.ts'
+
+/** What the root `peers` takes of the foundation's outputs. */
+const peersSchema = z.object({
+  tenant_id: z.string(),
+  identities: z.object({ data_sync: z.object({ id: z.string(), client_id: z.string() }) }),
+})
 
 /** Values of the variables of templates/terraform/azure/<root>; `foundation` holds that root's outputs. */
 export function azureVariables(
@@ -39,6 +46,16 @@ export function azureVariables(
         state: `${group(names.stateResourceGroup)}/providers/Microsoft.Storage/storageAccounts/${names.stateStorageAccount}`,
       },
       subjects: foundation?.['subjects'] ?? {},
+    }
+  }
+  if (root === 'peers') {
+    const known = peersSchema.safeParse(foundation).data
+    return {
+      subscription_id: azure.subscriptionId,
+      tenant_id: known?.tenant_id ?? '',
+      identity: known?.identities.data_sync ?? { id: '', client_id: '' },
+      issuers: foundation?.['issuers'] ?? {},
+      subject: dataSyncSubject,
     }
   }
   if (root === 'foundation')

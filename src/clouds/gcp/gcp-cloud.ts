@@ -9,6 +9,7 @@ import { condition } from './condition.ts'
 import { dnsService } from './dns.ts'
 import { findExisting, projectNumber } from './existing.ts'
 import { inventory } from './inventory.ts'
+import { missingPeerTrust, peerSettings, tokenIssuer } from './peers.ts'
 import { createPlatform, type GcpPlatform } from './platform.ts'
 import { policy } from './policy.ts'
 import { missingPreparations, preparations, prepare } from './preparation.ts'
@@ -60,6 +61,9 @@ export function createGcpCloud(options: CloudOptions): Cloud {
     infrastructureChecks: () => infrastructureChecks(platform),
     workloadIdentity: () => workloadIdentity(platform),
     serviceSettings,
+    tokenIssuer,
+    peerSettings: (outputs, peer) => peerSettings(platform, outputs, peer),
+    missingPeerTrust: (peers, signal) => missingPeerTrust(platform, peers, signal),
     staticCredentials: () => staticCredentials(options.target),
     dns: () => dnsService(platform),
     backups: () => backupService(platform),

@@ -155,7 +155,10 @@ const listings: readonly Listing[] = [
     path: p => `/v1/projects/${p.project}/locations/global/workloadIdentityPools`,
     field: 'workloadIdentityPools',
     // Google keeps a deleted one for 30 days, and lists it only when asked for deleted ones.
-    ours: (found, { names }) => found.name.endsWith(`/workloadIdentityPools/${names.identityPool}`),
+    ours: (found, { names }) =>
+      [names.identityPool, names.peerPool].some(pool =>
+        found.name.endsWith(`/workloadIdentityPools/${pool}`),
+      ),
   },
   {
     type: 'google_kms_crypto_key',

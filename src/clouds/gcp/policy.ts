@@ -68,7 +68,7 @@ export const rolesByPurpose = [
   },
   {
     role: 'roles/iam.workloadIdentityPoolAdmin',
-    why: 'lets jobs of the pipeline sign in without keys',
+    why: 'lets jobs of the pipeline, and data-sync in other clouds, sign in without keys',
     types: ['google_iam_workload_identity_pool', 'google_iam_workload_identity_pool_provider'],
   },
   { role: 'roles/iam.serviceAccountUser', why: 'gives nodes their service account', types: [] },

@@ -1,7 +1,13 @@
 import { peopleGroups } from '../../config/people.ts'
 import type { JsonObject } from '../../engine/json.ts'
 import { budgetOf, budgetVariable } from '../budget.ts'
-import { namespaceOf, type RootName, type TerraformBackend, type WorkloadIdentity } from '../cloud.ts'
+import {
+  dataSyncSubject,
+  namespaceOf,
+  type RootName,
+  type TerraformBackend,
+  type WorkloadIdentity,
+} from '../cloud.ts'
 import { type GcpPlatform, serviceAccountEmail } from './platform.ts'
 
 /** What `mlp phase 3` and `mlp verify` ask of the project: each reads what one of the earlier phases made. */
@@ -47,6 +53,15 @@ export function rootVariables(
       },
       roles: [...pipelineRoles],
       subjects: foundation?.['subjects'] ?? {},
+    }
+  }
+  if (root === 'peers') {
+    return {
+      ...common,
+      names: { pool: names.peerPool },
+      buckets: [names.buckets.models, names.buckets.data],
+      issuers: foundation?.['issuers'] ?? {},
+      subject: dataSyncSubject,
     }
   }
   if (root === 'foundation') {

@@ -22,8 +22,8 @@ import { findRemnants, settledRemnants, takeUpRemnants, withRemnants } from './r
 import { openRoot, type RootVariables, rootFolders, rootVariables } from './root.ts'
 import { destroyRoot } from './undo-root.ts'
 
-/** The third, `delivery`, is phase 6's. */
-type InfrastructureRoot = Exclude<RootName, 'delivery'>
+/** The others are later phases'. */
+type InfrastructureRoot = Extract<RootName, 'foundation' | 'cluster'>
 
 const titles: Readonly<Record<InfrastructureRoot, string>> = {
   foundation: 'Network, data stores, registry and identities',

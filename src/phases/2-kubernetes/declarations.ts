@@ -180,7 +180,10 @@ export const declarations: readonly Declaration[] = [
 ]
 
 /** What phase 1's two roots told in this run. */
-export function infrastructureOutputs(context: DeclarationContext, cloud: CloudName): JsonObject | undefined {
+export function infrastructureOutputs(
+  context: Pick<DeclarationContext, 'outputs'>,
+  cloud: CloudName,
+): JsonObject | undefined {
   const output = (root: string) => context.outputs(`1.${cloud}.apply-${root}` satisfies StepId)
   const foundation = output('foundation')
   const cluster = output('cluster')

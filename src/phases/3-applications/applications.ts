@@ -10,6 +10,7 @@ import type { Declaration } from '../2-kubernetes/declarations.ts'
 import { loadTemplate } from '../2-kubernetes/templates.ts'
 import { leaveReplicasToAutoscaler } from './autoscaled.ts'
 import { databaseUsersStepId } from './database-users.ts'
+import { tellOfPeers } from './peer-identities.ts'
 import { imageOf, podChanges, type Workload, withFiles, withPods } from './pod-changes.ts'
 import { requestsIn } from './requests.ts'
 import { rollOut } from './roll-out.ts'
@@ -75,7 +76,10 @@ export function application(name: ApplicationName): Declaration {
     },
     inputs: (context, cloud): Json => ({ image: imageOf(context, cloud, workloadsOf[name]) ?? null }),
     replaceable: false,
-    adjust: leaveReplicasToAutoscaler,
+    adjust: async (client, objects) => {
+      const adjusted = await leaveReplicasToAutoscaler(client, objects)
+      return name === 'data-sync' ? await tellOfPeers(client, adjusted) : adjusted
+    },
     async unfinished(client, objects) {
       for (const object of objects.filter(({ kind }) => kind === 'Deployment')) {
         const { done, ready, wanted } = await readRollout(client, refOf(object))

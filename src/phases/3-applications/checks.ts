@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { Cloud } from '../../clouds/cloud.ts'
+import type { Cloud, CloudName } from '../../clouds/cloud.ts'
 import type { Config } from '../../config/schema.ts'
 import type { CheckId } from '../../engine/check.ts'
 import { parseJson } from '../../engine/json.ts'
@@ -8,13 +8,15 @@ import { readRollout } from '../../kube/rollout.ts'
 import { secretValues } from '../../kube/secret.ts'
 import { imageNames } from '../../tools/images/service-images.ts'
 import { clusterCheck } from '../2-kubernetes/cluster-check.ts'
-import { fail, pass, simulatedFinding } from '../findings.ts'
+import { fail, orError, pass, simulatedFinding } from '../findings.ts'
 import type { PlatformCheck } from '../phase.ts'
 import { applicationsOf, deploymentOf } from './applications.ts'
 import { ask, infer, newestOf, rightAnswer, untilReady } from './ask.ts'
 import { databaseUsersJob } from './database-users.ts'
 import { findImages } from './images-step.ts'
 import { operatorKeyRef } from './keys-step.ts'
+import { peersUntold } from './peer-identities.ts'
+import { peersOf, peerTrustStepId } from './peers.ts'
 
 const attempts = 3
 const fallbacks = 'gateway_rate_limit_fallbacks_total'
@@ -33,6 +35,7 @@ export function applicationChecks(config: Config, cloud: Cloud): readonly Platfo
   const bootstrap = `mlp phase 3 --cloud ${cloud.name}`
   const id = (name: string): CheckId => `3.${cloud.name}.${name}`
   const check = clusterCheck(3, cloud.name)
+  const peers = peersOf(config, cloud.name)
   return [
     check(
       'rollouts',
@@ -172,6 +175,21 @@ export function applicationChecks(config: Config, cloud: Cloud): readonly Platfo
           : fail(`data-sync answers ${status}: ${text.slice(0, 300)}`, [`mlp verify 1 --cloud ${cloud.name}`])
       },
     ),
+    ...(peers.length > 0
+      ? [
+          peerTrust(cloud, peers),
+          check(
+            'peer-identities',
+            'data-sync knows whom to become at the other clouds',
+            'Its jobs to and from other clouds are refused.',
+            [id('rollouts')],
+            async (_context, client) => {
+              const wrong = await peersUntold(client)
+              return wrong === undefined ? pass(`at ${peers.join(' and ')}`) : fail(wrong, ['mlp phase 3'])
+            },
+          ),
+        ]
+      : []),
     ...(applications.includes('mlflow')
       ? [
           check(
@@ -191,6 +209,23 @@ export function applicationChecks(config: Config, cloud: Cloud): readonly Platfo
         ]
       : []),
   ]
+}
+
+function peerTrust(cloud: Cloud, peers: readonly CloudName[]): PlatformCheck {
+  return {
+    id: peerTrustStepId(cloud.name),
+    phase: 3,
+    cloud: cloud.name,
+    title: 'data-sync of the other clouds gets in here',
+    why: 'Objects stay where they are: the other clouds’ data-sync is refused at these buckets.',
+    run: ({ signal }) =>
+      orError(async () => {
+        const missing = await cloud.missingPeerTrust(peers, signal)
+        return missing.length === 0
+          ? pass(`by tokens of the clusters on ${peers.join(' and ')}, without a key`)
+          : fail(`missing: ${missing.join(', ')}`, ['mlp phase 3'])
+      }),
+  }
 }
 
 /** Of Prometheus' text format; 0 when there is none of that name. */

@@ -4,17 +4,30 @@ import type { Config } from '../../config/schema.ts'
 import type { Declaration } from '../2-kubernetes/declarations.ts'
 import { objectStep } from '../2-kubernetes/object-step.ts'
 import { renderDeclarations } from '../2-kubernetes/render.ts'
-import type { Phase } from '../phase.ts'
+import type { Phase, PlatformStep } from '../phase.ts'
 import { releaseGate } from '../release-gate.ts'
 import { application, applicationsOf } from './applications.ts'
 import { applicationChecks } from './checks.ts'
 import { databaseUsers } from './database-users.ts'
 import { imagesStep } from './images-step.ts'
 import { keysStep } from './keys-step.ts'
+import { peerIdentities, peerIdentitiesStepId } from './peer-identities.ts'
+import { peerTrustStep } from './peer-trust-step.ts'
+import { peersOf } from './peers.ts'
 
 /** The users of the database come before who keeps records in it. */
 function declarationsOf(config: Config, cloud: CloudName): readonly Declaration[] {
   return [databaseUsers, ...applicationsOf(config, cloud).map(application)]
+}
+
+/** Pods of data-sync are told of the other clouds when they start; in a run of this cloud alone they stay as they are. */
+function declaredStep(cloud: CloudName, declaration: Declaration): PlatformStep {
+  const step = objectStep(cloud, declaration)
+  return declaration.name === 'data-sync' ? { ...step, after: [peerIdentitiesStepId(cloud)] } : step
+}
+
+function peerIdentitiesStep(config: Config, cloud: CloudName): PlatformStep {
+  return { ...objectStep(cloud, peerIdentities(config)), joins: peersOf(config, cloud) }
 }
 
 /** Guide, phase 3: images in each cloud's registry, and the services from them in each cluster. */
@@ -30,7 +43,10 @@ export const applicationsPhase: Phase = {
     configuredClouds(config).flatMap(cloud => [
       imagesStep(cloud),
       keysStep(cloud),
-      ...declarationsOf(config, cloud).map(declaration => objectStep(cloud, declaration)),
+      ...(peersOf(config, cloud).length > 0
+        ? [peerTrustStep(config, cloud), peerIdentitiesStep(config, cloud)]
+        : []),
+      ...declarationsOf(config, cloud).map(declaration => declaredStep(cloud, declaration)),
     ]),
   render: async context =>
     (

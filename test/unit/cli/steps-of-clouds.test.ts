@@ -14,6 +14,13 @@ test('a run of one cloud waits for no other, and leaves what joins it to others'
   expect(alone.map(({ id }) => id)).toContain('4.aws.strict-mtls')
 })
 
+test('what a cloud has of another goes with it, and what all share stays', () => {
+  const taken = stepsOfClouds(steps, cloud => cloud === 'aws' || cloud === 'all', true).map(({ id }) => id)
+  expect(taken).toContain('3.aws.peer-trust')
+  expect(taken).toContain('4.aws.mesh-remote-gcp')
+  expect(taken).not.toContain('6.all.pipeline')
+})
+
 test('a run of two joins these two', () => {
   const remote = of('aws', 'gcp').filter(({ id }) => id.includes('mesh-remote'))
   expect(remote.map(({ id }) => id).sort()).toEqual(['4.aws.mesh-remote-gcp', '4.gcp.mesh-remote-aws'])

@@ -142,6 +142,7 @@ const gcpRules: Record<string, Rule> = {
   serviceAccounts: { pattern: /^[a-z](?:[-a-z0-9]{4,28}[a-z0-9])$/, max: 30 },
   // https://cloud.google.com/iam/docs/manage-workload-identity-pools-providers
   identityPool: { pattern: /^(?!gcp-)[a-z0-9-]{4,32}$/, max: 32 },
+  peerPool: { pattern: /^(?!gcp-)[a-z0-9-]{4,32}$/, max: 32 },
   kmsKeyRing: kms,
   kmsKeys: kms,
   buckets: gcs,

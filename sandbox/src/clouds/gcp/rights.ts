@@ -1,7 +1,7 @@
 import { CloudError } from '../../behaviour.ts'
 import type { World } from '../../world.ts'
 import { text } from './attributes.ts'
-import { operatorEmail } from './tokens.ts'
+import { type Claims, operatorEmail } from './tokens.ts'
 
 type Permission = 'list' | 'get' | 'create' | 'delete' | 'update'
 
@@ -16,23 +16,35 @@ const rolePermissions: Readonly<Record<string, readonly Permission[]>> = {
 
 /** Whether a service account has a role on the project. */
 export function hasProjectRole(world: World, email: string, role: string): boolean {
+  return membersHaveRole(world, [`serviceAccount:${email}`], role)
+}
+
+function membersHaveRole(world: World, members: readonly string[], role: string): boolean {
   return world.store
     .list('google_project_iam_member')
     .some(
       ({ attributes }) =>
-        text(attributes, 'member') === `serviceAccount:${email}` && text(attributes, 'role') === role,
+        members.includes(text(attributes, 'member') ?? '') && text(attributes, 'role') === role,
     )
 }
 
+/** Under which names grants may know whoever bears the token. */
+function membersOf({ email, principals }: Claims): readonly string[] {
+  return principals ?? [`serviceAccount:${email}`]
+}
+
 /**
- * Throws what Google answers to a service account that may not do this. The operator owns the project; service accounts
- * may do to objects what their roles on the bucket or the project say, and nothing else.
+ * Throws what Google answers to an identity that may not do this. The operator owns the project; service accounts, and
+ * identities that somebody else vouches for, may do to objects what their roles on the bucket or the project say, and
+ * nothing else.
  */
-export function requireGoogleRight(world: World, email: string, method: string, path: string): void {
+export function requireGoogleRight(world: World, claims: Claims, method: string, path: string): void {
+  const { email } = claims
+  const members = membersOf(claims)
   if (email === operatorEmail) return
   // The session's own address is the right to go on with it.
   if (path.startsWith('/resumable/')) return
-  if (hasServiceRole(world, email, method, path)) return
+  if (hasServiceRole(world, members, method, path)) return
   const asked = objectPermission(method, path)
   if (asked === undefined)
     throw new CloudError('forbidden', `Permission denied: ${email} has no role for ${method} ${path}.`, 403)
@@ -42,13 +54,13 @@ export function requireGoogleRight(world: World, email: string, method: string, 
     .filter(
       ({ attributes }) =>
         text(attributes, 'bucket')?.replace(/^b\//, '') === bucket &&
-        text(attributes, 'member') === `serviceAccount:${email}`,
+        members.includes(text(attributes, 'member') ?? ''),
     )
     .map(({ attributes }) => text(attributes, 'role') ?? '')
   const may =
     onBucket.some(role => rolePermissions[role]?.includes(permission)) ||
     Object.entries(rolePermissions).some(
-      ([role, permissions]) => permissions.includes(permission) && hasProjectRole(world, email, role),
+      ([role, permissions]) => permissions.includes(permission) && membersHaveRole(world, members, role),
     )
   if (may) return
   throw new CloudError(
@@ -70,7 +82,7 @@ const rolePrefixes: Readonly<Record<string, string>> = {
  * Whether a role on the project is about the service that is asked: any of its roles reads; those of administrators,
  * editors and developers change. Which permissions each role holds in detail is not looked at.
  */
-function hasServiceRole(world: World, email: string, method: string, path: string): boolean {
+function hasServiceRole(world: World, members: readonly string[], method: string, path: string): boolean {
   const [, first = ''] = path.split('/')
   const service =
     first === 'v1' || first === 'v1beta1' ? 'container' : first === 'storage' ? 'storage' : first
@@ -89,7 +101,7 @@ function hasServiceRole(world: World, email: string, method: string, path: strin
           .filter(({ attributes }) => path.split('/')[4] === text(attributes, 'bucket')?.replace(/^b\//, ''))
       : []),
   ]
-    .filter(({ attributes }) => text(attributes, 'member') === `serviceAccount:${email}`)
+    .filter(({ attributes }) => members.includes(text(attributes, 'member') ?? ''))
     .map(({ attributes }) => text(attributes, 'role') ?? '')
   return roles.some(role => {
     if (role === 'roles/owner' || role === 'roles/editor') return true

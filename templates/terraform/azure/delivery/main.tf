@@ -9,7 +9,7 @@ locals {
   }
 
   # What both may do, and what deploy may do besides: role, where.
-  grants = merge(
+  grants = merge(concat(
     [
       for purpose in keys(var.subjects) : {
         "${purpose}/reader"       = { purpose = purpose, role = "Reader", scope = var.scopes.resource_group }
@@ -19,11 +19,9 @@ locals {
         "${purpose}/state"        = { purpose = purpose, role = "Storage Blob Data Contributor", scope = var.scopes.state }
         "${purpose}/state-reader" = { purpose = purpose, role = "Reader", scope = var.scopes.state }
       }
-    ]...,
-    {
-      "deploy/push" = { purpose = "deploy", role = "AcrPush", scope = var.scopes.registry }
-    },
-  )
+    ],
+    [{ "deploy/push" = { purpose = "deploy", role = "AcrPush", scope = var.scopes.registry } }],
+  )...)
 }
 
 # deploy changes what runs; read only asks.

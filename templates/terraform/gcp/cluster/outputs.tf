@@ -11,6 +11,11 @@ output "cluster" {
   }
 }
 
+output "oidc_issuer" {
+  description = "Issuer of the cluster's service account tokens."
+  value       = "https://container.googleapis.com/v1/${google_container_cluster.main.id}"
+}
+
 output "node_pools" {
   description = "Names of the node pools."
   value       = concat([google_container_node_pool.general.name], google_container_node_pool.gpu[*].name)

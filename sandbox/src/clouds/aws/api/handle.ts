@@ -38,7 +38,7 @@ export async function handle(
   const unsigned =
     body === undefined || signable.headers['authorization'] !== undefined
       ? undefined
-      : webIdentityAnswer(body.toString('utf8'), signable.target.split('?')[1] ?? '', world)
+      : await webIdentityAnswer(body.toString('utf8'), signable.target.split('?')[1] ?? '', world)
   if (unsigned !== undefined) return send(response, unsigned)
   const verdict = authorise(signable, payloadHash, world, new Date())
   const service = verdict.allowed ? verdict.claim.scope.service : verdict.service

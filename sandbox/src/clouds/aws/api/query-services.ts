@@ -65,6 +65,11 @@ export const iamOperations: Readonly<Record<string, Operation>> = {
       Tags: tagMembers(provider),
     }
   },
+  ListOpenIDConnectProviders: (_input, { world }) => ({
+    OpenIDConnectProviderList: members(
+      world.store.list('aws_iam_openid_connect_provider').map(({ id }) => ({ Arn: id })),
+    ),
+  }),
   ListRoles: (_input, { world }) => ({
     IsTruncated: false,
     Roles: members(world.store.list('aws_iam_role').map(showRole)),

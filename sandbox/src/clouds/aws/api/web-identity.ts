@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { CloudError } from '../../../behaviour.ts'
-import { verifyGithubToken } from '../../../github/oidc/issuer.ts'
 import type { World } from '../../../world.ts'
+import { readForeignToken } from '../../foreign-token.ts'
 import { text, texts } from '../attributes.ts'
 import { globalArn } from '../naming.ts'
 import { issueSession } from '../sessions.ts'
@@ -12,11 +12,15 @@ import { errorAnswer } from './errors.ts'
 const operation = 'AssumeRoleWithWebIdentity'
 
 /** The one call of STS that nobody signs; undefined when it is another. */
-export function webIdentityAnswer(body: string, query: string, world: World): Answer | undefined {
+export async function webIdentityAnswer(
+  body: string,
+  query: string,
+  world: World,
+): Promise<Answer | undefined> {
   const input = new URLSearchParams(body === '' ? query : body)
   if (input.get('Action') !== operation) return undefined
   try {
-    return assume(input, world)
+    return await assume(input, world)
   } catch (error) {
     if (!(error instanceof CloudError)) throw error
     return errorAnswer('query', error.code, error.message, error.httpStatus)
@@ -24,9 +28,9 @@ export function webIdentityAnswer(body: string, query: string, world: World): An
 }
 
 /** https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html */
-function assume(input: URLSearchParams, world: World): Answer {
+async function assume(input: URLSearchParams, world: World): Promise<Answer> {
   const token = input.get('WebIdentityToken') ?? ''
-  const verdict = verifyGithubToken(world.store, token)
+  const verdict = await readForeignToken(world, token)
   if (!verdict.valid && verdict.why === 'expired')
     throw new CloudError(
       'ExpiredTokenException',

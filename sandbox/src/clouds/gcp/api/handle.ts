@@ -77,7 +77,7 @@ export async function handle(
     if (await answerTokenExchange(url.pathname, request, response, world)) return
     const claims = authenticate(request, world)
     if (!isImpersonation(url.pathname))
-      requireGoogleRight(world, claims.email, request.method ?? 'GET', url.pathname)
+      requireGoogleRight(world, claims, request.method ?? 'GET', url.pathname)
     const found = findRoute(request.method ?? 'GET', url.pathname)
     if (found === undefined) {
       if (!isObjectPath(url.pathname, world))

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import * as z from 'zod'
-import { verifyGithubToken } from '../../../github/oidc/issuer.ts'
 import type { World } from '../../../world.ts'
+import { readForeignToken } from '../../foreign-token.ts'
 import { claimOf, conditionHolds } from '../attribute-condition.ts'
 import { block, text } from '../attributes.ts'
 import { accessTokenSeconds, issueToken } from '../tokens.ts'
@@ -23,7 +23,7 @@ export async function answerTokenExchange(
   const body = await readBody(request)
   const isJson = (request.headers['content-type'] ?? '').includes('json')
   const input = isJson ? fields.parse(JSON.parse(body)) : Object.fromEntries(new URLSearchParams(body))
-  const [status, answer] = exchange(world, name => {
+  const [status, answer] = await exchange(world, name => {
     // JSON has them in camel case, forms as RFC 8693 spells them.
     const value = input[name] ?? input[name.replace(/_(\w)/g, (_all, letter: string) => letter.toUpperCase())]
     return typeof value === 'string' ? value : ''
@@ -34,7 +34,7 @@ export async function answerTokenExchange(
   return true
 }
 
-function exchange(world: World, input: (name: string) => string): readonly [number, object] {
+async function exchange(world: World, input: (name: string) => string): Promise<readonly [number, object]> {
   const refuse = (error: string, description: string, status = 400) =>
     [status, { error, error_description: description }] as const
   if (input('grant_type') !== 'urn:ietf:params:oauth:grant-type:token-exchange')
@@ -54,7 +54,7 @@ function exchange(world: World, input: (name: string) => string): readonly [numb
       'The target service indicated by the "audience" parameters is invalid. This might either be because the pool or provider is disabled or deleted or because it doesn\'t exist.',
     )
   const oidc = block(provider.attributes, 'oidc')
-  const verdict = verifyGithubToken(world.store, input('subject_token'))
+  const verdict = await readForeignToken(world, input('subject_token'))
   if (!verdict.valid && verdict.why === 'not-ours')
     return refuse(
       'invalid_grant',

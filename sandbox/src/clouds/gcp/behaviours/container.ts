@@ -67,6 +67,8 @@ export const cluster: Behaviour = {
         version: version.split('.').slice(0, 2).join('.'),
         podCidr: ranges.pods,
         serviceCidr: ranges.services,
+        // https://cloud.google.com/kubernetes-engine/docs/concepts/workload-identity
+        issuer: `https://container.googleapis.com/v1/${id}`,
       },
       scope.report,
     )

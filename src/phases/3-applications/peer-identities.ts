@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto'
+import * as z from 'zod'
+import type { CloudName } from '../../clouds/cloud.ts'
+import type { Config } from '../../config/schema.ts'
+import type { StepId } from '../../engine/step.ts'
+import type { KubeClient } from '../../kube/client.ts'
+import type { KubeObject } from '../../kube/objects.ts'
+import { cloudOf } from '../1-infrastructure/cloud-of.ts'
+import type { Declaration } from '../2-kubernetes/declarations.ts'
+import { loadTemplate } from '../2-kubernetes/templates.ts'
+import { peersOf, peerTrustStepId } from './peers.ts'
+
+const name = 'peer-identities'
+/** The container's variables, and files. */
+const configMaps = ['data-sync-peers', 'data-sync-peer-files'] as const
+const deploymentOfDataSync = {
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  name: 'data-sync',
+  namespace: 'ml-platform',
+} as const
+/** On pods: what they were told of the other clouds when they started. */
+const toldKey = 'mlp.dev/peers'
+
+const dataSchema = z.looseObject({ data: z.record(z.string(), z.string()).default({}) })
+const deploymentSchema = z.looseObject({
+  spec: z.looseObject({
+    template: z.looseObject({
+      metadata: z.looseObject({ annotations: z.record(z.string(), z.string()).default({}) }),
+    }),
+  }),
+})
+
+export function peerIdentitiesStepId(cloud: CloudName): StepId {
+  return `3.${cloud}.${name}`
+}
+
+/** How data-sync of a cluster signs in at the other clouds: names and addresses, nothing that opens anything. */
+export function peerIdentities(config: Config): Declaration {
+  return {
+    phase: 3,
+    name,
+    title: 'Identities of data-sync at the other clouds',
+    kinds: [{ apiVersion: 'v1', kind: 'ConfigMap' }],
+    needs: cloud => [`2.${cloud}.namespaces`, ...peersOf(config, cloud).map(peerTrustStepId)],
+    async objects(context, cloud) {
+      const variables: Record<string, string> = {}
+      const files: Record<string, string> = {}
+      for (const peer of peersOf(config, cloud)) {
+        const outputs = context.outputs(peerTrustStepId(peer))
+        if (outputs === undefined) return undefined
+        const settings = cloudOf(context, peer).peerSettings(outputs, cloud)
+        Object.assign(variables, settings.environment)
+        Object.assign(files, settings.files)
+      }
+      const objects = await loadTemplate(context, 'applications/data-sync-peers.yaml')
+      return objects.map(object => ({
+        ...object,
+        data: object.metadata.name === configMaps[0] ? variables : files,
+      }))
+    },
+    inputs: (context, cloud) =>
+      Object.fromEntries(
+        peersOf(config, cloud).map(peer => [peer, context.outputs(peerTrustStepId(peer)) ?? null]),
+      ),
+    replaceable: false,
+  }
+}
+
+/** Pods read it when they start: when it changes, there have to be new ones. */
+export async function tellOfPeers(
+  client: KubeClient,
+  objects: readonly KubeObject[],
+): Promise<readonly KubeObject[]> {
+  const { missing, digest } = await readPeers(client)
+  if (missing.length === configMaps.length) return objects
+  return objects.map(object => (object.kind === 'Deployment' ? withAnnotation(object, digest) : object))
+}
+
+/** What is wrong with what data-sync's pods are told of the other clouds; undefined when nothing is. */
+export async function peersUntold(client: KubeClient): Promise<string | undefined> {
+  const [{ missing, digest }, deployment] = await Promise.all([
+    readPeers(client),
+    client.get(deploymentOfDataSync),
+  ])
+  if (missing.length > 0) return `missing: ${missing.map(each => `ConfigMap ml-platform/${each}`).join(', ')}`
+  const told = deploymentSchema.safeParse(deployment).data?.spec.template.metadata.annotations[toldKey]
+  return told === digest ? undefined : 'the pods were started before they could be told'
+}
+
+async function readPeers(
+  client: KubeClient,
+): Promise<{ readonly missing: readonly string[]; readonly digest: string }> {
+  const live = await Promise.all(
+    configMaps.map(each =>
+      client.get({ apiVersion: 'v1', kind: 'ConfigMap', name: each, namespace: 'ml-platform' }),
+    ),
+  )
+  const entries = live
+    .flatMap(each => Object.entries(dataSchema.parse(each ?? {}).data))
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return {
+    missing: configMaps.filter((_, index) => live[index] === undefined),
+    digest: createHash('sha256').update(JSON.stringify(entries)).digest('hex').slice(0, 16),
+  }
+}
+
+function withAnnotation(object: KubeObject, told: string): KubeObject {
+  const { spec } = deploymentSchema.parse(object)
+  const { template } = spec
+  const metadata = {
+    ...template.metadata,
+    annotations: { ...template.metadata.annotations, [toldKey]: told },
+  }
+  return { ...object, spec: z.json().parse({ ...spec, template: { ...template, metadata } }) }
+}
