@@ -59,6 +59,7 @@ describe('the AWS policy', () => {
     // Anybody may ask; the role says whose token it takes.
     'sts:AssumeRoleWithWebIdentity': [],
     's3:ListObjectVersions': ['s3:ListBucketVersions'],
+    's3:ListObjectsV2': ['s3:ListBucket'],
     's3:DeleteObjects': ['s3:DeleteObject', 's3:DeleteObjectVersion'],
     's3:GetBucketEncryption': ['s3:GetEncryptionConfiguration'],
     's3:PutBucketEncryption': ['s3:PutEncryptionConfiguration'],
