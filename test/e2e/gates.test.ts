@@ -51,6 +51,7 @@ describe('before anything changes', () => {
     expect(finished.exitCode).toBe(5)
     expect(gates(finished).sort()).toEqual([
       'all budget: warned',
+      'all github: passed',
       'all production: passed',
       'all release: passed',
       'aws credentials: passed',

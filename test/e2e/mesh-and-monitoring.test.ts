@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as z from 'zod'
 import { createPlayground, expectSuccess, failuresOf, type Playground, parseEvents } from '../support/mlp.ts'
+import { testDelivery } from './parts/delivery.ts'
 
 const verdict = z.object({
   healthy: z.boolean(),
@@ -23,7 +24,9 @@ const testsSchema = z.array(
 const unproved = /^mlflow$|^cache$|^objectives$|^agreement$/
 
 // Two clouds are a mesh, and all that a third would bring is more of the same. Told in order.
-describe('a platform of two clouds, with its mesh and its monitoring', { timeout: 1_800_000 }, () => {
+describe('a platform of two clouds, with its mesh, its monitoring and its pipeline', {
+  timeout: 1_800_000,
+}, () => {
   let playground: Playground
   beforeAll(async () => {
     playground = await createPlayground()
@@ -78,6 +81,8 @@ describe('a platform of two clouds, with its mesh and its monitoring', { timeout
     expect(unexplained).toEqual([])
     expect({ healthy, exitCode: finished.exitCode }).toEqual({ healthy: true, exitCode: 0 })
   })
+
+  describe('its pipeline', () => testDelivery(() => playground, { owner: 'meshed', repo: 'meshed' }))
 
   it('is taken back whole, with the data when they may go', async () => {
     const down = await playground.mlp(['teardown', '--yes', '--destroy-data', '--json'])

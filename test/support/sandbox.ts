@@ -34,6 +34,11 @@ export async function sandboxProcesses(playground: Playground): Promise<Readonly
   }
 }
 
+/** Where the simulated clouds and the sandbox's GitHub are, with what signs in there. */
+export async function sandboxTarget(playground: Playground): Promise<unknown> {
+  return await ask(playground, 'GET', '/target')
+}
+
 async function ask(
   playground: Playground,
   method: 'GET' | 'PUT',
