@@ -43,6 +43,7 @@ export function azureVariables(
         resource_group: group(names.resourceGroup),
         cluster: `${ours}/Microsoft.ContainerService/managedClusters/${names.cluster}`,
         registry: `${ours}/Microsoft.ContainerRegistry/registries/${names.registry}`,
+        subscription: `/subscriptions/${azure.subscriptionId}`,
         state: `${group(names.stateResourceGroup)}/providers/Microsoft.Storage/storageAccounts/${names.stateStorageAccount}`,
       },
       subjects: foundation?.['subjects'] ?? {},

@@ -12,12 +12,12 @@ locals {
   grants = merge(concat(
     [
       for purpose in keys(var.subjects) : {
-        "${purpose}/reader"       = { purpose = purpose, role = "Reader", scope = var.scopes.resource_group }
-        "${purpose}/keys"         = { purpose = purpose, role = "Key Vault Reader", scope = var.scopes.resource_group }
-        "${purpose}/cluster"      = { purpose = purpose, role = "Azure Kubernetes Service Cluster User Role", scope = var.scopes.cluster }
-        "${purpose}/pull"         = { purpose = purpose, role = "AcrPull", scope = var.scopes.registry }
-        "${purpose}/state"        = { purpose = purpose, role = "Storage Blob Data Contributor", scope = var.scopes.state }
-        "${purpose}/state-reader" = { purpose = purpose, role = "Reader", scope = var.scopes.state }
+        # Whether resource providers are registered, and what quotas leave, the subscription alone tells.
+        "${purpose}/reader"  = { purpose = purpose, role = "Reader", scope = var.scopes.subscription }
+        "${purpose}/keys"    = { purpose = purpose, role = "Key Vault Reader", scope = var.scopes.resource_group }
+        "${purpose}/cluster" = { purpose = purpose, role = "Azure Kubernetes Service Cluster User Role", scope = var.scopes.cluster }
+        "${purpose}/pull"    = { purpose = purpose, role = "AcrPull", scope = var.scopes.registry }
+        "${purpose}/state"   = { purpose = purpose, role = "Storage Blob Data Contributor", scope = var.scopes.state }
       }
     ],
     [{ "deploy/push" = { purpose = "deploy", role = "AcrPush", scope = var.scopes.registry } }],

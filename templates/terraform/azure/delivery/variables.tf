@@ -43,6 +43,7 @@ variable "scopes" {
     cluster        = string
     registry       = string
     state          = string
+    subscription   = string
   })
 }
 
