@@ -40,7 +40,7 @@ describe('a platform on the sandbox, from nothing and back', () => {
       result: ended(finished)?.result,
       failed: states(finished).filter(({ state }) => state !== 'done'),
     }).toEqual({ exitCode: 0, result: 'ok', failed: [] })
-    expect(states(finished)).toHaveLength(46)
+    expect(states(finished)).toHaveLength(55)
   })
 
   it("shows three clusters with nodes and the guide's objects to kubectl", async () => {

@@ -100,7 +100,7 @@ describe('mlp render, before anything was built', () => {
       .filter(([phase = '', lane]) => !['1', '7'].includes(phase) && lane === cloud)
     // A context is a file of the user's, images are no objects, and keys are random; istioctl and helm make their own.
     const unseen =
-      /^(context|images|keys|mesh-root|mesh-authority|control-plane|gateway-certificate|mesh-remote-.*|sidecars|old-revisions|secrets|stack|pod-security)$/
+      /^(context|images|keys|peer-trust|mesh-root|mesh-authority|control-plane|gateway-certificate|mesh-remote-.*|sidecars|old-revisions|secrets|stack|pod-security)$/
     expect(files).toEqual(ofCluster.flatMap(([, , name = '']) => (unseen.test(name) ? [] : [name])))
     const objects = []
     for (const file of await filesBelow(out('kubernetes', `${cloud}-dev`))) {

@@ -10,7 +10,7 @@ import type { Declaration } from '../2-kubernetes/declarations.ts'
 import { loadTemplate } from '../2-kubernetes/templates.ts'
 import { leaveReplicasToAutoscaler } from './autoscaled.ts'
 import { databaseUsersStepId } from './database-users.ts'
-import { tellOfPeers } from './peer-identities.ts'
+import { tellOfPeers, toldOfPeers } from './peer-identities.ts'
 import { imageOf, podChanges, type Workload, withFiles, withPods } from './pod-changes.ts'
 import { requestsIn } from './requests.ts'
 import { rollOut } from './roll-out.ts'
@@ -70,7 +70,10 @@ export function application(name: ApplicationName): Declaration {
       const objects = await loadTemplate(context, `applications/${name}.yaml`)
       const requests = await requestsIn(context)
       return objects.map(object => {
-        if (object.kind === 'Deployment') return withPods(object, pods, requests)
+        if (object.kind === 'Deployment') {
+          const made = withPods(object, pods, requests)
+          return name === 'data-sync' ? toldOfPeers(context, cloud, made) : made
+        }
         return object.kind === 'ConfigMap' ? withFiles(object, pods) : object
       })
     },

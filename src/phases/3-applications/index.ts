@@ -17,17 +17,18 @@ import { peersOf } from './peers.ts'
 
 /** The users of the database come before who keeps records in it. */
 function declarationsOf(config: Config, cloud: CloudName): readonly Declaration[] {
-  return [databaseUsers, ...applicationsOf(config, cloud).map(application)]
+  return [
+    ...(peersOf(config, cloud).length > 0 ? [peerIdentities(config)] : []),
+    databaseUsers,
+    ...applicationsOf(config, cloud).map(application),
+  ]
 }
 
-/** Pods of data-sync are told of the other clouds when they start; in a run of this cloud alone they stay as they are. */
-function declaredStep(cloud: CloudName, declaration: Declaration): PlatformStep {
+function declaredStep(config: Config, cloud: CloudName, declaration: Declaration): PlatformStep {
   const step = objectStep(cloud, declaration)
+  if (step.id === peerIdentitiesStepId(cloud)) return { ...step, joins: peersOf(config, cloud) }
+  // Its pods are told of the other clouds when they start; in a run of this cloud alone they stay as they are.
   return declaration.name === 'data-sync' ? { ...step, after: [peerIdentitiesStepId(cloud)] } : step
-}
-
-function peerIdentitiesStep(config: Config, cloud: CloudName): PlatformStep {
-  return { ...objectStep(cloud, peerIdentities(config)), joins: peersOf(config, cloud) }
 }
 
 /** Guide, phase 3: images in each cloud's registry, and the services from them in each cluster. */
@@ -43,10 +44,8 @@ export const applicationsPhase: Phase = {
     configuredClouds(config).flatMap(cloud => [
       imagesStep(cloud),
       keysStep(cloud),
-      ...(peersOf(config, cloud).length > 0
-        ? [peerTrustStep(config, cloud), peerIdentitiesStep(config, cloud)]
-        : []),
-      ...declarationsOf(config, cloud).map(declaration => declaredStep(cloud, declaration)),
+      ...(peersOf(config, cloud).length > 0 ? [peerTrustStep(config, cloud)] : []),
+      ...declarationsOf(config, cloud).map(declaration => declaredStep(config, cloud, declaration)),
     ]),
   render: async context =>
     (

@@ -6,7 +6,7 @@ import type { StepId } from '../../engine/step.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import type { KubeObject } from '../../kube/objects.ts'
 import { cloudOf } from '../1-infrastructure/cloud-of.ts'
-import type { Declaration } from '../2-kubernetes/declarations.ts'
+import type { Declaration, DeclarationContext } from '../2-kubernetes/declarations.ts'
 import { loadTemplate } from '../2-kubernetes/templates.ts'
 import { peersOf, peerTrustStepId } from './peers.ts'
 
@@ -44,20 +44,10 @@ export function peerIdentities(config: Config): Declaration {
     kinds: [{ apiVersion: 'v1', kind: 'ConfigMap' }],
     needs: cloud => [`2.${cloud}.namespaces`, ...peersOf(config, cloud).map(peerTrustStepId)],
     async objects(context, cloud) {
-      const variables: Record<string, string> = {}
-      const files: Record<string, string> = {}
-      for (const peer of peersOf(config, cloud)) {
-        const outputs = context.outputs(peerTrustStepId(peer))
-        if (outputs === undefined) return undefined
-        const settings = cloudOf(context, peer).peerSettings(outputs, cloud)
-        Object.assign(variables, settings.environment)
-        Object.assign(files, settings.files)
-      }
+      const declared = declaredPeers(context, cloud)
+      if (declared === undefined) return undefined
       const objects = await loadTemplate(context, 'applications/data-sync-peers.yaml')
-      return objects.map(object => ({
-        ...object,
-        data: object.metadata.name === configMaps[0] ? variables : files,
-      }))
+      return objects.map(object => ({ ...object, data: declared[object.metadata.name] ?? {} }))
     },
     inputs: (context, cloud) =>
       Object.fromEntries(
@@ -67,14 +57,38 @@ export function peerIdentities(config: Config): Declaration {
   }
 }
 
-/** Pods read it when they start: when it changes, there have to be new ones. */
+/** What is in each ConfigMap; undefined while one of the other clouds is not known in this run. */
+function declaredPeers(
+  context: DeclarationContext,
+  cloud: CloudName,
+): Readonly<Record<string, Readonly<Record<string, string>>>> | undefined {
+  const variables: Record<string, string> = {}
+  const files: Record<string, string> = {}
+  for (const peer of peersOf(context.config, cloud)) {
+    const outputs = context.clouds.has(peer) ? context.outputs(peerTrustStepId(peer)) : undefined
+    if (outputs === undefined) return undefined
+    const settings = cloudOf(context, peer).peerSettings(outputs, cloud)
+    Object.assign(variables, settings.environment)
+    Object.assign(files, settings.files)
+  }
+  return { [configMaps[0]]: variables, [configMaps[1]]: files }
+}
+
+/** With what pods will have been told once the other steps of this run are done; for who only reads what is declared. */
+export function toldOfPeers(context: DeclarationContext, cloud: CloudName, object: KubeObject): KubeObject {
+  if (object.kind !== 'Deployment' || peersOf(context.config, cloud).length === 0) return object
+  const declared = declaredPeers(context, cloud)
+  return declared === undefined ? object : withAnnotation(object, digestOf(Object.values(declared)))
+}
+
+/** Pods read it when they start: when it changes, there have to be new ones. What stands in the cluster counts. */
 export async function tellOfPeers(
   client: KubeClient,
   objects: readonly KubeObject[],
 ): Promise<readonly KubeObject[]> {
   const { missing, digest } = await readPeers(client)
-  if (missing.length === configMaps.length) return objects
-  return objects.map(object => (object.kind === 'Deployment' ? withAnnotation(object, digest) : object))
+  const told = missing.length === configMaps.length ? undefined : digest
+  return objects.map(object => (object.kind === 'Deployment' ? withAnnotation(object, told) : object))
 }
 
 /** What is wrong with what data-sync's pods are told of the other clouds; undefined when nothing is. */
@@ -96,21 +110,24 @@ async function readPeers(
       client.get({ apiVersion: 'v1', kind: 'ConfigMap', name: each, namespace: 'ml-platform' }),
     ),
   )
-  const entries = live
-    .flatMap(each => Object.entries(dataSchema.parse(each ?? {}).data))
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
   return {
     missing: configMaps.filter((_, index) => live[index] === undefined),
-    digest: createHash('sha256').update(JSON.stringify(entries)).digest('hex').slice(0, 16),
+    digest: digestOf(live.map(each => dataSchema.parse(each ?? {}).data)),
   }
 }
 
-function withAnnotation(object: KubeObject, told: string): KubeObject {
+function digestOf(data: readonly Readonly<Record<string, string>>[]): string {
+  const entries = data.flatMap(each => Object.entries(each)).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return createHash('sha256').update(JSON.stringify(entries)).digest('hex').slice(0, 16)
+}
+
+function withAnnotation(object: KubeObject, told: string | undefined): KubeObject {
   const { spec } = deploymentSchema.parse(object)
   const { template } = spec
+  const { [toldKey]: _, ...annotations } = template.metadata.annotations
   const metadata = {
     ...template.metadata,
-    annotations: { ...template.metadata.annotations, [toldKey]: told },
+    annotations: { ...annotations, ...(told === undefined ? {} : { [toldKey]: told }) },
   }
   return { ...object, spec: z.json().parse({ ...spec, template: { ...template, metadata } }) }
 }

@@ -90,7 +90,7 @@ export function testApplications(platform: () => Playground): void {
         detail: expect.stringContaining('simulated'),
       },
     ])
-    expect(checks).toHaveLength(19)
+    expect(checks).toHaveLength(25)
     expect(finished.exitCode, finished.stderr).toBe(0)
   })
 
