@@ -24,6 +24,12 @@ const expected: readonly { readonly subject: RegExp; readonly why: string }[] = 
   { subject: /^Group ml-platform:admins$/, why: 'the platform’s admins' },
 ]
 
-export function isExpected({ subject }: Pick<PowerfulSubject, 'subject'>): boolean {
-  return expected.some(known => known.subject.test(subject))
+/** Whom jobs of phase 6's pipeline become, as each cloud calls them, and the roles that it gives them. */
+const pipelineSubject =
+  /^(Group mlp:pipeline-(deploy|read)|User \S+\.iam\.gserviceaccount\.com|User [0-9a-f]{8}-[0-9a-f-]{27})$/
+const pipelineRole = /^ClusterRole mlp-pipeline-(deploy|read)$/
+
+export function isExpected({ subject, by }: Pick<PowerfulSubject, 'subject' | 'by'>): boolean {
+  const isOfPipeline = pipelineSubject.test(subject) && by.every(role => pipelineRole.test(role))
+  return isOfPipeline || expected.some(known => known.subject.test(subject))
 }
