@@ -140,12 +140,12 @@ test('the step ids are those of the contract, and MLflow is in the first cloud o
     '3.aws.images',
     '3.aws.keys',
     '3.aws.peer-trust',
-    '3.aws.peer-identities',
     '3.aws.database-users',
     '3.aws.model-serving',
     '3.aws.api-gateway',
     '3.aws.data-sync',
     '3.aws.mlflow',
+    '3.aws.peer-identities',
   ])
   expect(ids.filter(id => id.endsWith('.mlflow'))).toEqual(['3.aws.mlflow'])
 })

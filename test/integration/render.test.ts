@@ -100,7 +100,7 @@ describe('mlp render, before anything was built', () => {
       .filter(([phase = '', lane]) => !['1', '7'].includes(phase) && lane === cloud)
     // A context is a file of the user's, images are no objects, and keys are random; istioctl and helm make their own.
     const unseen =
-      /^(context|images|keys|peer-trust|mesh-root|mesh-authority|control-plane|gateway-certificate|mesh-remote-.*|sidecars|old-revisions|secrets|stack|pod-security)$/
+      /^(context|images|keys|peer-trust|federation|cluster-backup|mesh-root|mesh-authority|control-plane|gateway-certificate|mesh-remote-.*|sidecars|old-revisions|secrets|stack|pod-security)$/
     expect(files).toEqual(ofCluster.flatMap(([, , name = '']) => (unseen.test(name) ? [] : [name])))
     const objects = []
     for (const file of await filesBelow(out('kubernetes', `${cloud}-dev`))) {
@@ -156,7 +156,7 @@ describe('the folder', () => {
     const second = await filesBelow(join(folder, 'out'))
     // MLflow is where the first cloud is, and one cluster has no others that read it.
     const added = ['kubernetes/gcp-dev/35-mlflow.yaml', 'terraform/notes.txt']
-    const stays = first.filter(file => !/aws|mesh-reader/.test(file))
+    const stays = first.filter(file => !/aws|mesh-reader|peer-identities/.test(file))
     expect(second).toEqual([...stays, ...added].toSorted())
     await rm(folder, { recursive: true })
   })

@@ -18,9 +18,9 @@ import { peersOf } from './peers.ts'
 /** The users of the database come before who keeps records in it. */
 function declarationsOf(config: Config, cloud: CloudName): readonly Declaration[] {
   return [
-    ...(peersOf(config, cloud).length > 0 ? [peerIdentities(config)] : []),
     databaseUsers,
     ...applicationsOf(config, cloud).map(application),
+    ...(peersOf(config, cloud).length > 0 ? [peerIdentities(config)] : []),
   ]
 }
 

@@ -6,6 +6,7 @@ import type { StepId } from '../../engine/step.ts'
 import { infrastructurePhase } from '../1-infrastructure/index.ts'
 import { kubernetesPhase } from '../2-kubernetes/index.ts'
 import { objectStep } from '../2-kubernetes/object-step.ts'
+import { renderDeclarations } from '../2-kubernetes/render.ts'
 import { applicationsPhase } from '../3-applications/index.ts'
 import { meshPhase } from '../4-mesh/index.ts'
 import { monitoringPhase } from '../5-monitoring/index.ts'
@@ -49,7 +50,7 @@ export const deliveryPhase: Phase = {
       { ...protectionStep(), joins: configuredClouds(config) },
     ]
   },
-  render: async context => await renderPipeline(context),
+  render: async context => [...(await renderAccess(context)), ...(await renderPipeline(context))],
   checks: (config, clouds) => deliveryChecks(config, [...clouds.keys()]),
 }
 
@@ -59,6 +60,13 @@ function cloudSteps(cloud: CloudName): readonly PlatformStep[] {
 
 function stepsBefore(config: Config): readonly StepId[] {
   return earlier.flatMap(phase => phase.steps(config).map(({ id }) => id))
+}
+
+async function renderAccess(context: RenderContext): Promise<readonly Rendering[]> {
+  const delivery = deliveryOf(context.config)
+  if (delivery === undefined || delivery.credentials === 'keys') return []
+  const clouds = configuredClouds(context.config)
+  return (await Promise.all(clouds.map(cloud => renderDeclarations(context, cloud, [access])))).flat()
 }
 
 async function renderPipeline(context: RenderContext): Promise<readonly Rendering[]> {

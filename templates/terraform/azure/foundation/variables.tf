@@ -129,10 +129,10 @@ variable "names" {
 variable "budget" {
   description = "What this cloud may cost in a month in the currency of its bills, in which groups, and who is told (e-mail addresses); null makes no budget."
   type = object({
-    name     = string
-    amount   = number
-    notify   = list(string)
-    groups   = list(string)
+    name   = string
+    amount = number
+    notify = list(string)
+    groups = list(string)
   })
   default = null
 }
