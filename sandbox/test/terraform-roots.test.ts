@@ -38,17 +38,18 @@ describe('trust in the clusters of other clouds', () => {
   afterAll(() => harness.close())
 
   test('is in one service account of each, and goes without a trace', { timeout: 120_000 }, async () => {
+    const variables = {
+      ...{ project: 'p', environment: 'dev', owner: 'o', platform_id: 'mlp-test', region: 'us-east-1' },
+      account_id: '123456789012',
+      names: { role: 'p-dev-data-sync-peers' },
+      buckets: ['p-models', 'p-data'],
+      kms_key_arn: 'arn:aws:kms:us-east-1:123456789012:key/1',
+      subject,
+    }
+    const issuers = { gcp: 'https://one.example.com/id/1', azure: 'https://two.example.com/id/2' }
     const root = await harness.root({
       templates: `${folder}/aws/peers`,
-      variables: {
-        ...{ project: 'p', environment: 'dev', owner: 'o', platform_id: 'mlp-test', region: 'us-east-1' },
-        account_id: '123456789012',
-        names: { role: 'p-dev-data-sync-peers' },
-        buckets: ['p-models', 'p-data'],
-        kms_key_arn: 'arn:aws:kms:us-east-1:123456789012:key/1',
-        issuers: { gcp: 'https://one.example.com/id/1', azure: 'https://two.example.com/id/2' },
-        subject,
-      },
+      variables: { ...variables, issuers },
     })
     await root.init()
     await root.apply()
@@ -60,6 +61,11 @@ describe('trust in the clusters of other clouds', () => {
         StringEquals: { [`${issuer}:aud`]: 'sts.amazonaws.com', [`${issuer}:sub`]: subject },
       })),
     )
+    // A teardown of this cloud alone does not know the others.
+    await root.write({
+      'terraform.tfvars.json': JSON.stringify({ ...variables, kms_key_arn: '', issuers: {} }),
+    })
+    await root.plan()
     await root.destroy()
     expect(harness.world.store.all()).toEqual([])
   })

@@ -27,7 +27,10 @@ resource "aws_iam_openid_connect_provider" "cluster" {
   }
 }
 
+# A role that trusts nobody cannot be.
 resource "aws_iam_role" "data_sync" {
+  count = length(var.issuers) > 0 ? 1 : 0
+
   name                 = var.names.role
   description          = "data-sync of ${var.project}, ${var.environment}, in other clouds"
   max_session_duration = 3600
@@ -56,8 +59,10 @@ resource "aws_iam_role" "data_sync" {
 
 # What data-sync may do in this cloud's own cluster, too; see the foundation's iam.tf.
 resource "aws_iam_role_policy" "data_sync" {
+  count = length(var.issuers) > 0 ? 1 : 0
+
   name = "buckets"
-  role = aws_iam_role.data_sync.name
+  role = aws_iam_role.data_sync[0].name
 
   policy = jsonencode({
     Version = "2012-10-17"
@@ -89,7 +94,7 @@ resource "aws_iam_role_policy" "data_sync" {
 
 output "role_arn" {
   description = "The role that data-sync of other clouds assumes."
-  value       = aws_iam_role.data_sync.arn
+  value       = one(aws_iam_role.data_sync[*].arn)
 
   depends_on = [aws_iam_role_policy.data_sync]
 }
