@@ -47,8 +47,20 @@ test('a real cloud without a repository has no phase 6, and is told why', async 
 
 test('mlp render writes the files that would be pushed', async () => {
   const templates = fileURLToPath(new URL('../../../../templates', import.meta.url))
-  const context: Pick<RenderContext, 'config' | 'templates'> = { config: defaultSandboxConfig(), templates }
-  const [rendering] = await deliveryPhase.render(context as RenderContext)
+  const context: Pick<RenderContext, 'config' | 'templates' | 'clouds' | 'outputs'> = {
+    config: defaultSandboxConfig(),
+    templates,
+    clouds: new Map(),
+    outputs: () => undefined,
+  }
+  const renderings = await deliveryPhase.render(context as RenderContext)
+  expect(renderings.map(({ step }) => step)).toEqual([
+    '6.aws.access',
+    '6.gcp.access',
+    '6.azure.access',
+    '6.all.pipeline',
+  ])
+  const rendering = renderings.at(-1)
   expect([...(rendering?.files.keys() ?? [])]).toEqual([
     'delivery/.github/workflows/deploy.yml',
     'delivery/.github/workflows/verify.yml',
