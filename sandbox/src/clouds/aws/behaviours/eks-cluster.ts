@@ -189,6 +189,15 @@ function vpcOf(planned: Attributes, scope: BehaviourScope): string {
 
 /** The group EKS puts on the control plane's interfaces and the nodes. */
 function clusterSecurityGroup(name: string, vpcId: string, scope: BehaviourScope): string {
+  // A creation that was cut short after it made its group is no cluster yet: the group is there, and nobody's.
+  const unfinished = scope.world.store
+    .list('aws_security_group')
+    .find(
+      ({ attributes }) =>
+        text(attributes, 'vpc_id') === vpcId &&
+        text(attributes, 'name')?.replace(/-\d+$/, '') === `eks-cluster-sg-${name}`,
+    )
+  if (unfinished !== undefined) return unfinished.id
   const id = ec2Id('sg')
   scope.world.store.put('aws_security_group', id, {
     id,
