@@ -89,7 +89,7 @@ describe('keys', () => {
   test('only hashes are kept: the file that the gateway reads holds no key', async () => {
     const file = await readFile(join(gateway.folder, 'keys.yaml'), 'utf8')
     expect(file).not.toContain(gateway.key)
-    expect(file).not.toContain(gateway.key.split('_').at(-1))
+    expect(file).not.toContain(gateway.key.split('_').slice(2).join('_'))
   })
 
   test('a changed file is taken without a restart; one that is not valid is not', async () => {
@@ -119,7 +119,7 @@ describe('keys', () => {
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [program, file])
     const key = (await readFile(file, 'utf8')).trim()
     expect((await stat(file)).mode & 0o777).toBe(0o600)
-    expect(stdout + stderr).not.toContain(key.split('_').at(-1))
+    expect(stdout + stderr).not.toContain(key.split('_').slice(2).join('_'))
     const keys = parseApiKeys(
       stringify({ clients: [{ name: 'a', scopes: [], keys: parse(stdout) }] }),
       'keys.yaml',

@@ -72,7 +72,7 @@ test('no secret in the log, not even at level trace, and none in the metrics', a
     expect(log, `the log and ${secret.slice(0, 8)}`).not.toContain(secret)
     expect(metrics, `the metrics and ${secret.slice(0, 8)}`).not.toContain(secret)
   }
-  expect(log).not.toContain(key.split('_')[2])
+  expect(log).not.toContain(key.split('_').slice(2).join('_'))
 })
 
 test('what clients send never becomes a label: the metrics stay as few as they are', async () => {

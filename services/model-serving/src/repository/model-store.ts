@@ -72,6 +72,8 @@ interface Shelf {
   highest: string | undefined
   aliases: ReadonlyMap<string, string>
   problem: string | undefined
+  /** Whether all that is wanted has been tried once: before that, a version that is not here may still come. */
+  isSettled: boolean
 }
 
 /** Keeps what is served equal to what is wanted. Changes happen one at a time; requests are never made to wait. */
@@ -82,6 +84,7 @@ export function createModelStore(
   const shelves = new Map<string, Shelf>()
   const unloadedByHand = new Set<string>()
   let problem: string | undefined = 'the catalogue has not been read yet'
+  let isCatalogueKnown = false
   let hasLoadedAll = false
   let lastChange: Promise<unknown> = Promise.resolve()
 
@@ -93,27 +96,33 @@ export function createModelStore(
 
   function find(name: string, version?: string): ServedVersion {
     const shelf = shelves.get(name)
-    if (shelf === undefined || unloadedByHand.has(name)) throw unknownModel(name)
+    if (unloadedByHand.has(name)) throw unknownModel(name)
+    if (shelf === undefined) {
+      // A server that has just started must not deny models that it is about to read of: clients give up on a 404.
+      throw isCatalogueKnown ? unknownModel(name) : notReady(name, problem ?? 'it is being loaded')
+    }
     const chosen = version ?? shelf.aliases.get('default') ?? shelf.highest
     const entry = chosen === undefined ? undefined : entryOf(shelf, chosen)
     if (entry?.served !== undefined) return entry.served
-    if (version !== undefined && entry === undefined) throw unknownModel(name, version)
-    throw new RequestRefused(
-      'model-not-ready',
-      `model '${name}' is not ready: ${entry?.reason ?? reasonOf(shelf)}`,
-      5,
-    )
+    if (version !== undefined && entry === undefined && shelf.isSettled) throw unknownModel(name, version)
+    throw notReady(name, entry?.reason ?? reasonOf(shelf))
   }
 
-  async function bring(target: WantedModel): Promise<void> {
-    const { name } = target
+  function shelfOf(name: string): Shelf {
     const shelf = shelves.get(name) ?? {
       entries: new Map(),
       highest: undefined,
       aliases: new Map(),
       problem: undefined,
+      isSettled: false,
     }
     shelves.set(name, shelf)
+    return shelf
+  }
+
+  async function bring(target: WantedModel): Promise<void> {
+    const { name } = target
+    const shelf = shelfOf(name)
     shelf.problem = 'problem' in target ? target.problem : undefined
     if ('problem' in target) return
     const arrived = []
@@ -125,6 +134,7 @@ export function createModelStore(
     shelf.aliases = allArrived
       ? target.aliases
       : new Map([...[...shelf.aliases].filter(isServed), ...[...target.aliases].filter(isServed)])
+    shelf.isSettled = true
     if (!allArrived) return
     for (const version of [...shelf.entries.keys()]) {
       if (!target.versions.some(kept => kept.version === version)) await retire(name, shelf, version)
@@ -195,7 +205,10 @@ export function createModelStore(
       problem = error instanceof Error ? error.message : String(error)
       throw error
     }
-    for (const model of models) if (!unloadedByHand.has(model.name)) await bring(model)
+    const kept = models.filter(({ name }) => !unloadedByHand.has(name))
+    for (const { name } of kept) shelfOf(name)
+    isCatalogueKnown = true
+    for (const model of kept) await bring(model)
     for (const name of [...shelves.keys()]) {
       if (!models.some(model => model.name === name)) await retireAll(name)
     }
@@ -276,6 +289,10 @@ function reasonOf({ problem, entries }: Shelf): string {
 
 function entryOf({ entries, aliases }: Shelf, version: string): Entry | undefined {
   return entries.get(version) ?? entries.get(aliases.get(version) ?? '')
+}
+
+function notReady(name: string, reason: string): RequestRefused {
+  return new RequestRefused('model-not-ready', `model '${name}' is not ready: ${reason}`, 5)
 }
 
 function unknownModel(name: string, version?: string): RequestRefused {
