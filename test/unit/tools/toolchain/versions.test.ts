@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -24,6 +25,16 @@ test.each(toolNames)('%s: its pin fits its own range, and its files agree with i
   if (build.module !== 'istioctl' && tool !== 'trace-store')
     expect(module).toContain(` v${build.moduleVersion ?? version}`)
   expect(await readFile(join(folder, 'go.sum'), 'utf8')).toContain('h1:')
+})
+
+test('what stands in for files that a module lacks is in git, and not only on the machine that has built it', () => {
+  const incomplete = toolNames.flatMap(tool => {
+    const { build } = pins[tool]
+    return build?.incomplete === undefined ? [] : [`toolchain/go/${build.module}/missing`]
+  })
+  expect(incomplete).not.toHaveLength(0)
+  for (const folder of incomplete)
+    expect(execFileSync('git', ['ls-files', folder], { cwd: packageRoot, encoding: 'utf8' })).not.toBe('')
 })
 
 test('every tool can be had on a common machine', () => {
