@@ -4,21 +4,14 @@ import type { Json, JsonObject } from '../../engine/json.ts'
 import type { Progress, Status, StepId } from '../../engine/step.ts'
 import type { TerraformScope } from '../../tools/terraform/command.ts'
 import type { Plan } from '../../tools/terraform/plan-document.ts'
-import {
-  applyPlan,
-  type Comparison,
-  compareWithWorld,
-  makePlan,
-  readOutputs,
-} from '../../tools/terraform/terraform.ts'
+import { type Comparison, compareWithWorld } from '../../tools/terraform/terraform.ts'
 import { templateHash } from '../../tools/terraform/workspace.ts'
 import type { Context, PlatformStep } from '../phase.ts'
-import { forgetAdoptions, writeAdoptions } from './adoption.ts'
 import { cloudOf } from './cloud-of.ts'
-import { approvePlan } from './consent.ts'
 import type { PlanAhead } from './plan-ahead.ts'
 import { plannedActions, summarise } from './plan-summary.ts'
-import { findRemnants, settledRemnants, takeUpRemnants, withRemnants } from './remnants.ts'
+import { applyWithRemnants } from './plan-with-remnants.ts'
+import { findRemnants, withRemnants } from './remnants.ts'
 import { openRoot, type RootVariables, rootFolders, rootVariables } from './root.ts'
 import { destroyRoot } from './undo-root.ts'
 
@@ -98,19 +91,10 @@ export function applyRootStep(
     async apply(context, progress) {
       ahead.forget()
       const scope = await open(context, progress)
-      let wanted = fresh ?? (await makePlan(scope, progress))
+      const planned = fresh
       fresh = undefined
       const cloud = cloudOf(context, cloudName)
-      const remnants = await settledRemnants(cloud, wanted, context.signal, progress)
-      if (remnants.length > 0) {
-        const lost = await takeUpRemnants(scope, remnants, progress)
-        await writeAdoptions(scope.workspace.folder, lost)
-        wanted = await makePlan(scope, progress)
-      }
-      await approvePlan(context, scope.workspace.name, wanted)
-      const outputs = await applyPlan(scope, wanted, progress)
-      await forgetAdoptions(scope.workspace.folder)
-      return complete(outputs ?? (await readOutputs(scope)), scope)
+      return complete(await applyWithRemnants(context, cloud, scope, progress, planned), scope)
     },
 
     undo: (context, progress) => destroyRoot(context, cloudName, root, id, progress),

@@ -1,19 +1,11 @@
 import type { CloudName, RootName } from '../../clouds/cloud.ts'
 import type { JsonObject } from '../../engine/json.ts'
 import type { Progress, Status, StepId, Undone } from '../../engine/step.ts'
-import {
-  applyPlan,
-  compareWithWorld,
-  importResource,
-  makePlan,
-  readOutputs,
-} from '../../tools/terraform/terraform.ts'
+import { applyPlan, compareWithWorld, makePlan } from '../../tools/terraform/terraform.ts'
 import type { Context } from '../phase.ts'
-import { forgetAdoptions, writeAdoptions } from './adoption.ts'
 import { cloudOf } from './cloud-of.ts'
-import { approvePlan } from './consent.ts'
 import { summarise } from './plan-summary.ts'
-import { settledRemnants, takeUpRemnants } from './remnants.ts'
+import { applyWithRemnants, planWithRemnants } from './plan-with-remnants.ts'
 import { openRoot } from './root.ts'
 import { removedBy } from './undo-root.ts'
 
@@ -44,17 +36,7 @@ export async function applySmallRoot(
   progress: Progress,
 ): Promise<JsonObject> {
   const scope = await open(context, small, variables, progress)
-  const cloud = cloudOf(context, small.cloud)
-  let plan = await makePlan(scope, progress)
-  const remnants = await settledRemnants(cloud, plan, context.signal, progress)
-  if (remnants.length > 0) {
-    await writeAdoptions(scope.workspace.folder, await takeUpRemnants(scope, remnants, progress))
-    plan = await makePlan(scope, progress)
-  }
-  await approvePlan(context, scope.workspace.name, plan)
-  const outputs = await applyPlan(scope, plan, progress)
-  await forgetAdoptions(scope.workspace.folder)
-  return outputs ?? (await readOutputs(scope))
+  return await applyWithRemnants(context, cloudOf(context, small.cloud), scope, progress)
 }
 
 /** `variables` may be placeholders: what is destroyed does not depend on their values, only on which things there are. */
@@ -68,14 +50,11 @@ export async function undoSmallRoot(
   const cloud = cloudOf(context, small.cloud)
   if ((await cloud.missingPreparations(context.signal)).length > 0) return nothing
   const scope = await open(context, small, variables, progress)
-  let plan = await makePlan(scope, progress)
-  const remnants = await settledRemnants(cloud, plan, context.signal, progress)
-  for (const { to, id } of await takeUpRemnants(scope, remnants, progress))
-    await importResource(scope, to, id, progress)
-  if (!plan.hadState && remnants.length === 0) return nothing
-  plan = await makePlan(scope, progress, { destroy: true })
-  await applyPlan(scope, plan, progress)
-  return { ...nothing, removed: removedBy(plan, small.cloud) }
+  const { hadState } = await planWithRemnants(context, cloud, scope, progress)
+  if (!hadState) return nothing
+  const destruction = await makePlan(scope, progress, { destroy: true })
+  await applyPlan(scope, destruction, progress)
+  return { ...nothing, removed: removedBy(destruction, small.cloud) }
 }
 
 async function open(context: Context, small: SmallRoot, variables: JsonObject, progress?: Progress) {

@@ -2,14 +2,13 @@ import type { CloudName, RootName } from '../../clouds/cloud.ts'
 import type { Leftover } from '../../engine/events.ts'
 import type { JsonObject } from '../../engine/json.ts'
 import type { Progress, StepId, Undone } from '../../engine/step.ts'
-import type { TerraformScope } from '../../tools/terraform/command.ts'
 import type { Plan } from '../../tools/terraform/plan-document.ts'
-import { applyPlan, importResource, makePlan, readOutputs } from '../../tools/terraform/terraform.ts'
+import { applyPlan, makePlan, readOutputs } from '../../tools/terraform/terraform.ts'
 import type { Context } from '../phase.ts'
 import { cloudOf } from './cloud-of.ts'
 import { approveLosses } from './consent.ts'
 import { holdsData } from './data-bearing.ts'
-import { settledRemnants, takeUpRemnants } from './remnants.ts'
+import { planWithRemnants } from './plan-with-remnants.ts'
 import { openRoot, rootVariables } from './root.ts'
 
 /**
@@ -36,7 +35,7 @@ export async function destroyRoot(
     ...(keepData ? { dormant: true } : {}),
   }
   const scope = await openRoot(context, cloudName, root, step, variables, progress)
-  const plan = await planWithRemnants(context, cloudName, scope, progress)
+  const plan = await planWithRemnants(context, cloud, scope, progress)
   if (!plan.hadState) return { removed: [], kept: [], left: [] }
   // A foundation that never got as far as its data would be completed by the dormant apply: then it goes whole.
   if (keepData && plan.existingTypes.some(holdsData)) {
@@ -52,22 +51,6 @@ export async function destroyRoot(
   const destruction = await makePlan(scope, progress, { destroy: true })
   await applyPlan(scope, destruction, progress)
   return { removed: removedBy(destruction, cloudName), kept: [], left: [] }
-}
-
-/** Brings what an interrupted run left back into the state, so that what follows sees it. */
-async function planWithRemnants(
-  context: Context,
-  cloudName: CloudName,
-  scope: TerraformScope,
-  progress: Progress,
-): Promise<Plan> {
-  const plan = await makePlan(scope, progress)
-  const remnants = await settledRemnants(cloudOf(context, cloudName), plan, context.signal, progress)
-  if (remnants.length === 0) return plan
-  // Import blocks would do for a dormant foundation, but a destruction ignores them.
-  for (const { to, id } of await takeUpRemnants(scope, remnants, progress))
-    await importResource(scope, to, id, progress)
-  return await makePlan(scope, progress)
 }
 
 async function outputsOfFoundation(
