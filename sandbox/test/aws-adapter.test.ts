@@ -278,7 +278,7 @@ test("terraform's own s3 backend keeps state and lock in the state bucket", asyn
   )
   const backend = cloud.backend('foundation')
   await writeFile(join(folder, 'backend.json'), JSON.stringify(backend.config))
-  const environment = { ...harness.environment, ...(await cloud.terraformEnvironment(signal)) }
+  const environment = { ...harness.environment, ...(await cloud.terraformEnvironment('foundation', signal)) }
   const terraform = (...args: string[]) => run('terraform', args, { cwd: folder, env: environment })
   await terraform('init', '-backend-config=backend.json', '-input=false', '-no-color')
   await terraform('apply', '-auto-approve', '-input=false', '-no-color')

@@ -185,9 +185,13 @@ describe('a budget on Google Cloud', () => {
   })
 
   test('without the right to make one the platform goes on, and the role is named', async () => {
-    expect(await cloud.terraformEnvironment(signal)).toMatchObject({ TF_VAR_may_make_budget: 'true' })
+    expect(await cloud.terraformEnvironment('foundation', signal)).toMatchObject({
+      TF_VAR_may_make_budget: 'true',
+    })
     harness.world.store.putFact('gcp-withheld-billing-rights', 'billing.budgets.create', true)
-    expect(await cloud.terraformEnvironment(signal)).toMatchObject({ TF_VAR_may_make_budget: 'false' })
+    expect(await cloud.terraformEnvironment('foundation', signal)).toMatchObject({
+      TF_VAR_may_make_budget: 'false',
+    })
     expect(await cloud.budget(signal)).toMatchObject({
       status: 'warn',
       detail: expect.stringContaining('lacks billing.budgets.create on billingAccounts/'),

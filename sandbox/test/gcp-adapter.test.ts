@@ -298,7 +298,7 @@ describe("terraform's own gcs backend", () => {
         'mlp.backend.json': JSON.stringify(backend.config),
       })
       const environment: Record<string, string> = {
-        ...(await cloud.terraformEnvironment(signal)),
+        ...(await cloud.terraformEnvironment('foundation', signal)),
         SSL_CERT_FILE: harness.world.caFile,
       }
       expect(JSON.stringify(backend.config)).not.toContain(

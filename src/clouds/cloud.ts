@@ -39,7 +39,7 @@ export interface Cloud {
   /** The part of the state bucket where mlp keeps what all machines have to know. Asks nothing before it is used. */
   record(): RecordStore
   /** Credentials and endpoints for terraform, by environment only. */
-  terraformEnvironment(signal: AbortSignal): Promise<Readonly<Record<string, string>>>
+  terraformEnvironment(root: RootName, signal: AbortSignal): Promise<Readonly<Record<string, string>>>
   /**
    * Values for the root's variables; `foundation` holds that root's outputs when `root` is cluster, and for peers and
    * delivery those of both roots, with `issuers` of the other clusters' tokens by cloud, or `subjects`: what a token of

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { platformIdKey } from '../../config/names.ts'
 import type { Finding } from '../../engine/check.ts'
+import { MlpError } from '../../engine/errors.ts'
 import { parseJson } from '../../engine/json.ts'
 import { alertOf, budgetFinding, budgetOf, type Obstacle, type SeenBudget } from '../budget.ts'
 import type { CloudResource } from '../cloud.ts'
@@ -125,13 +126,15 @@ async function inactiveTag(platform: AwsPlatform, signal: AbortSignal): Promise<
 
 /** Undefined where it is not known, or this account may not ask: in an organisation that is the paying one's right. */
 async function costTag(platform: AwsPlatform, key: string, signal: AbortSignal): Promise<string | undefined> {
+  const what = 'asking for the cost allocation tag (ListCostAllocationTags)'
   try {
-    const text = await callJson(platform, costExplorer, 'ListCostAllocationTags', { TagKeys: [key] }, signal)
+    const text = await ask(what, () =>
+      callJson(platform, costExplorer, 'ListCostAllocationTags', { TagKeys: [key] }, signal),
+    )
     const answer = costTags.safeParse(parseJson(text))
     return answer.data?.CostAllocationTags.find(({ TagKey }) => TagKey === key)?.Status
   } catch (error) {
-    signal.throwIfAborted()
-    if (error instanceof Error) return undefined
+    if (error instanceof MlpError && error.code === 'MLP3003') return undefined
     throw error
   }
 }

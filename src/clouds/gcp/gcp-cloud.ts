@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { Cloud, Identity } from '../cloud.ts'
+import type { Cloud, Identity, RootName } from '../cloud.ts'
 import type { CloudOptions } from '../cloud-options.ts'
 import { sharedWhilePending } from '../while-pending.ts'
 import { backupService } from './backups.ts'
@@ -38,7 +38,7 @@ export function createGcpCloud(options: CloudOptions): Cloud {
     preparations: signal => preparations(platform, signal),
     backend: root => rootBackend(platform, root),
     record: () => recordStore(platform),
-    terraformEnvironment: signal => terraformEnvironment(platform, signal),
+    terraformEnvironment: (root, signal) => terraformEnvironment(platform, root, signal),
     variables: (root, foundation) => rootVariables(platform, root, foundation),
     federationFacts: async () => ({}),
     missingTrust: async signal => (await import('./federation.ts')).missingTrust(platform, signal),
@@ -101,13 +101,15 @@ async function identity(platform: GcpPlatform, signal: AbortSignal): Promise<Ide
 /** An access token only for tools that could not find these credentials and renew them by themselves. */
 async function terraformEnvironment(
   platform: GcpPlatform,
+  root: RootName,
   signal: AbortSignal,
 ): Promise<Readonly<Record<string, string>>> {
   const { credentials, project, options } = platform
   const base = {
     ...options.target.environment,
     GOOGLE_PROJECT: project,
-    ...(await budgetEnvironment(platform, signal)),
+    // Of the roots, this one has the budget.
+    ...(root === 'foundation' ? await budgetEnvironment(platform, signal) : {}),
   }
   if (await credentials.foundByTools()) return base
   return { ...base, GOOGLE_OAUTH_ACCESS_TOKEN: (await credentials.accessToken(signal)).token }

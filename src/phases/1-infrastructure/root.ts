@@ -61,7 +61,7 @@ async function terraformScope(
   const cloud = cloudOf(context, cloudName)
   const [binary, credentials, cliConfigFile] = await Promise.all([
     context.toolchain.path('terraform', context.signal),
-    cloud.terraformEnvironment(context.signal),
+    cloud.terraformEnvironment(root, context.signal),
     writeCliConfig(context),
   ])
   return {
