@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { verifyGithubToken } from '../github/oidc/issuer.ts'
+import { jwtPart } from '../jwt.ts'
 import type { World } from '../world.ts'
 
 const claimsSchema = z.looseObject({
@@ -27,18 +28,10 @@ export type ForeignToken =
 export async function readForeignToken(world: World, token: string): Promise<ForeignToken> {
   const job = verifyGithubToken(world.store, token)
   if (job.valid || job.why !== 'not-ours') return job
-  const claims = claimsSchema.safeParse(payloadOf(token)).data
+  const claims = claimsSchema.safeParse(jwtPart(token.split('.')[1] ?? '')).data
   const [audience] = claims?.aud ?? []
   if (claims === undefined || audience === undefined) return { valid: false, why: 'not-ours' }
   if (claims.exp * 1000 <= Date.now()) return { valid: false, why: 'expired' }
   const account = await world.clusters.serviceAccount(token, audience)
   return account === undefined ? { valid: false, why: 'signature' } : { valid: true, claims }
-}
-
-function payloadOf(token: string): unknown {
-  try {
-    return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'))
-  } catch {
-    return undefined
-  }
 }

@@ -1,5 +1,6 @@
 import { createPublicKey, verify } from 'node:crypto'
 import * as z from 'zod'
+import { jwtPart } from '../jwt.ts'
 
 /** Who a service account's token belongs to. */
 export interface ServiceAccountIdentity {
@@ -33,7 +34,7 @@ export function readServiceAccountToken(
   issuers: readonly TokenIssuer[],
 ): ServiceAccountIdentity | undefined {
   const [header = '', payload = '', signature = ''] = token.split('.')
-  const claims = claimsSchema.safeParse(decode(payload))
+  const claims = claimsSchema.safeParse(jwtPart(payload))
   const by = issuers.find(({ issuer }) => issuer === claims.data?.iss)
   if (!claims.success || by === undefined) return undefined
   const { iss, sub, aud, exp } = claims.data
@@ -46,12 +47,4 @@ export function readServiceAccountToken(
   if (!isGenuine || !aud.includes(audience) || exp * 1000 <= Date.now()) return undefined
   const [, , namespace = '', name = ''] = sub.split(':')
   return { cluster: by.cluster, issuer: iss, subject: sub, namespace, name }
-}
-
-function decode(part: string): unknown {
-  try {
-    return JSON.parse(Buffer.from(part, 'base64url').toString('utf8'))
-  } catch {
-    return undefined
-  }
 }

@@ -1,5 +1,6 @@
 import { createHash, createPrivateKey, createPublicKey, randomUUID, sign, verify } from 'node:crypto'
 import * as z from 'zod'
+import { jwtPart } from '../../jwt.ts'
 import type { World } from '../../world.ts'
 import { servicePrincipalObjectId } from './principal.ts'
 
@@ -77,7 +78,7 @@ export function checkToken(world: World, token: string, audiences: readonly stri
     Buffer.from(signature, 'base64url'),
   )
   if (!signed) return { valid: false, reason: 'signature' }
-  const claims = claimsSchema.safeParse(decode(payload))
+  const claims = claimsSchema.safeParse(jwtPart(payload))
   if (!claims.success || claims.data.tid !== world.secrets.azureTenantId)
     return { valid: false, reason: 'malformed' }
   if (claims.data.exp * 1000 <= Date.now())
@@ -101,12 +102,4 @@ function keyId(world: World): string {
 
 function encode(value: object): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url')
-}
-
-function decode(part: string): unknown {
-  try {
-    return JSON.parse(Buffer.from(part, 'base64url').toString('utf8'))
-  } catch {
-    return undefined
-  }
 }

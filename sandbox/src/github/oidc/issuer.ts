@@ -1,5 +1,6 @@
 import { createHash, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto'
 import * as z from 'zod'
+import { jwtPart } from '../../jwt.ts'
 import type { ResourceStore } from '../../store/resource-store.ts'
 
 export const githubIssuer = 'https://token.actions.githubusercontent.com'
@@ -50,7 +51,7 @@ type GithubTokenVerdict =
 /** What a cloud learns by the issuer's published keys: whether GitHub signed it, and whether it is good now. */
 export function verifyGithubToken(store: ResourceStore, token: string): GithubTokenVerdict {
   const [header = '', payload = '', signature = '', ...rest] = token.split('.')
-  const claims = claimsSchema.safeParse(decode(payload))
+  const claims = claimsSchema.safeParse(jwtPart(payload))
   if (!claims.success || rest.length > 0) return { valid: false, why: 'not-ours' }
   const genuine = verify(
     'sha256',
@@ -66,12 +67,4 @@ export function verifyGithubToken(store: ResourceStore, token: string): GithubTo
 function keyId(pem: string): string {
   const der = createPublicKey(pem).export({ format: 'der', type: 'spki' })
   return createHash('sha256').update(der).digest('hex').slice(0, 40).toUpperCase()
-}
-
-function decode(part: string): unknown {
-  try {
-    return JSON.parse(Buffer.from(part, 'base64url').toString('utf8'))
-  } catch {
-    return undefined
-  }
 }
