@@ -1,7 +1,7 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto'
-import { githubIssuer, verifyGithubToken } from '../../../github/oidc/issuer.ts'
 import { acrAudience } from '../../../registry/acr.ts'
 import type { World } from '../../../world.ts'
+import { readForeignToken } from '../../foreign-token.ts'
 import { isWithin } from '../arm-id.ts'
 import { requiredText, text, texts } from '../attributes.ts'
 import {
@@ -126,22 +126,22 @@ async function federatedIdentity(
       700016,
       `Application with identifier '${clientId}' was not found in the directory 'mlp sandbox'.`,
     )
-  const account =
-    githubJob(assertion, world) ?? (await world.clusters.serviceAccount(assertion, assertionAudience))
-  if (account === undefined)
+  const verdict = await readForeignToken(world, assertion)
+  if (!verdict.valid || !verdict.claims.aud.includes(assertionAudience))
     return entraError(
       401,
       'invalid_client',
       700027,
       `The certificate with identifier used to sign the client assertion is not registered on application, or the assertion has expired or is not for '${assertionAudience}'.`,
     )
+  const { iss: issuer, sub: subject } = verdict.claims
   const isTrusted = world.store
     .list('azurerm_federated_identity_credential')
     .some(
       ({ id, attributes }) =>
         isWithin(id, identity.id) &&
-        text(attributes, 'issuer') === account.issuer &&
-        text(attributes, 'subject') === account.subject &&
+        text(attributes, 'issuer') === issuer &&
+        text(attributes, 'subject') === subject &&
         texts(attributes, 'audience').includes(assertionAudience),
     )
   if (!isTrusted)
@@ -149,19 +149,9 @@ async function federatedIdentity(
       401,
       'invalid_client',
       700213,
-      `No matching federated identity record found for presented assertion subject '${account.subject}'. Please check your federated identity credential Subject, Audience and Issuer against the presented assertion.`,
+      `No matching federated identity record found for presented assertion subject '${subject}'. Please check your federated identity credential Subject, Audience and Issuer against the presented assertion.`,
     )
   return { objectId: requiredText(identity.attributes, 'principal_id'), clientId }
-}
-
-/** Who a token of GitHub's is about, when it is good and for Entra. */
-function githubJob(
-  assertion: string,
-  world: World,
-): { readonly issuer: string; readonly subject: string } | undefined {
-  const verdict = verifyGithubToken(world.store, assertion)
-  if (!verdict.valid || !verdict.claims.aud.includes(assertionAudience)) return undefined
-  return { issuer: githubIssuer, subject: verdict.claims.sub }
 }
 
 /** What tokens can be had for here: ARM under its names, AKS, storage, Redis, and registries. */
