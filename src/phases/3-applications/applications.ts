@@ -10,7 +10,7 @@ import type { Declaration } from '../2-kubernetes/declarations.ts'
 import { loadTemplate } from '../2-kubernetes/templates.ts'
 import { leaveReplicasToAutoscaler } from './autoscaled.ts'
 import { databaseUsersStepId } from './database-users.ts'
-import { tellOfPeers, toldOfPeers } from './peer-identities.ts'
+import { withDeclaredPeers, withLivePeers } from './peer-identities.ts'
 import { imageOf, podChanges, type Workload, withFiles, withPods } from './pod-changes.ts'
 import { requestsIn } from './requests.ts'
 import { rollOut } from './roll-out.ts'
@@ -72,7 +72,7 @@ export function application(name: ApplicationName): Declaration {
       return objects.map(object => {
         if (object.kind === 'Deployment') {
           const made = withPods(object, pods, requests)
-          return name === 'data-sync' ? toldOfPeers(context, cloud, made) : made
+          return name === 'data-sync' ? withDeclaredPeers(context, cloud, made) : made
         }
         return object.kind === 'ConfigMap' ? withFiles(object, pods) : object
       })
@@ -81,7 +81,7 @@ export function application(name: ApplicationName): Declaration {
     replaceable: false,
     adjust: async (client, objects) => {
       const adjusted = await leaveReplicasToAutoscaler(client, objects)
-      return name === 'data-sync' ? await tellOfPeers(client, adjusted) : adjusted
+      return name === 'data-sync' ? await withLivePeers(client, adjusted) : adjusted
     },
     async unfinished(client, objects) {
       for (const object of objects.filter(({ kind }) => kind === 'Deployment')) {

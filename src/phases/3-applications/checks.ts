@@ -184,7 +184,7 @@ export function applicationChecks(config: Config, cloud: Cloud): readonly Platfo
             'Its jobs to and from other clouds are refused.',
             [id('rollouts')],
             async (_context, client) => {
-              const wrong = await peersUntold(client)
+              const wrong = await peersUntold(client, deploymentOf('data-sync'))
               return wrong === undefined ? pass(`at ${peers.join(' and ')}`) : fail(wrong, ['mlp phase 3'])
             },
           ),

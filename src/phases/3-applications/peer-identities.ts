@@ -4,7 +4,7 @@ import type { CloudName } from '../../clouds/cloud.ts'
 import type { Config } from '../../config/schema.ts'
 import type { StepId } from '../../engine/step.ts'
 import type { KubeClient } from '../../kube/client.ts'
-import type { KubeObject } from '../../kube/objects.ts'
+import type { KubeObject, ObjectRef } from '../../kube/objects.ts'
 import { cloudOf } from '../1-infrastructure/cloud-of.ts'
 import type { Declaration, DeclarationContext } from '../2-kubernetes/declarations.ts'
 import { loadTemplate } from '../2-kubernetes/templates.ts'
@@ -13,12 +13,6 @@ import { peersOf, peerTrustStepId } from './peers.ts'
 const name = 'peer-identities'
 /** The container's variables, and files. */
 const configMaps = ['data-sync-peers', 'data-sync-peer-files'] as const
-const deploymentOfDataSync = {
-  apiVersion: 'apps/v1',
-  kind: 'Deployment',
-  name: 'data-sync',
-  namespace: 'ml-platform',
-} as const
 /** On pods: what they were told of the other clouds when they started. */
 const toldKey = 'mlp.dev/peers'
 
@@ -75,14 +69,18 @@ function declaredPeers(
 }
 
 /** With what pods will have been told once the other steps of this run are done; for who only reads what is declared. */
-export function toldOfPeers(context: DeclarationContext, cloud: CloudName, object: KubeObject): KubeObject {
+export function withDeclaredPeers(
+  context: DeclarationContext,
+  cloud: CloudName,
+  object: KubeObject,
+): KubeObject {
   if (object.kind !== 'Deployment' || peersOf(context.config, cloud).length === 0) return object
   const declared = declaredPeers(context, cloud)
   return declared === undefined ? object : withAnnotation(object, digestOf(Object.values(declared)))
 }
 
 /** Pods read it when they start: when it changes, there have to be new ones. What stands in the cluster counts. */
-export async function tellOfPeers(
+export async function withLivePeers(
   client: KubeClient,
   objects: readonly KubeObject[],
 ): Promise<readonly KubeObject[]> {
@@ -91,14 +89,11 @@ export async function tellOfPeers(
   return objects.map(object => (object.kind === 'Deployment' ? withAnnotation(object, told) : object))
 }
 
-/** What is wrong with what data-sync's pods are told of the other clouds; undefined when nothing is. */
-export async function peersUntold(client: KubeClient): Promise<string | undefined> {
-  const [{ missing, digest }, deployment] = await Promise.all([
-    readPeers(client),
-    client.get(deploymentOfDataSync),
-  ])
+/** What is wrong with what the pods of data-sync's Deployment are told of the other clouds; undefined when nothing is. */
+export async function peersUntold(client: KubeClient, deployment: ObjectRef): Promise<string | undefined> {
+  const [{ missing, digest }, live] = await Promise.all([readPeers(client), client.get(deployment)])
   if (missing.length > 0) return `missing: ${missing.map(each => `ConfigMap ml-platform/${each}`).join(', ')}`
-  const told = deploymentSchema.safeParse(deployment).data?.spec.template.metadata.annotations[toldKey]
+  const told = deploymentSchema.safeParse(live).data?.spec.template.metadata.annotations[toldKey]
   return told === digest ? undefined : 'the pods were started before they could be told'
 }
 
