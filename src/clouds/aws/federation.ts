@@ -51,17 +51,28 @@ export async function missingTrust(
   abortSignal: AbortSignal,
 ): Promise<readonly string[]> {
   const { roles } = platform.names
-  const role = async (name: string) => {
-    const { GetRoleCommand } = await import('@aws-sdk/client-iam')
-    const iam = await platform.clients.iam()
-    const answer = await find('looking for a role of the pipeline', () =>
-      iam.send(new GetRoleCommand({ RoleName: name }), { abortSignal }),
-    )
-    return answer === undefined ? [`the role ${name}`] : []
-  }
   const provider = async () =>
     (await providerTags(platform, gitHubProviderArn(platform), abortSignal)) === undefined
       ? [`the identity provider ${gitHubProviderArn(platform)}`]
       : []
-  return (await Promise.all([provider(), role(roles.pipelineDeploy), role(roles.pipelineRead)])).flat()
+  const missing = [
+    provider(),
+    missingRole(platform, roles.pipelineDeploy, abortSignal),
+    missingRole(platform, roles.pipelineRead, abortSignal),
+  ]
+  return (await Promise.all(missing)).flat()
+}
+
+/** The role, in words, where it is not there. */
+export async function missingRole(
+  platform: AwsPlatform,
+  name: string,
+  abortSignal: AbortSignal,
+): Promise<readonly string[]> {
+  const { GetRoleCommand } = await import('@aws-sdk/client-iam')
+  const iam = await platform.clients.iam()
+  const found = await find(`looking for the role ${name}`, () =>
+    iam.send(new GetRoleCommand({ RoleName: name }), { abortSignal }),
+  )
+  return found === undefined ? [`the role ${name}`] : []
 }

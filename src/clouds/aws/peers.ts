@@ -1,8 +1,8 @@
 import * as z from 'zod'
 import type { JsonObject } from '../../engine/json.ts'
 import { type CloudName, noSettings, peerTokenFile, type ServiceSettings } from '../cloud.ts'
-import { ourProviders } from './federation.ts'
-import { type AwsPlatform, find } from './platform.ts'
+import { missingRole, ourProviders } from './federation.ts'
+import type { AwsPlatform } from './platform.ts'
 
 const issuerSchema = z.object({ oidc_issuer: z.string() })
 const outputsSchema = z.object({ role_arn: z.string() })
@@ -30,19 +30,14 @@ export async function missingPeerTrust(
   peers: readonly CloudName[],
   abortSignal: AbortSignal,
 ): Promise<readonly string[]> {
-  const { GetRoleCommand } = await import('@aws-sdk/client-iam')
-  const iam = await platform.clients.iam()
-  const name = platform.names.roles.dataSyncPeers
   const [providers, role] = await Promise.all([
     ourProviders(platform, abortSignal),
-    find('looking for the role of the other clouds’ data-sync', () =>
-      iam.send(new GetRoleCommand({ RoleName: name }), { abortSignal }),
-    ),
+    missingRole(platform, platform.names.roles.dataSyncPeers, abortSignal),
   ])
   return [
     ...peers
       .filter(peer => !providers.some(({ resource }) => resource === `oidc-provider/${peer}`))
       .map(peer => `the identity provider of ${peer}’s cluster`),
-    ...(role === undefined ? [`the role ${name}`] : []),
+    ...role,
   ]
 }

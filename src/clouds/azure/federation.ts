@@ -7,12 +7,27 @@ const answer = z.looseObject({ id: z.string() })
 export async function missingTrust(platform: AzurePlatform, signal: AbortSignal): Promise<readonly string[]> {
   const { identities } = platform.names
   const arm = await platform.arm()
-  const there = async (id: string) => (await arm.get(id, apiVersion, answer, signal)) !== undefined
-  const missing = [identities.pipelineDeploy, identities.pipelineRead].map(async name => {
-    const id = `${platform.resourceGroupId}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/${name}`
-    if (!(await there(id))) return [`the identity ${name}`]
-    const credential = `${id}/federatedIdentityCredentials/github`
-    return (await there(credential)) ? [] : [`the federated credential github of ${name}`]
-  })
+  const missing = [identities.pipelineDeploy, identities.pipelineRead].map(async name =>
+    (await arm.get(identityId(platform, name), apiVersion, answer, signal)) === undefined
+      ? [`the identity ${name}`]
+      : await missingCredential(platform, name, 'github', signal),
+  )
   return (await Promise.all(missing)).flat()
+}
+
+/** The federated credential of a managed identity, in words, where it is not there. */
+export async function missingCredential(
+  platform: AzurePlatform,
+  identity: string,
+  credential: string,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const arm = await platform.arm()
+  const id = `${identityId(platform, identity)}/federatedIdentityCredentials/${credential}`
+  const found = await arm.get(id, apiVersion, answer, signal)
+  return found === undefined ? [`the federated credential ${credential} of ${identity}`] : []
+}
+
+function identityId({ resourceGroupId }: AzurePlatform, name: string): string {
+  return `${resourceGroupId}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/${name}`
 }

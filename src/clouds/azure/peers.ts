@@ -1,12 +1,11 @@
 import * as z from 'zod'
 import type { JsonObject } from '../../engine/json.ts'
 import { type CloudName, noSettings, peerTokenFile, type ServiceSettings } from '../cloud.ts'
+import { missingCredential } from './federation.ts'
 import type { AzurePlatform } from './platform.ts'
 
 const issuerSchema = z.object({ cluster: z.object({ oidc_issuer_url: z.string() }) })
 const outputsSchema = z.object({ client_id: z.string(), tenant_id: z.string() })
-const apiVersion = '2024-11-30'
-const answer = z.looseObject({ id: z.string() })
 
 export function tokenIssuer(outputs: JsonObject): string | undefined {
   return issuerSchema.safeParse(outputs).data?.cluster.oidc_issuer_url
@@ -32,14 +31,8 @@ export async function missingPeerTrust(
   peers: readonly CloudName[],
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const arm = await platform.arm()
-  const identity = `${platform.resourceGroupId}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/${platform.names.identities.dataSync}`
-  const missing = peers.map(async cloud => {
-    const id = `${identity}/federatedIdentityCredentials/cluster-${cloud}`
-    const found = await arm.get(id, apiVersion, answer, signal)
-    return found !== undefined
-      ? []
-      : [`the federated credential cluster-${cloud} of ${platform.names.identities.dataSync}`]
-  })
+  const missing = peers.map(cloud =>
+    missingCredential(platform, platform.names.identities.dataSync, `cluster-${cloud}`, signal),
+  )
   return (await Promise.all(missing)).flat()
 }

@@ -1,11 +1,11 @@
 import * as z from 'zod'
 import type { JsonObject } from '../../engine/json.ts'
 import { type CloudName, noSettings, peerFile, peerTokenFile, type ServiceSettings } from '../cloud.ts'
+import { poolName, stands } from './identity-pools.ts'
 import type { GcpPlatform } from './platform.ts'
 
 const issuerSchema = z.object({ oidc_issuer: z.string() })
 const outputsSchema = z.object({ providers: z.record(z.string(), z.string()) })
-const answer = z.looseObject({ state: z.string().default('ACTIVE'), disabled: z.boolean().default(false) })
 const credentialsFile = 'google-credentials.json'
 
 export function tokenIssuer(outputs: JsonObject): string | undefined {
@@ -42,13 +42,8 @@ export async function missingPeerTrust(
   peers: readonly CloudName[],
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const { rest, project, names } = platform
-  const pool = `projects/${project}/locations/global/workloadIdentityPools/${names.peerPool}`
+  const pool = poolName(platform, platform.names.peerPool)
   const wanted = peers.map(cloud => `${pool}/providers/cluster-${cloud}`)
-  const missing = [pool, ...wanted].map(async name => {
-    const found = await rest.find({ service: 'iam', path: `/v1/${name}`, answer }, signal)
-    const stands = found !== undefined && found.state === 'ACTIVE' && !found.disabled
-    return stands ? [] : [name]
-  })
+  const missing = [pool, ...wanted].map(async name => ((await stands(platform, name, signal)) ? [] : [name]))
   return (await Promise.all(missing)).flat()
 }
