@@ -43,7 +43,7 @@ export const applicationsPhase: Phase = {
   steps: config =>
     configuredClouds(config).flatMap(cloud => [
       imagesStep(cloud),
-      keysStep(cloud),
+      keysStep(config, cloud),
       ...(peersOf(config, cloud).length > 0 ? [peerTrustStep(config, cloud)] : []),
       ...declarationsOf(config, cloud).map(declaration => declaredStep(config, cloud, declaration)),
     ]),

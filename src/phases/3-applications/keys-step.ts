@@ -1,10 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { stringify } from 'yaml'
 import type { CloudName } from '../../clouds/cloud.ts'
+import { configuredClouds } from '../../config/configured-clouds.ts'
+import type { Config } from '../../config/schema.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { describeRef, type KubeObject, type ObjectRef, refOf } from '../../kube/objects.ts'
 import { secretData, secretValues } from '../../kube/secret.ts'
-import { requireCluster } from '../2-kubernetes/cluster.ts'
+import { openCluster, requireCluster } from '../2-kubernetes/cluster.ts'
 import { refuseForeignSecret, statusInCluster, undoInCluster } from '../2-kubernetes/in-cluster.ts'
 import { mark } from '../2-kubernetes/marks.ts'
 import { loadTemplate } from '../2-kubernetes/templates.ts'
@@ -22,13 +24,22 @@ export const operatorKeyRef: ObjectRef = {
   namespace: 'ml-platform',
 }
 
-/** Keys that are made once in each cluster, and live only there: not in mlp's state, not on this machine. */
-export function keysStep(cloudName: CloudName): PlatformStep {
+/**
+ * Keys that are made once and live only in the clusters: not in mlp's state, not on this machine. All clusters have the
+ * same operator's key, since a gateway that is gone is stood in for by another cloud's, which has to know its clients.
+ */
+export function keysStep(config: Config, cloudName: CloudName): PlatformStep {
+  const [first = cloudName] = configuredClouds(config)
   return {
     id: `3.${cloudName}.${keysName}`,
     cloud: cloudName,
     title: 'Keys of the services',
-    needs: [`1.${cloudName}.apply-cluster`, `2.${cloudName}.namespaces`],
+    needs: [
+      `1.${cloudName}.apply-cluster`,
+      `2.${cloudName}.namespaces`,
+      // Side by side each would make a key of its own.
+      ...(first === cloudName ? [] : [`3.${first}.${keysName}` as const]),
+    ],
     inputs: () => null,
     status: context =>
       statusInCluster(context, cloudName, async client => {
@@ -41,7 +52,7 @@ export function keysStep(cloudName: CloudName): PlatformStep {
       const client = await requireCluster(context, cloudName)
       const missing = await missingSecrets(context, client)
       if (missing.length === 0) return {}
-      const data = await newData(client)
+      const data = newData((await operatorKey(client)) ?? (await keyOfOthers(context, cloudName)) ?? newKey())
       for (const secret of missing) {
         progress.report(describeRef(refOf(secret)))
         await client.apply(
@@ -66,10 +77,26 @@ async function missingSecrets(context: Context, client: KubeClient): Promise<rea
   return wanted.filter((_, index) => found[index] === undefined)
 }
 
-/** The gateway's hash belongs to the operator's key, so that an existing key is kept. */
-async function newData(client: KubeClient): Promise<Readonly<Record<string, Record<string, string>>>> {
-  const existing = secretValues(await client.get(operatorKeyRef))['key']
-  const key = existing ?? `mlp_${randomBytes(8).toString('hex')}_${randomBytes(32).toString('base64url')}`
+async function operatorKey(client: KubeClient): Promise<string | undefined> {
+  return secretValues(await client.get(operatorKeyRef))['key']
+}
+
+/** Of the first other cluster of this run that has one. */
+async function keyOfOthers(context: Context, cloudName: CloudName): Promise<string | undefined> {
+  for (const [name, cloud] of context.clouds) {
+    const access = name === cloudName ? undefined : await cloud.cluster(context.signal)
+    const key = access === undefined ? undefined : await operatorKey(openCluster(context, cloud, access))
+    if (key !== undefined) return key
+  }
+  return undefined
+}
+
+function newKey(): string {
+  return `mlp_${randomBytes(8).toString('hex')}_${randomBytes(32).toString('base64url')}`
+}
+
+/** What each Secret holds, by its name. Of the operator's key the gateway gets the hash. */
+function newData(key: string): Readonly<Record<string, Record<string, string>>> {
   const [, id] = key.split('_')
   const sha256 = createHash('sha256').update(key).digest('hex')
   const operator = { name: 'operator', scopes: ['infer:*'], keys: [{ id, sha256 }] }
