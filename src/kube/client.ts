@@ -47,6 +47,8 @@ export interface KubeClientOptions {
   readonly access: ClusterAccess
   readonly token: (signal: AbortSignal) => Promise<ClusterToken>
   readonly signal: AbortSignal
+  /** Who asks, as the cluster's audit log tells it. */
+  readonly userAgent?: string
   /** How long what may pass by itself is waited for; default 20 s. */
   readonly patienceMs?: number
 }

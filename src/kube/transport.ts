@@ -34,6 +34,7 @@ export interface TransportOptions {
   readonly access: Pick<ClusterAccess, 'endpoint' | 'certificateAuthorityPem'>
   readonly token: (signal: AbortSignal) => Promise<ClusterToken>
   readonly signal: AbortSignal
+  readonly userAgent?: string | undefined
   /** How long what may pass by itself is waited for; default 20 s, enough for a control plane's restart. */
   readonly patienceMs?: number | undefined
 }
@@ -68,6 +69,7 @@ export function openTransport(options: TransportOptions): Transport {
     const headers = {
       accept: 'application/json',
       authorization: `Bearer ${await bearer.get()}`,
+      ...(options.userAgent === undefined ? {} : { 'user-agent': options.userAgent }),
       ...(body === undefined
         ? {}
         : {

@@ -16,6 +16,7 @@ export function openCluster(
     access,
     token: signal => cloud.token(access.name, signal),
     signal: context.signal,
+    userAgent: `mlp/${context.mlpVersion}`,
     ...(patienceMs === undefined ? {} : { patienceMs }),
   })
 }
