@@ -1,3 +1,4 @@
+import type { AuditEvent, AuditQuery } from './kubernetes/audit-events.ts'
 import type { ServiceAccountIdentity } from './kubernetes/service-account-token.ts'
 import type { ResourceStore } from './store/resource-store.ts'
 
@@ -55,6 +56,8 @@ export interface ClusterManager {
   describe(key: string): ClusterEndpoint | undefined
   /** Whose token it is, when one of the clusters issued it for this audience and it is valid now. */
   serviceAccount(token: string, audience: string): Promise<ServiceAccountIdentity | undefined>
+  /** What its API server wrote down, the oldest first; nothing of a cluster that is not there. */
+  auditEvents(key: string, query: AuditQuery): Promise<readonly AuditEvent[]>
   /** Makes the nodes of one group exactly these. */
   setNodes(key: string, group: string, nodes: readonly NodeSpec[]): Promise<void>
   /** Applies cluster objects the cloud itself brings (add-ons, access bindings), as an administrator. */

@@ -106,6 +106,18 @@ describe('a cluster', () => {
     }
   })
 
+  test('writes down who asked for what', async () => {
+    const began = Date.now()
+    const metadata = { name: 'written-down', namespace: 'default' }
+    await clusters.apply(key, [{ apiVersion: 'v1', kind: 'ConfigMap', metadata }])
+    const query = { resource: 'configmaps', ...metadata }
+    expect(await clusters.auditEvents(key, { ...query, since: began })).toMatchObject([
+      { verb: 'patch', user: { username: 'sandbox:daemon' }, objectRef: metadata, line: expect.any(String) },
+    ])
+    expect(await clusters.auditEvents(key, { ...query, since: Date.now() + 60_000 })).toEqual([])
+    expect(await clusters.auditEvents('aws/another', { ...query, since: began })).toEqual([])
+  })
+
   test('has exactly the nodes of its groups, Ready, with their labels, taints and addresses', async () => {
     const gpu = node(9, {
       name: 'gke-gpu-1',

@@ -263,6 +263,7 @@ function fakeClusters(): ClusterManager {
     async serviceAccount() {
       return undefined
     },
+    auditEvents: async () => [],
     async setNodes() {},
     async apply() {},
     async destroy(key) {

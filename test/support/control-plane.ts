@@ -3,6 +3,11 @@ import { createServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ApiClient, openApiClient } from '../../sandbox/src/kubernetes/api-client.ts'
+import {
+  type AuditEvent,
+  type AuditQuery,
+  readAuditEvents,
+} from '../../sandbox/src/kubernetes/audit-events.ts'
 import { clusterPaths, ensurePki, writeConfiguration } from '../../sandbox/src/kubernetes/cluster-files.ts'
 import { newRecord, writeRecord } from '../../sandbox/src/kubernetes/cluster-record.ts'
 import {
@@ -27,6 +32,8 @@ export interface TestControlPlane {
   token(options?: { readonly user?: 'admin' | 'nobody'; readonly lifetimeMs?: number }): ClusterToken
   /** By client certificate, past everything that is tested. */
   readonly admin: ApiClient
+  /** What its API server has written down. */
+  auditEvents(query: AuditQuery): Promise<readonly AuditEvent[]>
   pid(component: ComponentName): number | undefined
   stop(): Promise<void>
 }
@@ -105,6 +112,7 @@ export async function startControlPlane(extent: Extent = 'api'): Promise<TestCon
     },
     token: ({ user = 'admin', lifetimeMs = 900_000 } = {}) => reviewer.issue(user, lifetimeMs),
     admin,
+    auditEvents: query => readAuditEvents(paths.logs, query),
     pid: component => processes.pid(processName(key, component)),
     stop,
   }

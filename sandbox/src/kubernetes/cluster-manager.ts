@@ -4,6 +4,7 @@ import { CloudError } from '../behaviour.ts'
 import type { RunningWorkloads, Workloads } from '../workloads/workloads.ts'
 import type { ClusterEndpoint, ClusterManager, ClusterSpec } from '../world.ts'
 import { type ApiClient, openApiClient } from './api-client.ts'
+import { readAuditEvents } from './audit-events.ts'
 import {
   apiUrl,
   clusterPaths,
@@ -218,6 +219,9 @@ export async function openClusterManager(options: ClusterManagerOptions): Promis
         })),
       )
       return readServiceAccountToken(token, audience, issuers)
+    },
+    async auditEvents(key, query) {
+      return records.has(key) ? await readAuditEvents(clusterPaths(home, key).logs, query) : []
     },
     setNodes: (key, group, nodes) =>
       exclusively(key, () => makeNodes(running(key).client, group, nodes, readyTimeoutMs)),

@@ -1,4 +1,5 @@
 import { dirname, join } from 'node:path'
+import { auditLogFile } from './audit-events.ts'
 import { type ClusterPaths, etcdFolder, issuerOf, stagesFile } from './cluster-files.ts'
 import type { ClusterRecord } from './cluster-record.ts'
 import type { ProcessSpec } from './process-supervisor.ts'
@@ -147,7 +148,7 @@ function apiServerFlags(record: ClusterRecord, paths: ClusterPaths): Readonly<Re
     'requestheader-group-headers': 'X-Remote-Group',
     'requestheader-extra-headers-prefix': 'X-Remote-Extra-',
     'audit-policy-file': config('audit-policy.yaml'),
-    'audit-log-path': join(paths.logs, 'audit.log'),
+    'audit-log-path': join(paths.logs, auditLogFile),
     'audit-log-maxsize': '10',
     'audit-log-maxbackup': '1',
     // One client machine: the defaults (400, 200) only cost memory.
