@@ -91,6 +91,10 @@ test('passes every check of what stands', async () => {
   }
 }, 60_000)
 
+test('keeps the audit log, as terraform made it', async () => {
+  expect(await cloud.auditLog().state(signal)).toEqual({ kept: true, retentionDays: 365 })
+})
+
 test('a bucket without versions fails its check', async () => {
   const { store } = harness.world
   const setting = store.get('aws_s3_bucket_versioning', names.buckets.data)

@@ -100,6 +100,11 @@ describe.each(cases)('$environment with $engine', options => {
     ])
   })
 
+  test('the audit log is kept', async () => {
+    const retentionDays = { dev: 30, staging: 60, prod: 90 }[config.environment]
+    expect(await cloud.auditLog().state(signal)).toEqual({ kept: true, retentionDays })
+  })
+
   test('the cluster is reachable with a token of its administrator', async () => {
     const access = await cloud.cluster(signal)
     expect(access).toMatchObject({ name: `ml-platform-aks-${config.environment}`, status: 'Succeeded' })

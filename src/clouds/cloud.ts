@@ -2,6 +2,7 @@ import type { Finding } from '../engine/check.ts'
 import type { Leftover } from '../engine/events.ts'
 import type { JsonObject } from '../engine/json.ts'
 import type { RecordStore } from '../engine/record-store.ts'
+import type { AuditLog } from './audit-log.ts'
 import type { BackupService } from './backups.ts'
 import type { CostLine } from './cost-line.ts'
 import type { DnsService } from './dns.ts'
@@ -83,6 +84,8 @@ export interface Cloud {
   dns(): DnsService
   /** What can be had again after a loss, and where mlp's own copies lie. Asks nothing before it is used. */
   backups(): BackupService
+  /** Where what is done in the cluster is written down. Asks nothing before it is used. */
+  auditLog(): AuditLog
   /** Who vouches for the tokens of the cluster's service accounts, from phase 1's outputs. */
   tokenIssuer(outputs: JsonObject): string | undefined
   /** How data-sync in a peer's cluster signs in here, from the outputs of the root `peers`. */

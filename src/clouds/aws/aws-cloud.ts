@@ -7,6 +7,7 @@ import {
 } from '../cloud.ts'
 import type { CloudOptions } from '../cloud-options.ts'
 import { sharedWhilePending } from '../while-pending.ts'
+import { auditLog } from './audit-log.ts'
 import { backupService } from './backups.ts'
 import { infrastructureChecks } from './checks.ts'
 import { cluster, identity, token } from './cluster.ts'
@@ -75,6 +76,7 @@ export function createAwsCloud(options: CloudOptions): Cloud {
     staticCredentials: () => staticCredentials(platform),
     dns: () => dnsService(platform),
     backups: () => backupService(platform),
+    auditLog: () => auditLog(platform),
     storageClass: () => ({
       apiVersion: 'storage.k8s.io/v1',
       kind: 'StorageClass',

@@ -24,6 +24,12 @@ export function pipelinePolicies(aws: AwsConfig, names: AwsNames): JsonObject {
       Resource: [`${bucket(names.stateBucket)}/*`],
     },
     {
+      Sid: 'AuditLog',
+      Effect: 'Allow',
+      Action: ['logs:FilterLogEvents'],
+      Resource: [`arn:aws:logs:${aws.region}:${aws.accountId}:log-group:${names.logGroups.cluster}:*`],
+    },
+    {
       Sid: 'StateKey',
       Effect: 'Allow',
       Action: ['kms:Decrypt', 'kms:GenerateDataKey'],

@@ -197,6 +197,8 @@ export const ownActions = [
   'rds:AddTagsToResource',
   'rds:RemoveTagsFromResource',
   'elasticache:CreateSnapshot',
+  // Whether the audit log has what was done.
+  'logs:FilterLogEvents',
 ] as const
 
 /** Reading, by terraform and by mlp, is asked of whole services: most of it can be confined to no resource. */

@@ -2,6 +2,7 @@ import type { Cloud, RootName, TerraformBackend } from '../cloud.ts'
 import type { CloudOptions } from '../cloud-options.ts'
 import { isGitHubJob } from '../github-identity.ts'
 import { sharedWhilePending } from '../while-pending.ts'
+import { auditLog } from './audit-log.ts'
 import { backupService } from './backups.ts'
 import { infrastructureChecks } from './checks.ts'
 import { aksServer, clusterAccess, clusterToken } from './cluster.ts'
@@ -68,6 +69,7 @@ export function createAzureCloud(options: CloudOptions): Cloud {
     staticCredentials: () => staticCredentials(options.target),
     dns: () => dnsService(platform),
     backups: () => backupService(platform),
+    auditLog: () => auditLog(platform),
     storageClass: () => storageClass,
     inventory: signal => inventory(platform, signal),
     releaseData: (choice, signal, report) => releaseData(platform, choice, signal, report),

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import type { Cloud, Identity, RootName } from '../cloud.ts'
 import type { CloudOptions } from '../cloud-options.ts'
 import { sharedWhilePending } from '../while-pending.ts'
+import { auditLog } from './audit-log.ts'
 import { backupService } from './backups.ts'
 import { infrastructureChecks } from './checks.ts'
 import { clusterAccess } from './cluster.ts'
@@ -67,6 +68,7 @@ export function createGcpCloud(options: CloudOptions): Cloud {
     staticCredentials: () => staticCredentials(options.target),
     dns: () => dnsService(platform),
     backups: () => backupService(platform),
+    auditLog: () => auditLog(platform),
     storageClass: () => storageClass,
     inventory: signal => inventory(platform, signal),
     releaseData: (choice, signal, report) => releaseData(platform, choice, signal, report),

@@ -82,6 +82,7 @@ export const rolesByPurpose = [
     why: 'the budget, where mlp.yaml has one; on the billing account, not on the project',
     types: ['google_billing_budget'],
   },
+  { role: 'roles/logging.viewer', why: 'reads the audit log', types: [] },
   { role: 'roles/monitoring.viewer', why: 'reads quotas', types: [] },
 ] as const
 

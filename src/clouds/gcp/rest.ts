@@ -23,6 +23,7 @@ export type Service =
   | 'container'
   | 'dns'
   | 'iam'
+  | 'logging'
   | 'networkconnectivity'
   | 'oauth2'
   | 'redis'

@@ -19,6 +19,7 @@ const pipelineRoles = [
   'roles/compute.viewer',
   'roles/container.clusterViewer',
   'roles/iam.securityReviewer',
+  'roles/logging.viewer',
   'roles/networkconnectivity.consumerNetworkViewer',
   'roles/redis.viewer',
   'roles/serviceusage.serviceUsageViewer',

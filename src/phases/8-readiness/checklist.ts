@@ -89,6 +89,7 @@ export const checklist: readonly ChecklistItem[] = [
     '8.*.roles',
     '8.*.access-audit',
   ),
+  bound('audit', 'Who did what can be found', 'security', '8.*.audit-log'),
   bound('pod-security', 'Pods are restricted', 'security', '8.*.pod-security'),
   bound('capacity', 'Autoscaling and quotas', 'platform team', '8.*.autoscalers', '8.*.quotas'),
   bound('budget-alerts', 'Somebody is told before it costs too much', 'team lead', '8.*.budget'),

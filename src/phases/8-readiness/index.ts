@@ -4,6 +4,7 @@ import type { StepId } from '../../engine/step.ts'
 import { objectStep } from '../2-kubernetes/object-step.ts'
 import { renderDeclarations } from '../2-kubernetes/render.ts'
 import type { Phase } from '../phase.ts'
+import { auditLogCheck } from './audit-log-check.ts'
 import { backupChecks } from './backup-checks.ts'
 import { clusterBackupStep } from './backup-step.ts'
 import { readinessChecks } from './checks.ts'
@@ -32,7 +33,11 @@ export const readinessPhase: Phase = {
       )
     ).flat(),
   checks: (config, clouds) => [
-    ...[...clouds.values()].flatMap(cloud => [...readinessChecks(cloud), ...backupChecks(cloud)]),
+    ...[...clouds.values()].flatMap(cloud => [
+      ...readinessChecks(cloud),
+      auditLogCheck(cloud),
+      ...backupChecks(cloud),
+    ]),
     // Kept in that cloud's cluster: a look at others alone says nothing of it.
     ...(clouds.has(homeCloud(config)) ? [documentationCheck] : []),
   ],

@@ -45,7 +45,11 @@ export const azure: SimulatedCloud = {
         HTTPS_PROXY: world.endpoints.proxy,
         SSL_CERT_FILE: world.caFile,
       },
-      endpoints: { arm: world.endpoints.azure, prices: world.endpoints.azure },
+      endpoints: {
+        arm: world.endpoints.azure,
+        logAnalytics: world.endpoints.azure,
+        prices: world.endpoints.azure,
+      },
       backend: {},
     }
   },

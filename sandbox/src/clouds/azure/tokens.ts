@@ -9,6 +9,7 @@ export const aksAudience = '6dae42f8-4368-4678-94ff-3960e28e3630'
 export const storageAudience = 'https://storage.azure.com'
 export const databaseAudience = 'https://ossrdbms-aad.database.windows.net'
 export const redisAudience = 'https://redis.azure.com'
+export const logAnalyticsAudience = 'https://api.loganalytics.io'
 const lifetimeSeconds = 3599
 
 const claimsSchema = z.object({

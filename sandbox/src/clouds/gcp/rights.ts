@@ -89,7 +89,8 @@ function hasServiceRole(world: World, members: readonly string[], method: string
   // Objects have their own, finer rules below.
   if (objectPermission(method, path) !== undefined && /\/o(\/|$)/.test(path)) return false
   const prefix = rolePrefixes[service] ?? service
-  const reads = method === 'GET' || /:(testIamPermissions|getIamPolicy)$/.test(path)
+  const reads =
+    method === 'GET' || /(:(testIamPermissions|getIamPolicy)|^\/logging\/v2\/entries:list)$/.test(path)
   const roles = [
     ...world.store.list('google_project_iam_member'),
     ...(service === 'artifactregistry'

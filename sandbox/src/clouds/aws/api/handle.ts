@@ -7,6 +7,7 @@ import { authorise } from '../authorise.ts'
 import { parseJson } from '../naming.ts'
 import { type SignableRequest, sha256 } from '../sigv4.ts'
 import { type Answer, type ApiScope, json, toXml, type XmlValue, xmlAnswer } from './answer.ts'
+import { logEventsOf } from './audit-log.ts'
 import { budgetRight } from './budgets.ts'
 import { ec2Operations } from './ec2.ts'
 import { eksAnswer } from './eks.ts'
@@ -51,7 +52,7 @@ export async function handle(
     const answer =
       service === 's3'
         ? await bucketAnswer(request, target, () => bodyOf(request).then(String), scope)
-        : answerOf(service, signable, String(body), scope)
+        : await answerOf(service, signable, String(body), scope)
     if (answer === undefined) await forward(request, response, target, scope)
     else send(response, answer)
   } catch (error) {
@@ -60,7 +61,12 @@ export async function handle(
   }
 }
 
-function answerOf(service: string, request: SignableRequest, body: string, scope: ApiScope): Answer {
+async function answerOf(
+  service: string,
+  request: SignableRequest,
+  body: string,
+  scope: ApiScope,
+): Promise<Answer> {
   const [path = '/', query = ''] = request.target.split('?')
   switch (protocolOf(service)) {
     case 'rest-json':
@@ -78,10 +84,10 @@ function answerOf(service: string, request: SignableRequest, body: string, scope
         service === 'budgets'
           ? budgetRight(operation)
           : `${service === 'tagging' ? 'tag' : service}:${operation}`,
-        text(asked, 'SecretId') ?? '*',
+        operation === 'FilterLogEvents' ? logEventsOf(asked, scope) : (text(asked, 'SecretId') ?? '*'),
         scope,
       )
-      return json(known(run, operation)(asked, scope))
+      return json(await known(run, operation)(asked, scope))
     }
     case 'ec2': {
       const input = new URLSearchParams(body || query)

@@ -6,6 +6,7 @@ import { masterPassword } from '../behaviours/rds.ts'
 import { inRegion, tagsOf } from '../naming.ts'
 import { sha256 } from '../sigv4.ts'
 import type { ApiScope } from './answer.ts'
+import { logEventOperations } from './audit-log.ts'
 import { budgetOperations, costExplorerOperations } from './budgets.ts'
 import { ecrOperations } from './ecr.ts'
 import type { Operation } from './operation.ts'
@@ -79,6 +80,7 @@ function showKey(key: StoredResource, world: ApiScope['world']): object {
 }
 
 const logs: Readonly<Record<string, Operation>> = {
+  ...logEventOperations,
   DescribeLogGroups: (input, { world, region }) => ({
     logGroups: inRegion(world, 'aws_cloudwatch_log_group', region)
       .filter(group => group.id.startsWith(text(input, 'logGroupNamePrefix') ?? ''))

@@ -8,6 +8,7 @@ import {
   aksAudience,
   databaseAudience,
   issueToken,
+  logAnalyticsAudience,
   publicKeys,
   redisAudience,
   storageAudience,
@@ -164,7 +165,15 @@ export function armAudiences(world: World): readonly string[] {
 }
 
 function audiences(world: World): readonly string[] {
-  return [...armAudiences(world), aksAudience, storageAudience, redisAudience, databaseAudience, acrAudience]
+  return [
+    ...armAudiences(world),
+    aksAudience,
+    storageAudience,
+    redisAudience,
+    databaseAudience,
+    acrAudience,
+    logAnalyticsAudience,
+  ]
 }
 
 function openIdConfiguration(base: string, world: World): ArmResponse {

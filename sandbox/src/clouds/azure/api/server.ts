@@ -4,8 +4,9 @@ import type { World } from '../../../world.ts'
 import { isWithin } from '../arm-id.ts'
 import { requiredText, text } from '../attributes.ts'
 import { servicePrincipalObjectId } from '../principal.ts'
-import { checkToken } from '../tokens.ts'
+import { checkToken, logAnalyticsAudience } from '../tokens.ts'
 import { arm } from './arm.ts'
+import { queriedWorkspace, queryLogs, workspaceOf } from './audit-log.ts'
 import { armAudiences, entra } from './entra.ts'
 import { type ArmRequest, type ArmResponse, armError, readRequest, send } from './exchange.ts'
 import { cloudMetadata } from './metadata.ts'
@@ -28,11 +29,30 @@ export async function handle(
 async function answer(request: ArmRequest, world: World): Promise<ArmResponse> {
   if (request.path === '/metadata/endpoints') return cloudMetadata(world)
   if (request.path === retailPricesPath) return retailPrices(request, world)
-  return (await entra(request, world)) ?? refusal(request, world) ?? arm(request, world)
+  const customerId = queriedWorkspace(request)
+  if (customerId !== undefined) return logAnalytics(customerId, request, world)
+  return (await entra(request, world)) ?? refusal(request, world, armAudiences(world)) ?? arm(request, world)
+}
+
+/** A host of its own at Azure, with its own audience; rights are those on the workspace, and asking is reading. */
+async function logAnalytics(customerId: string, request: ArmRequest, world: World): Promise<ArmResponse> {
+  const workspace = workspaceOf(world, customerId)
+  const asked = { ...request, method: 'GET', path: workspace?.id ?? request.path }
+  const refused = refusal(asked, world, [logAnalyticsAudience])
+  if (refused?.status === 403)
+    return armError(
+      403,
+      'InsufficientAccessError',
+      'The provided credentials have insufficient access to perform the requested operation',
+    )
+  if (refused !== undefined) return refused
+  if (workspace === undefined)
+    return armError(404, 'WorkspaceNotFoundError', `The workspace ${customerId} could not be found.`)
+  return queryLogs(request, workspace, world)
 }
 
 /** ARM's own words for each way a token can be wrong; undefined when it is right. */
-function refusal(request: ArmRequest, world: World): ArmResponse | undefined {
+function refusal(request: ArmRequest, world: World, audiences: readonly string[]): ArmResponse | undefined {
   const authorization = request.headers.authorization
   const [, token] = /^Bearer (.+)$/i.exec(authorization ?? '') ?? []
   if (token === undefined)
@@ -40,7 +60,7 @@ function refusal(request: ArmRequest, world: World): ArmResponse | undefined {
       'AuthenticationFailed',
       "Authentication failed. The 'Authorization' header is missing.",
     )
-  const verdict = checkToken(world, token, armAudiences(world))
+  const verdict = checkToken(world, token, audiences)
   if (verdict.valid) {
     const { oid } = verdict.claims
     if (oid === servicePrincipalObjectId(world)) return undefined
@@ -60,7 +80,7 @@ function refusal(request: ArmRequest, world: World): ArmResponse | undefined {
     case 'audience':
       return unauthorized(
         'InvalidAuthenticationTokenAudience',
-        `The access token has been obtained for wrong audience or resource. It should exactly match with one of the allowed audiences '${armAudiences(world).join(',')}'.`,
+        `The access token has been obtained for wrong audience or resource. It should exactly match with one of the allowed audiences '${audiences.join(',')}'.`,
       )
     case 'signature':
     case 'malformed':

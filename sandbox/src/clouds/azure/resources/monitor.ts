@@ -104,6 +104,7 @@ export const diagnosticSetting = azureType({
     project: attributes => ({
       properties: {
         workspaceId: text(attributes, 'log_analytics_workspace_id'),
+        logAnalyticsDestinationType: text(attributes, 'log_analytics_destination_type') || null,
         logs: blocks(attributes, 'enabled_log').map(log => ({
           category: text(log, 'category'),
           enabled: true,

@@ -5,6 +5,7 @@ import { bucketType } from '../behaviours/storage.ts'
 import { objectStore } from '../object-store.ts'
 import { requireGoogleRight } from '../rights.ts'
 import { type Claims, readToken } from '../tokens.ts'
+import { loggingRoutes } from './audit-log.ts'
 import { billingAccountRoutes, budgetRoutes } from './budgets-api.ts'
 import { computeRoutes } from './compute-api.ts'
 import { containerRoutes } from './container-api.ts'
@@ -40,6 +41,7 @@ export const serviceNames = [
   'dns',
   'iam',
   'iamcredentials',
+  'logging',
   'networkconnectivity',
   'redis',
   'servicenetworking',
@@ -58,6 +60,7 @@ const services: Readonly<Record<ServiceName, readonly Route[]>> = {
   dns: dnsRoutes,
   iam: iamRoutes,
   iamcredentials: credentialRoutes,
+  logging: loggingRoutes,
   networkconnectivity: networkConnectivityRoutes,
   redis: redisRoutes,
   servicenetworking: serviceNetworkingRoutes,
