@@ -21,7 +21,7 @@ export interface SandboxOptions {
 }
 
 const pollMs = 100
-/** Object stores that are built from source take minutes on a machine that has never run mlp. */
+/** Without news. Engines that are built from source, or by another mlp, may take longer than this in all. */
 const startTimeoutMs = 15 * 60_000
 
 const texts = z.record(z.string(), z.string())
@@ -82,14 +82,16 @@ const handOverReply = z.object({ handedOver: z.boolean().default(true) })
  */
 export async function ensureSandbox(options: SandboxOptions): Promise<Target> {
   const { home, signal, report } = options
-  const deadline = Date.now() + startTimeoutMs
+  let deadline = Date.now() + startTimeoutMs
   const code = sandboxCode()
   let daemon: DaemonStart | undefined
   let retried = false
   let said = ''
   const say = (message: string) => {
-    if (message !== said) report(message)
+    if (message === said) return
+    report(message)
     said = message
+    deadline = Date.now() + startTimeoutMs
   }
   for (;;) {
     signal.throwIfAborted()
@@ -116,7 +118,7 @@ export async function ensureSandbox(options: SandboxOptions): Promise<Target> {
       say(`the sandbox is waiting for ${waitingFor(status)}`)
     }
     if (Date.now() > deadline)
-      throw startFailed(home, `it is not ready after ${startTimeoutMs / 60_000} minutes`)
+      throw startFailed(home, `nothing has happened for ${startTimeoutMs / 60_000} minutes: ${said}`)
     await delay(pollMs, undefined, { signal })
   }
 }
