@@ -5,7 +5,6 @@ import type { CheckId } from '../../engine/check.ts'
 import { parseJson } from '../../engine/json.ts'
 import { readJob } from '../../kube/job.ts'
 import { readRollout } from '../../kube/rollout.ts'
-import { secretValues } from '../../kube/secret.ts'
 import { imageNames } from '../../tools/images/service-images.ts'
 import { clusterCheck } from '../2-kubernetes/cluster-check.ts'
 import { fail, orError, pass, simulatedFinding } from '../findings.ts'
@@ -14,7 +13,7 @@ import { applicationsOf, deploymentOf } from './applications.ts'
 import { ask, infer, newestOf, rightAnswer, untilReady } from './ask.ts'
 import { databaseUsersJob } from './database-users.ts'
 import { findImages } from './images-step.ts'
-import { operatorKeyRef } from './keys-step.ts'
+import { operatorKey } from './keys-step.ts'
 import { peersUntold } from './peer-identities.ts'
 import { peersOf, peerTrustStepId } from './peers.ts'
 
@@ -100,7 +99,7 @@ export function applicationChecks(config: Config, cloud: Cloud): readonly Platfo
       'Clients get no answers, or wrong ones.',
       [id('rollouts')],
       async (_context, client) => {
-        const key = secretValues(await client.get(operatorKeyRef))['key']
+        const key = await operatorKey(client)
         if (key === undefined) return fail('the operator’s key is not in the cluster', [bootstrap])
         const answered = await infer(client, key)
         if (answered === 'simulated') return simulatedFinding('api-gateway')
@@ -140,7 +139,7 @@ export function applicationChecks(config: Config, cloud: Cloud): readonly Platfo
         }
         const wired = JSON.stringify(await client.get(deploymentOf('api-gateway'))).includes('REDIS_URL')
         if (!wired) return { status: 'warn', detail: 'each replica counts alone: phase 1 has no cache now' }
-        const key = secretValues(await client.get(operatorKeyRef))['key']
+        const key = await operatorKey(client)
         // One late answer is no cache that is away.
         for (let attempt = 0; attempt < attempts; attempt++) {
           const before = await count()

@@ -77,7 +77,8 @@ async function missingSecrets(context: Context, client: KubeClient): Promise<rea
   return wanted.filter((_, index) => found[index] === undefined)
 }
 
-async function operatorKey(client: KubeClient): Promise<string | undefined> {
+/** By which the operator asks the gateway; undefined where the cluster has none yet. */
+export async function operatorKey(client: KubeClient): Promise<string | undefined> {
   return secretValues(await client.get(operatorKeyRef))['key']
 }
 

@@ -6,10 +6,9 @@ import type { Config } from '../../config/schema.ts'
 import type { CheckId, Finding } from '../../engine/check.ts'
 import { parseJson } from '../../engine/json.ts'
 import type { KubeClient } from '../../kube/client.ts'
-import { secretValues } from '../../kube/secret.ts'
 import { clusterCheck } from '../2-kubernetes/cluster-check.ts'
 import { infer } from '../3-applications/ask.ts'
-import { operatorKeyRef } from '../3-applications/keys-step.ts'
+import { operatorKey } from '../3-applications/keys-step.ts'
 import { fail, pass, simulatedFinding } from '../findings.ts'
 import type { Context, PlatformCheck } from '../phase.ts'
 import { askSet, queryPrometheus, simulated } from './api.ts'
@@ -144,7 +143,7 @@ async function readStates(
 
 /** One inference, under a trace id of ours: that id, or why there is none to look for. */
 async function request(client: KubeClient): Promise<string | Finding> {
-  const key = secretValues(await client.get(operatorKeyRef))['key']
+  const key = await operatorKey(client)
   if (key === undefined) return fail('the operator’s key is not in the cluster', ['mlp phase 3'])
   const traceId = randomBytes(16).toString('hex')
   const traceparent = `00-${traceId}-${randomBytes(8).toString('hex')}-01`

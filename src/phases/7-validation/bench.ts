@@ -3,9 +3,8 @@ import type { KubeClient } from '../../kube/client.ts'
 import type { ObjectRef } from '../../kube/objects.ts'
 import { newestPods } from '../../kube/revisions.ts'
 import { rolloutState } from '../../kube/rollout-state.ts'
-import { secretValues } from '../../kube/secret.ts'
 import { deploymentOf } from '../3-applications/applications.ts'
-import { operatorKeyRef } from '../3-applications/keys-step.ts'
+import { operatorKey } from '../3-applications/keys-step.ts'
 import { istioNamespace } from '../4-mesh/mesh.ts'
 import type { Context } from '../phase.ts'
 
@@ -33,7 +32,7 @@ export async function openBench(
   cloud: CloudName,
   report: (message: string) => void,
 ): Promise<CloudBench> {
-  const key = secretValues(await client.get(operatorKeyRef))['key'] ?? ''
+  const key = (await operatorKey(client)) ?? ''
   return { context, cloud, client, key, report }
 }
 
