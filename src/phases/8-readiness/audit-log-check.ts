@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { AuditEntry, AuditedObject } from '../../clouds/audit-log.ts'
+import type { AuditEntry, AuditedObject, AuditLog } from '../../clouds/audit-log.ts'
 import type { Cloud } from '../../clouds/cloud.ts'
 import type { Finding } from '../../engine/check.ts'
 import type { KubeClient } from '../../kube/client.ts'
@@ -38,9 +38,9 @@ export function auditLogCheck(cloud: Cloud): PlatformCheck {
       const refusal = await makeProbe(client)
       const entry =
         (await log.newest(probe, new Date(asked.getTime() - dayMs), context.signal)) ??
-        (refusal === undefined ? await arriving(context, cloud, asked) : undefined)
-      if (entry === undefined) return notFound(cloud, refusal)
-      return found(context, cloud, entry, state.retentionDays)
+        (refusal === undefined ? await arriving(log, asked, context.signal) : undefined)
+      if (entry === undefined) return notFound(log, refusal)
+      return found(context, cloud, log, entry, state.retentionDays)
     },
   )
 }
@@ -57,12 +57,12 @@ async function makeProbe(client: KubeClient): Promise<string | undefined> {
 }
 
 /** Logs come late: asked again, ever more rarely, for as long as somebody waits for a check. */
-async function arriving({ signal }: Context, cloud: Cloud, asked: Date): Promise<AuditEntry | undefined> {
+async function arriving(log: AuditLog, asked: Date, signal: AbortSignal): Promise<AuditEntry | undefined> {
   const since = new Date(asked.getTime() - skewMs)
   const deadline = Date.now() + patienceMs
   for (let pauseMs = firstPauseMs; Date.now() + pauseMs < deadline; pauseMs *= 2) {
     await delay(pauseMs, undefined, { signal })
-    const entry = await cloud.auditLog().newest(probe, since, signal)
+    const entry = await log.newest(probe, since, signal)
     if (entry !== undefined) return entry
   }
   return undefined
@@ -71,10 +71,10 @@ async function arriving({ signal }: Context, cloud: Cloud, asked: Date): Promise
 function found(
   { config }: Context,
   cloud: Cloud,
+  { place, command }: AuditLog,
   { at, by, verb, userAgent }: AuditEntry,
   retentionDays: number | undefined,
 ): Finding {
-  const { place, command } = cloud.auditLog()
   const kept = retentionDays === undefined ? 'for ever' : `for ${retentionDays} days`
   const detail = `${place}, kept ${kept}: at ${at} ${by} did ${verb} ${probe.resource} ${probe.namespace}/${probe.name} by ${userAgent}`
   const basis = { at }
@@ -88,8 +88,7 @@ function found(
   return { status: 'pass', detail: `${detail}\nto look: ${command}`, basis }
 }
 
-function notFound(cloud: Cloud, refusal: string | undefined): Finding {
-  const { place, command } = cloud.auditLog()
+function notFound({ place, command }: AuditLog, refusal: string | undefined): Finding {
   const why =
     refusal === undefined
       ? 'the request that was just made has not arrived there'
