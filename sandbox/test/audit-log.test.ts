@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createAwsCloud } from '../../src/clouds/aws/aws-cloud.ts'
 import { pipelinePolicies } from '../../src/clouds/aws/pipeline-policy.ts'
@@ -9,9 +8,8 @@ import { createPlatform as gcpPlatform } from '../../src/clouds/gcp/platform.ts'
 import { defaultSandboxConfig } from '../../src/config/defaults.ts'
 import { awsNames, azureNames, gcpNames, platformId } from '../../src/config/names.ts'
 import type { Config } from '../../src/config/schema.ts'
-import { openKubeClient } from '../../src/kube/client.ts'
 import { readinessPhase } from '../../src/phases/8-readiness/index.ts'
-import type { Context } from '../../src/phases/phase.ts'
+import { testContext } from '../../test/support/context.ts'
 import { startControlPlane, type TestControlPlane } from '../../test/support/control-plane.ts'
 import { logEventsOf } from '../src/clouds/aws/api/audit-log.ts'
 import { aws } from '../src/clouds/aws/index.ts'
@@ -48,30 +46,11 @@ async function verified(cloud: Cloud, config: Config, user: 'admin' | 'nobody' =
     cluster: async () => plane.access,
     token: async () => plane.token({ user }),
   }
-  const context: Context = {
+  const context = testContext({
     config,
-    platformId: platformId(config),
-    target: { name: 'sandbox', environment: {}, caFile: undefined, clouds: {} },
-    toolchain: {} as Context['toolchain'],
     clouds: new Map([[cloud.name, itsCluster]]),
-    openKubeClient,
-    home: '/nowhere',
-    platformFolder: '/nowhere',
-    templates: fileURLToPath(new URL('../../templates', import.meta.url)),
     mlpVersion: '1.2.3',
-    mlpPath: 'mlp',
-    consent: {
-      destroyData: false,
-      finalSnapshot: true,
-      allowReplace: [],
-      approve: async () => false,
-      secret: async () => '',
-    },
-    lendLock: (_, work) => work(),
-    signal,
-    emit: () => {},
-    outputs: () => ({}),
-  }
+  })
   const check = readinessPhase
     .checks(config, context.clouds)
     .find(({ id }) => id === `8.${cloud.name}.audit-log`)

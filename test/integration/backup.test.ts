@@ -1,11 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Cloud } from '../../src/clouds/cloud.ts'
 import { defaultSandboxConfig } from '../../src/config/defaults.ts'
-import { platformId } from '../../src/config/names.ts'
 import { type KubeClient, openKubeClient } from '../../src/kube/client.ts'
 import type { KubeObject } from '../../src/kube/objects.ts'
 import { mark } from '../../src/phases/2-kubernetes/marks.ts'
@@ -14,6 +12,7 @@ import { findRehearsals } from '../../src/phases/8-readiness/backup-restore.ts'
 import { readinessPhase } from '../../src/phases/8-readiness/index.ts'
 import type { Context } from '../../src/phases/phase.ts'
 import { testBackups } from '../support/backups.ts'
+import { refusing, testContext } from '../support/context.ts'
 import { startControlPlane, type TestControlPlane } from '../support/control-plane.ts'
 
 // A real API server and controller manager judge what is copied and restored. No pod ever runs.
@@ -35,30 +34,13 @@ function context(destroyData = false): Context {
     token: async () => plane.token(),
     backups: () => backups,
   }
-  return {
+  return testContext({
     config,
-    platformId: platformId(config),
-    target: { name: 'sandbox', environment: {}, caFile: undefined, clouds: {} },
-    toolchain: {} as Context['toolchain'],
     clouds: new Map([['aws', cloud as Cloud]]),
-    openKubeClient,
     home: folder,
     platformFolder: folder,
-    templates: fileURLToPath(new URL('../../templates', import.meta.url)),
-    mlpVersion: '0.1.0',
-    mlpPath: 'mlp',
-    consent: {
-      destroyData,
-      finalSnapshot: true,
-      allowReplace: [],
-      approve: async () => false,
-      secret: async () => '',
-    },
-    lendLock: (_, work) => work(),
-    signal: new AbortController().signal,
-    emit: () => {},
-    outputs: () => ({}),
-  }
+    consent: { ...refusing, destroyData },
+  })
 }
 
 const step = (() => {

@@ -2,16 +2,13 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type SandboxWithGithub, startSandboxWithGithub } from '../../sandbox/test/github-fixture.ts'
 import type { Cloud } from '../../src/clouds/cloud.ts'
 import { defaultSandboxConfig } from '../../src/config/defaults.ts'
 import { deliveryOf } from '../../src/config/delivery.ts'
-import { platformId } from '../../src/config/names.ts'
 import type { Config } from '../../src/config/schema.ts'
 import type { JsonObject } from '../../src/engine/json.ts'
-import { openKubeClient } from '../../src/kube/client.ts'
 import { environmentsStep } from '../../src/phases/6-delivery/environments-step.ts'
 import { gitHubGate } from '../../src/phases/6-delivery/gate.ts'
 import { openBranch, pipelineStep } from '../../src/phases/6-delivery/pipeline-step.ts'
@@ -22,8 +19,8 @@ import { findVariable } from '../../src/phases/6-delivery/repository-variables.t
 import { secretNames } from '../../src/phases/6-delivery/secrets.ts'
 import { pipelineFiles } from '../../src/phases/6-delivery/workflows.ts'
 import type { Context, PlatformStep } from '../../src/phases/phase.ts'
+import { refusing, testContext } from '../support/context.ts'
 
-const templates = fileURLToPath(new URL('../../templates', import.meta.url))
 const base: Config = {
   ...defaultSandboxConfig(),
   clouds: { aws: defaultSandboxConfig().clouds.aws },
@@ -79,9 +76,8 @@ function world(
     ...sandbox.environment,
     ...(change.token === undefined ? {} : { GH_TOKEN: change.token }),
   }
-  const context: Context = {
+  const context = testContext({
     config,
-    platformId: platformId(config),
     target: {
       name: 'sandbox',
       environment: {},
@@ -89,26 +85,17 @@ function world(
       clouds: {},
       github: { apiUrl: sandbox.apiUrl, webUrl: sandbox.webUrl, environment },
     },
-    toolchain: {} as Context['toolchain'],
     clouds: new Map([['aws', {} as Cloud]]),
-    openKubeClient,
     home,
     platformFolder: home,
-    templates,
-    mlpVersion: '0.1.0',
     mlpPath: '',
     consent: {
+      ...refusing,
       destroyData: change.destroyData ?? false,
-      finalSnapshot: true,
-      allowReplace: [],
       approve: async () => change.agrees ?? true,
-      secret: async () => '',
     },
-    lendLock: (_, work) => work(),
-    signal: new AbortController().signal,
-    emit: () => {},
     outputs: step => outputs.get(step),
-  }
+  })
   return { context, outputs }
 }
 

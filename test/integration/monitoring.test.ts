@@ -15,6 +15,7 @@ import { viewPod } from '../../src/kube/pod-trouble.ts'
 import { loadObjects } from '../../src/phases/2-kubernetes/templates.ts'
 import { monitoringPhase } from '../../src/phases/5-monitoring/index.ts'
 import type { Context } from '../../src/phases/phase.ts'
+import { refusing, testContext } from '../support/context.ts'
 import { startControlPlane, type TestControlPlane } from '../support/control-plane.ts'
 import { program } from '../support/programs.ts'
 
@@ -49,32 +50,18 @@ const cloud = new Proxy({} as Cloud, {
 })
 
 function context(): Context {
-  return {
+  return testContext({
     config,
-    platformId: id,
     target: { name: 'sandbox', environment: { MLP_STAND_IN_CHARTS: charts }, caFile: undefined, clouds: {} },
     toolchain: {
       path: (tool: Parameters<typeof program>[0]) => program(tool),
     } as unknown as Context['toolchain'],
     clouds: new Map([['aws', cloud]]),
-    openKubeClient,
     home: folder,
     platformFolder: folder,
-    templates,
-    mlpVersion: '0.1.0',
     mlpPath: folderOf('bin/mlp.js'),
-    consent: {
-      destroyData,
-      finalSnapshot: true,
-      allowReplace: [],
-      approve: async () => false,
-      secret: async () => '',
-    },
-    lendLock: (_, work) => work(),
-    signal: new AbortController().signal,
-    emit: () => {},
-    outputs: () => ({}),
-  }
+    consent: { ...refusing, destroyData },
+  })
 }
 
 const steps = monitoringPhase.steps(config).filter(step => step.cloud === 'aws')

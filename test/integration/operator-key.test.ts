@@ -1,17 +1,15 @@
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import type { Cloud, CloudName } from '../../src/clouds/cloud.ts'
 import { defaultSandboxConfig } from '../../src/config/defaults.ts'
-import { platformId } from '../../src/config/names.ts'
 import { openKubeClient } from '../../src/kube/client.ts'
 import { secretValues } from '../../src/kube/secret.ts'
 import { keysStep, operatorKeyRef } from '../../src/phases/3-applications/keys-step.ts'
 import type { Context } from '../../src/phases/phase.ts'
+import { testContext } from '../support/context.ts'
 import { startControlPlane, type TestControlPlane } from '../support/control-plane.ts'
 
 const config = defaultSandboxConfig('dev')
-const templates = fileURLToPath(new URL('../../templates', import.meta.url))
 const progress = { report: () => {} }
 const signal = new AbortController().signal
 
@@ -39,10 +37,7 @@ function contextOf(...clouds: readonly CloudName[]): Context {
     cluster: async () => planes.get(name)?.access,
     token: async () => planeOf(name).token(),
   })
-  return {
-    ...{ config, platformId: platformId(config), templates, signal, openKubeClient, emit: () => {} },
-    clouds: new Map(clouds.map(name => [name, adapter(name)])),
-  } as Partial<Context> as Context
+  return testContext({ config, clouds: new Map(clouds.map(name => [name, adapter(name) as Cloud])) })
 }
 
 const secretOf = (cloud: CloudName, name: string) =>

@@ -6,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import type { Cloud } from '../../src/clouds/cloud.ts'
 import { defaultSandboxConfig } from '../../src/config/defaults.ts'
-import { platformId } from '../../src/config/names.ts'
 import { type KubeClient, openKubeClient } from '../../src/kube/client.ts'
 import { type KubeObject, refOf } from '../../src/kube/objects.ts'
 import { declarations as namespaceDeclarations } from '../../src/phases/2-kubernetes/declarations.ts'
@@ -14,6 +13,7 @@ import { objectStep } from '../../src/phases/2-kubernetes/object-step.ts'
 import { readinessPhase } from '../../src/phases/8-readiness/index.ts'
 import type { Context } from '../../src/phases/phase.ts'
 import { testBackups } from '../support/backups.ts'
+import { testContext } from '../support/context.ts'
 import { startControlPlane, type TestControlPlane } from '../support/control-plane.ts'
 import { eventually } from '../support/processes.ts'
 
@@ -23,7 +23,6 @@ const config = {
   ...base,
   access: { operators: { gcp: ['ops@example.com'] }, admins: { aws: ['arn:aws:iam::111122223333:role/a'] } },
 }
-const id = platformId(config)
 const folderOf = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 const reviewSchema = z.looseObject({ status: z.looseObject({ allowed: z.boolean() }) })
 const progress = { report: () => {} }
@@ -50,30 +49,13 @@ const cloudNamed = (cloud: 'aws' | 'gcp') =>
   })
 
 function context(cloud: 'aws' | 'gcp' = 'aws'): Context {
-  return {
+  return testContext({
     config,
-    platformId: id,
-    target: { name: 'sandbox', environment: {}, caFile: undefined, clouds: {} },
-    toolchain: {} as Context['toolchain'],
     clouds: new Map([[cloud, cloudNamed(cloud)]]),
-    openKubeClient,
     home: folder,
     platformFolder: folder,
-    templates: folderOf('templates'),
-    mlpVersion: '0.1.0',
     mlpPath: folderOf('bin/mlp.js'),
-    consent: {
-      destroyData: false,
-      finalSnapshot: true,
-      allowReplace: [],
-      approve: async () => false,
-      secret: async () => '',
-    },
-    lendLock: (_, work) => work(),
-    signal: new AbortController().signal,
-    emit: () => {},
-    outputs: () => ({}),
-  }
+  })
 }
 
 const steps = readinessPhase.steps(config).filter(({ cloud }) => cloud === 'aws')
